@@ -1,0 +1,119 @@
+#include "app/model_shelf.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "catalog/fit.h"
+
+namespace xc::app {
+namespace {
+
+constexpr int kCellsUsual = 8192;  // as engine::LoadOptions::cells says of 0
+
+std::int64_t changed_ns_of(const std::string& folder) {
+  struct stat facts{};
+  if (::stat(folder.c_str(), &facts) != 0) return 0;
+  return facts.st_mtim.tv_sec * 1'000'000'000LL + facts.st_mtim.tv_nsec;
+}
+
+std::uint64_t bytes_of(const std::string& path) {
+  struct stat facts{};
+  if (path.empty() || ::stat(path.c_str(), &facts) != 0) return 0;
+  return static_cast<std::uint64_t>(facts.st_size);
+}
+
+gateway::ModelRow row_of(const catalog::InstalledModel& model, const Config& config) {
+  gateway::ModelRow row;
+  row.name = model.name;
+  row.aliases = model.aliases;
+  row.created_unix = model.installed_unix_ms / 1000;
+  row.bytes = model.bytes;
+  row.context = shape_of(config.settings_of(model.name), model.facts).context;
+  row.family = model.facts.architecture;
+  row.quantization = model.facts.quantization;
+  row.licence = model.licence;
+  row.capabilities = model.capabilities;
+  return row;
+}
+
+}  // namespace
+
+LoadShape shape_of(const ModelSettings& settings, const catalog::GgufFacts& facts) {
+  LoadShape shape;
+  shape.context = settings.context;
+  if (facts.context > 0) shape.context = std::min(shape.context, static_cast<int>(facts.context));
+  shape.cells = settings.cells > 0 ? settings.cells : std::max(shape.context, kCellsUsual);
+  return shape;
+}
+
+std::vector<std::string> worker_arguments(const ModelSettings& settings, const LoadShape& shape,
+                                          const schema::Sampling& sampling) {
+  std::vector<std::string> arguments{
+      "--cells",      std::to_string(shape.cells),
+      "--sequences",  std::to_string(settings.sequences),
+      "--threads",    std::to_string(settings.threads),
+      "--batch",      std::to_string(settings.batch),
+      "--ubatch",     std::to_string(settings.micro_batch),
+      "--kv-type",    settings.kv_type,
+      "--gpu-layers", std::to_string(settings.gpu_layers)};
+  const auto add = [&arguments](std::string_view name, const auto& value) {
+    if (!value) return;
+    arguments.emplace_back("--sampling");
+    arguments.push_back(fmt::format("{}={}", name, *value));
+  };
+  add("temperature", sampling.temperature);
+  add("top_p", sampling.top_p);
+  add("top_k", sampling.top_k);
+  add("min_p", sampling.min_p);
+  add("presence_penalty", sampling.presence_penalty);
+  add("frequency_penalty", sampling.frequency_penalty);
+  add("repetition_penalty", sampling.repetition_penalty);
+  return arguments;
+}
+
+ModelShelf::ModelShelf(const catalog::ModelStore& store, const Config& config,
+                       std::string models_dir)
+    : store_(store), config_(config), manifests_dir_(std::move(models_dir) + "/manifests") {}
+
+std::vector<gateway::ModelRow> ModelShelf::rows() const {
+  // Before the list is read: a change in between is seen again by the next call.
+  const std::int64_t changed_ns = changed_ns_of(manifests_dir_);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (rows_ && changed_ns == changed_ns_) return *rows_;
+  }
+  auto fresh = std::make_shared<Rows>();
+  for (const catalog::InstalledModel& model : store_.list()) {
+    fresh->push_back(row_of(model, config_));
+  }
+  const std::scoped_lock lock(mutex_);
+  rows_ = fresh;
+  changed_ns_ = changed_ns;
+  return *rows_;
+}
+
+Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
+  XC_TRY(const catalog::InstalledModel model, store_.find(name));
+  XC_CHECK(store_.check(model));
+  const ModelSettings& settings = config_.settings_of(model.name);
+  const LoadShape shape = shape_of(settings, model.facts);
+  fleet::ModelSpec spec;
+  spec.name = model.name;
+  spec.weights_path = model.weights_path;
+  spec.projector_path = model.projector_path;
+  spec.sha256 = model.sha256;
+  spec.context = shape.context;
+  spec.need_bytes = catalog::need_of(model.facts, static_cast<std::uint64_t>(shape.cells),
+                                     settings.kv_type,
+                                     static_cast<std::uint32_t>(settings.micro_batch),
+                                     bytes_of(model.projector_path))
+                        .total();
+  spec.keep_alive = std::chrono::seconds(settings.keep_alive_s);
+  spec.capabilities = model.capabilities;
+  spec.arguments = worker_arguments(settings, shape, model.sampling);
+  return spec;
+}
+
+}  // namespace xc::app

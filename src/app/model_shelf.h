@@ -1,0 +1,49 @@
+// The installed models as gateway and fleet want to see them: rows for lists, specs for loading.
+// Caches the store's list and reads it again when the manifests folder changes. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config.h"
+#include "catalog/model_store.h"
+#include "fleet/fleet.h"
+#include "gateway/gateway.h"
+
+namespace xc::app {
+
+class ModelShelf {
+ public:
+  // References must outlive the shelf. models_dir: the store's folder.
+  ModelShelf(const catalog::ModelStore& store, const Config& config, std::string models_dir);
+
+  // One stat() when nothing changed.
+  std::vector<gateway::ModelRow> rows() const;
+  // Blocking (disk). Error: NoModel, ModelGone.
+  Result<fleet::ModelSpec> resolve(std::string_view name) const;
+
+ private:
+  using Rows = std::vector<gateway::ModelRow>;
+  const catalog::ModelStore& store_;
+  const Config& config_;
+  std::string manifests_dir_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Rows> rows_;
+  mutable std::int64_t changed_ns_ = -1;
+};
+
+// What one model gets under these settings. Pure.
+struct LoadShape {
+  int context = 0;  // bounded by the trained length
+  int cells = 0;
+};
+LoadShape shape_of(const ModelSettings& settings, const catalog::GgufFacts& facts);
+// Worker arguments beyond those that the fleet writes itself (model, name, socket, context).
+std::vector<std::string> worker_arguments(const ModelSettings& settings, const LoadShape& shape,
+                                          const schema::Sampling& sampling);
+
+}  // namespace xc::app

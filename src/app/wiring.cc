@@ -1,0 +1,192 @@
+#include "app/wiring.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "catalog/fit.h"
+#include "net/address.h"
+
+namespace xc::app {
+namespace {
+
+constexpr int kBlockingThreads = 4;  // database, manifests, evictions: short waits, seldom many
+
+int threads_of(const Config& config) {
+  if (config.io_threads > 0) return config.io_threads;
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+// Two descriptors a stream; the soft limit of 1,024 would end long before kConnectionsMax.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status check_bind(const Config& config) {
+  XC_TRY(const net::Address address, net::Address::parse(config.listen));
+  const bool plain = config.tls_certificate.empty();
+  if (plain && !config.insecure && !address.is_loopback()) {
+    return fail(Code::InvalidRequest, Message::InsecureBind, {config.listen});
+  }
+  return {};
+}
+
+fleet::FleetOptions fleet_options(const Config& config, const Surroundings& here) {
+  fleet::FleetOptions options;
+  options.program = here.program;
+  options.socket_dir = here.home.sockets();
+  options.log_dir = here.home.logs();
+  options.restarts_max = limits::kRestartsMax;
+  options.restart_window = limits::kRestartWindow;
+  options.backoff_first = limits::kRestartBackoffFirst;
+  options.memory_reserve_bytes = static_cast<std::uint64_t>(config.memory_reserve_mib) << 20;
+  return options;
+}
+
+net::ServerOptions server_options(const Config& config) {
+  net::ServerOptions options;
+  options.address = config.listen;
+  options.tls = net::TlsFiles{config.tls_certificate, config.tls_key};
+  return options;
+}
+
+// The database that a configuration means.
+std::string database_of(const Config& config, const Home& home) {
+  if (config.database.empty()) return home.database();
+  if (config.database.find("://") != std::string::npos) return config.database;
+  return (std::filesystem::path(home.data()) / config.database).string();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home) {
+  XC_CHECK(make_folders(home));
+  auto ring = std::make_unique<KeyRing>();
+  XC_TRY(ring->database, store::Database::open(database_of(config, home)));
+  XC_TRY(ring->keys, identity::KeyStore::open(*ring->database, ring->clock, ring->random));
+  return ring;
+}
+
+Platform::Platform(const Config& config, const Surroundings& here, store::HomeLock lock,
+                   std::unique_ptr<store::Database> database)
+    : config_(config),
+      here_(here),
+      lock_(std::move(lock)),
+      database_(std::move(database)),
+      models_(here.home.models()),
+      shelf_(models_, config_, here.home.models()),
+      runtime_(threads_of(config)),
+      blocking_(kBlockingThreads),
+      client_(runtime_),
+      tasks_("serve") {}
+
+Platform::~Platform() = default;
+
+Result<std::unique_ptr<Platform>> Platform::open(const Config& config, const Surroundings& here) {
+  XC_CHECK(check_bind(config));
+  XC_CHECK(make_folders(here.home));
+  XC_TRY(store::HomeLock lock, store::HomeLock::take(here.home.data() + "/lock"));
+  XC_TRY(auto database, store::Database::open(database_of(config, here.home)));
+  raise_descriptor_limit();
+  std::unique_ptr<Platform> platform(
+      new Platform(config, here, std::move(lock), std::move(database)));
+  XC_CHECK(platform->start());
+  return platform;
+}
+
+Status Platform::start() {
+  XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
+  fleet_ = std::make_unique<fleet::Fleet>(
+      runtime_, blocking_, client_, fleet_options(config_, here_),
+      [this](std::string_view name) { return shelf_.resolve(name); },
+      [] { return catalog::memory_here().available_bytes; });
+  gateway_ = std::make_unique<gateway::Gateway>(
+      gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, clock_, random_,
+                        [this] { return shelf_.rows(); }, XC_VERSION});
+  server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
+                                          gateway_->error_renderer());
+  XC_CHECK(server_->open());
+  return write_first_credentials();
+}
+
+// After the address is bound: with port 0 only now is the URL known.
+Status Platform::write_first_credentials() {
+  const std::string path = here_.home.credentials();
+  XC_TRY(const std::vector<identity::KeyRecord> known, keys_->list());
+  if (known.empty()) {
+    XC_TRY(const identity::KeyStore::NewKey created, keys_->create("first", "default"));
+    first_key_ = created.secret;
+    return write_credentials(path, Credentials{url(), created.secret});
+  }
+  Result<Credentials> kept = read_credentials(path);
+  if (!kept || kept->url == url()) return {};
+  kept->url = url();
+  return write_credentials(path, *kept);
+}
+
+std::string Platform::url() const {
+  return url_of_address(server_->address(), !config_.tls_certificate.empty());
+}
+
+void Platform::run() {
+  runtime_.on_signals([this](int signo) { on_signal(signo); });
+  for (const std::string& model : config_.preload) {
+    tasks_.spawn(runtime_.executor(0), [this, model] { return preload(model); });
+  }
+  runtime_.run();
+}
+
+void Platform::on_signal(int signo) {
+  if (signo == SIGHUP) {
+    tasks_.spawn(runtime_.executor(0), [this] { return reload_keys(); });
+    return;
+  }
+  // The second one: somebody does not want to wait. Workers follow their parent's death.
+  if (stopping_) ::_exit(kExitInterrupted);
+  stopping_ = true;
+  fmt::print(stderr, "{}\n", texts::Stopping.in(here_.language));
+  tasks_.spawn(runtime_.executor(0), [this] { return shut_down(); });
+}
+
+Task<void> Platform::reload_keys() {
+  Status outcome;
+  std::function<void()> work = [this, &outcome] { outcome = keys_->reload(); };
+  Task<void> running = blocking_.run(work);
+  co_await std::move(running);
+  if (outcome) {
+    log::info("app", "keys read again");
+  } else {
+    log::error("app", "keys could not be read again: {}", text_of(outcome.error(), Language::En));
+  }
+}
+
+Task<void> Platform::preload(std::string model) {
+  Task<Result<fleet::Lease>> loading =
+      fleet_->acquire(model, Deadline::after(limits::kWorkerStartTimeout));
+  const Result<fleet::Lease> lease = co_await std::move(loading);
+  if (!lease) {
+    log::error("app", "preload of {}: {}", model, text_of(lease.error(), Language::En));
+  }
+}
+
+Task<void> Platform::shut_down() {
+  log::info("app", "shutting down");
+  gateway_->begin_shutdown();
+  const Deadline deadline = Deadline::after(limits::kDrainTimeout);
+  Task<void> closing = server_->close(deadline);
+  co_await std::move(closing);
+  Task<void> stopping = fleet_->close(deadline);
+  co_await std::move(stopping);
+  runtime_.stop();
+}
+
+}  // namespace xc::app

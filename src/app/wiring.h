@@ -1,0 +1,85 @@
+// The server, put together: the only place that constructs services. What runs is what the
+// members of Platform say, in their order; destruction goes backwards.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/command.h"
+#include "app/config.h"
+#include "app/credentials.h"
+#include "app/model_shelf.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "catalog/model_store.h"
+#include "fleet/fleet.h"
+#include "gateway/gateway.h"
+#include "identity/keys.h"
+#include "net/client.h"
+#include "net/runtime.h"
+#include "net/server.h"
+#include "store/database.h"
+#include "store/home_lock.h"
+
+namespace xc::app {
+
+class Platform {
+ public:
+  // Takes the home, opens the database, binds the address. Error: InsecureBind, HomeLocked,
+  // DatabaseError, PortInUse, FileError, BadSetting.
+  static Result<std::unique_ptr<Platform>> open(const Config& config, const Surroundings& here);
+  ~Platform();
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  // By which commands on this machine reach it; with the real port.
+  std::string url() const;
+  // Set when this start made the first key; it is in credentials.toml too.
+  const std::optional<std::string>& first_key() const { return first_key_; }
+
+  // Serves on this thread until SIGTERM or SIGINT, drains and returns. SIGHUP reads the keys
+  // again. A second SIGTERM or SIGINT ends the process at once.
+  void run();
+
+ private:
+  Platform(const Config& config, const Surroundings& here, store::HomeLock lock,
+           std::unique_ptr<store::Database> database);
+  Status start();
+  Status write_first_credentials();
+  void on_signal(int signo);
+  Task<void> reload_keys();
+  Task<void> preload(std::string model);
+  Task<void> shut_down();
+
+  const Config config_;
+  const Surroundings here_;
+  SystemClock clock_;
+  SystemRandom random_;
+  store::HomeLock lock_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<identity::KeyStore> keys_;
+  catalog::ModelStore models_;
+  ModelShelf shelf_;
+  net::Runtime runtime_;
+  net::BlockingPool blocking_;
+  net::Client client_;
+  std::unique_ptr<fleet::Fleet> fleet_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<net::Server> server_;
+  net::TaskGroup tasks_;
+  std::optional<std::string> first_key_;
+  bool stopping_ = false;  // thread 0
+};
+
+// The keys alone, for commands that change them while a server may or may not run.
+struct KeyRing {
+  SystemClock clock;
+  SystemRandom random;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<identity::KeyStore> keys;
+};
+// Error: FileError, DatabaseError.
+Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home);
+
+}  // namespace xc::app

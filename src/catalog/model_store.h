@@ -1,0 +1,86 @@
+// The models on this machine: content-addressed blobs and one manifest a name.
+//   models/blobs/sha256-<hex>          the bytes
+//   models/manifests/<name>.json       see docs/formats/manifest.md
+//   models/partial/<hex>.part          a pull in progress, locked by the process that pulls it
+//   models/partial/…                   imports and packages in progress; all safe to delete
+//   models/.lock                       held while manifests change
+// Every change is atomic (write aside, fsync, rename). Several processes may use one folder;
+// thread-safe: no state but the folder. Blocking: call from a blocking pool or a command.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "catalog/catalogue.h"
+#include "catalog/gguf.h"
+#include "catalog/pull_settings.h"
+#include "catalog/store_layout.h"
+
+namespace xc::catalog {
+
+struct InstalledModel {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::string weights_path;    // absolute
+  std::string projector_path;  // empty: text only
+  std::string sha256;          // of the weights
+  std::string projector_sha256;
+  std::uint64_t bytes = 0;  // weights and projector
+  std::uint64_t weights_bytes = 0, projector_bytes = 0;
+  std::int64_t mtime_ns = 0;  // of the weights when installed: a cheap check for changes
+  std::int64_t projector_mtime_ns = 0;
+  std::string source;  // "modelscope:…", "pip:…", "import:/path", "local" (was here)
+  std::int64_t installed_unix_ms = 0;
+  GgufFacts facts;
+  std::vector<std::string> capabilities;
+  schema::Sampling sampling;
+  std::string licence;
+};
+
+// bytes done, bytes in all; returning false cancels (a pull keeps its partial file).
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+class ModelStore {
+ public:
+  explicit ModelStore(std::string models_dir,
+                      PullSettings settings = PullSettings::from_environment());
+
+  // Sorted by name. A manifest that cannot be read is left out and logged.
+  std::vector<InstalledModel> list() const;
+  // By name or alias; NoModel when absent.
+  Result<InstalledModel> find(std::string_view name) const;
+  // Existence, size and mtime of the files; ModelGone says what changed. Cheap.
+  Status check(const InstalledModel& model) const;
+  // Reads everything and compares digests.
+  Status verify(const InstalledModel& model, const Progress& progress) const;
+
+  // Fetches every file of the entry: sources in order, resumed, verified, atomic. Waits while
+  // another process pulls the same file, then takes its result. Files that are here are kept when
+  // their digest is right. Does not ask about the licence: the caller does.
+  // Error: PullFailed (what each source said), DiskFull, DigestWrong, Cancelled, NameTaken.
+  Result<InstalledModel> pull(const Entry& entry, const Progress& progress);
+  // Takes a GGUF file by copy (or hard link when on the same file system). The header is read
+  // whole first. `projector_path` may be empty. The name is made lower-case.
+  // Error: BadModelFile with byte and reason, BadModelName, FileMissing, NameTaken, DiskFull,
+  // Cancelled.
+  Result<InstalledModel> import_file(const std::string& path, std::string_view name,
+                                     const std::string& projector_path, const Progress& progress);
+  // Removes the manifest, and blobs that no other manifest names.
+  Status remove(std::string_view name);
+
+ private:
+  struct Blob;  // one file of a model in its final place
+  Result<Blob> ensure_blob(const ModelFile& file, const Progress& progress);
+  Result<Blob> take_blob(const std::string& path, const Progress& progress);
+  bool is_trusted(const std::string& sha256, std::uint64_t bytes, const Progress& progress) const;
+  Status commit(InstalledModel& model, bool replace);
+
+  StoreLayout layout_;
+  PullSettings settings_;
+};
+
+}  // namespace xc::catalog

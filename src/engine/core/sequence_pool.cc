@@ -1,0 +1,150 @@
+#include "engine/core/sequence_pool.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace xc::engine {
+namespace {
+
+int common_prefix(const std::vector<Token>& a, const std::vector<Token>& b, int max) {
+  const auto end = std::min({a.size(), b.size(), static_cast<std::size_t>(std::max(max, 0))});
+  std::size_t n = 0;
+  while (n < end && a[n] == b[n] && a[n] != kMediaToken) ++n;
+  return static_cast<int>(n);
+}
+
+}  // namespace
+
+SequencePool::SequencePool(int sequences, int cells, bool can_share, CacheMemory& memory)
+    : cells_(cells), can_share_(can_share), memory_(memory), ledger_(sequences),
+      slots_(static_cast<std::size_t>(sequences)) {}
+
+// seq: the donor; reused: how much of it serves. In memories that cannot be cut, only a retained
+// sequence that is a whole prefix serves.
+std::optional<SequencePool::Claim> SequencePool::find_donor(const std::vector<Token>& prompt,
+                                                            int reuse_max,
+                                                            std::uint64_t salt) const {
+  std::optional<Claim> best;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.use == Use::Free || slot.salt != salt) continue;
+    const int shared = common_prefix(slot.tokens, prompt, reuse_max);
+    const bool whole = shared == static_cast<int>(slot.tokens.size());
+    if (!can_share_ && !(slot.use == Use::Retained && whole)) continue;
+    if (shared > 0 && (!best || shared > best->reused)) best = Claim{static_cast<int>(i), shared};
+  }
+  return best;
+}
+
+std::optional<SequencePool::Claim> SequencePool::claim(const std::vector<Token>& prompt,
+                                                       int reuse_max, int reserve,
+                                                       std::uint64_t salt) {
+  const std::optional<Claim> donor = find_donor(prompt, reuse_max, salt);
+  const int reused = donor ? donor->reused : 0;
+  const int keep = donor ? donor->seq : -1;
+  const int needed = static_cast<int>(prompt.size()) - reused + reserve;
+  const bool roomy = make_room(needed, keep);
+  // A request alone in the cache goes in whatever its reserve: nobody else could make room.
+  if (!roomy && live() > 0) return std::nullopt;
+
+  if (donor) {
+    Slot& slot = slots_[index(donor->seq)];
+    const bool whole = reused == static_cast<int>(slot.tokens.size());
+    if (slot.use == Use::Retained && whole) {  // continue where the last turn ended
+      slot.use = Use::Live;
+      slot.used_at = ++clock_;
+      return donor;
+    }
+  }
+  const std::optional<int> seq = free_slot(keep);
+  if (!seq) return std::nullopt;
+  Slot& slot = slots_[index(*seq)];
+  slot.use = Use::Live;
+  slot.salt = salt;
+  slot.used_at = ++clock_;
+  if (donor) {
+    memory_.share(donor->seq, *seq, reused);
+    ledger_.fork(*seq, donor->seq, reused);
+    slot.tokens.assign(prompt.begin(), prompt.begin() + reused);
+    slots_[index(donor->seq)].used_at = clock_;
+  }
+  return Claim{*seq, reused};
+}
+
+std::optional<int> SequencePool::fork(int seq) {
+  const std::optional<int> copy = free_slot(seq);
+  if (!copy) return std::nullopt;
+  const int length = static_cast<int>(slots_[index(seq)].tokens.size());
+  memory_.share(seq, *copy, length);
+  ledger_.fork(*copy, seq, length);
+  slots_[index(*copy)] = slots_[index(seq)];
+  slots_[index(*copy)].used_at = ++clock_;
+  return copy;
+}
+
+void SequencePool::append(int seq, const Token* tokens, int count) {
+  Slot& slot = slots_[index(seq)];
+  XC_ASSERT(slot.use == Use::Live);
+  slot.tokens.insert(slot.tokens.end(), tokens, tokens + count);
+  ledger_.append(seq, count);
+}
+
+void SequencePool::release(int seq, bool retain) {
+  Slot& slot = slots_[index(seq)];
+  XC_ASSERT(slot.use == Use::Live);
+  if (retain && !slot.tokens.empty()) {
+    slot.use = Use::Retained;
+    slot.used_at = ++clock_;
+  } else {
+    free(seq);
+  }
+}
+
+void SequencePool::free(int seq) {
+  memory_.drop(seq, 0);
+  ledger_.clear(seq);
+  slots_[index(seq)] = Slot{};
+}
+
+bool SequencePool::evict_one() { return evict_one_but(-1); }
+
+bool SequencePool::evict_one_but(int keep) {
+  int oldest = -1;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const int seq = static_cast<int>(i);
+    if (slots_[i].use != Use::Retained || seq == keep) continue;
+    if (oldest < 0 || slots_[i].used_at < slots_[index(oldest)].used_at) oldest = seq;
+  }
+  if (oldest < 0) return false;
+  free(oldest);
+  return true;
+}
+
+std::optional<int> SequencePool::free_slot(int keep) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].use == Use::Free) return static_cast<int>(i);
+    }
+    if (!evict_one_but(keep)) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+bool SequencePool::make_room(int cells_needed, int keep) {
+  while (cells_ - ledger_.cells() < cells_needed) {
+    if (!evict_one_but(keep)) return false;
+  }
+  return true;
+}
+
+int SequencePool::live() const {
+  return static_cast<int>(std::count_if(slots_.begin(), slots_.end(),
+                                        [](const Slot& s) { return s.use == Use::Live; }));
+}
+int SequencePool::retained() const {
+  return static_cast<int>(std::count_if(slots_.begin(), slots_.end(),
+                                        [](const Slot& s) { return s.use == Use::Retained; }));
+}
+
+}  // namespace xc::engine

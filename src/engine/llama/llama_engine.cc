@@ -1,0 +1,213 @@
+#include "engine/llama/llama_engine.h"
+
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "base/id.h"
+#include "engine/llama/answers.h"
+#include "engine/llama/log_capture.h"
+
+namespace xc::engine::llama {
+namespace {
+
+int cores_here() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
+}
+
+ggml_type kv_type_of(const std::string& name) {
+  for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_F32, GGML_TYPE_Q8_0,
+                               GGML_TYPE_Q4_0}) {
+    if (name == ggml_type_name(type)) return type;
+  }
+  return GGML_TYPE_F16;
+}
+
+ContextPtr open_context(const Model& model) {
+  const LoadOptions& o = model.options();
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>(model.facts().cells);
+  params.n_batch = static_cast<std::uint32_t>(o.batch);
+  params.n_ubatch = static_cast<std::uint32_t>(o.micro_batch);
+  params.n_seq_max = static_cast<std::uint32_t>(o.sequences);
+  params.kv_unified = true;
+  params.n_threads = o.threads;
+  params.n_threads_batch = o.threads;
+  params.type_k = kv_type_of(o.kv_type);
+  params.type_v = params.type_k;
+  params.no_perf = true;
+  // A step asks for logits of one row a sequence, not of every token.
+  params.n_outputs_max = static_cast<std::uint32_t>(std::min(o.sequences, o.micro_batch));
+  return ContextPtr(llama_init_from_model(model.get(), params));
+}
+
+std::uint64_t salt_of(const std::string& tenant) { return std::hash<std::string>{}(tenant); }
+
+std::string new_call_id() {
+  static SystemRandom random;
+  return make_id(random, "call_", 24);
+}
+
+}  // namespace
+
+// Compute threads that stay, instead of new ones for every step.
+struct LlamaEngine::Pool {
+  ggml_threadpool_t handle = nullptr;
+  decltype(ggml_threadpool_free)* free = nullptr;
+
+  Pool(llama_context* context, int threads) {
+    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(device);
+    auto* make = reinterpret_cast<decltype(ggml_threadpool_new)*>(
+        ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_new"));
+    free = reinterpret_cast<decltype(ggml_threadpool_free)*>(
+        ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_free"));
+    if (make == nullptr || free == nullptr) return;
+    ggml_threadpool_params params = ggml_threadpool_params_default(threads);
+    handle = make(&params);
+    if (handle != nullptr) llama_attach_threadpool(context, handle, handle);
+  }
+  ~Pool() {
+    if (handle != nullptr) free(handle);
+  }
+};
+
+Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
+                                                  const std::string& backend_dir) {
+  capture_log();
+  XC_TRY(const BackendReport backends, load_backends(backend_dir));
+  llama_backend_init();
+  LoadOptions options = given;
+  if (options.threads <= 0) options.threads = cores_here();
+  std::unique_ptr<LlamaEngine> engine(new LlamaEngine());
+  XC_TRY(engine->model_, Model::open(options, backends));
+  Model& model = *engine->model_;
+  ContextPtr context = open_context(model);
+  if (context == nullptr) {
+    return fail(Code::Unavailable, Message::ModelFailed, {options.name, last_error_logged()});
+  }
+  engine->pool_ = std::make_unique<Pool>(context.get(), options.threads);
+  engine->chat_ = ChatFormat::open(model);
+  model.facts().chat = engine->chat_ != nullptr;
+  model.facts().thinking = engine->chat_ != nullptr && engine->chat_->thinking();
+  if (!options.projector_path.empty()) {
+    XC_TRY(engine->vision_, Vision::open(model, options.projector_path));
+    model.facts().vision = true;
+  }
+  engine->vectors_ = std::make_unique<Vectors>(model);
+  engine->thread_ = std::make_unique<EngineThread>(model, std::move(context),
+                                                   engine->vision_.get(), engine->vectors_.get());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+LlamaEngine::~LlamaEngine() {
+  thread_.reset();  // before the pool that its context uses
+}
+
+Result<std::vector<std::int32_t>> LlamaEngine::tokenize(const schema::TokenizeRequest& request) {
+  return model_->tokenize(request.text, request.add_special, request.parse_special);
+}
+
+Result<std::string> LlamaEngine::detokenize(const std::vector<std::int32_t>& tokens) {
+  XC_TRY(const std::vector<Token> checked, tokens_of(schema::Prompt{{}, tokens}));
+  return model_->detokenize(checked);
+}
+
+Result<std::vector<Token>> LlamaEngine::tokens_of(const schema::Prompt& prompt) const {
+  if (prompt.tokens.empty()) return model_->tokenize(prompt.text, true, true);
+  for (const Token token : prompt.tokens) {
+    if (token < 0 || token >= model_->facts().vocabulary) {
+      return fail_field("prompt", Message::BadToken,
+                        {std::to_string(token), std::to_string(model_->facts().vocabulary)});
+    }
+  }
+  return prompt.tokens;
+}
+
+// Never cut a prompt silently: the error says both numbers.
+Status LlamaEngine::check_length(const std::vector<Token>& prompt, int max) const {
+  if (prompt.empty()) return fail_field("prompt", Message::PromptEmpty, {});
+  if (static_cast<int>(prompt.size()) < max) return {};
+  return fail(Code::ContextExceeded, Message::PromptTooLong,
+              {std::to_string(prompt.size()), std::to_string(max)});
+}
+
+int LlamaEngine::bounded_max_tokens(const std::optional<int>& wanted, std::size_t prompt,
+                                    int fallback) const {
+  const int room = model_->facts().context - static_cast<int>(prompt);
+  return std::min(wanted.value_or(fallback), room);
+}
+
+std::unique_ptr<Job> LlamaEngine::new_job(const RequestContext& context, const Wake& wake) const {
+  auto job = std::make_unique<Job>();
+  job->context = context;
+  job->salt = salt_of(context.tenant);
+  job->arrived = std::chrono::steady_clock::now();
+  EngineThread* thread = thread_.get();
+  job->queue = std::make_shared<PieceQueue>(wake, [thread] { thread->poke(); });
+  return job;
+}
+
+Status LlamaEngine::add_samplers(Job& job, const schema::Sampling& sampling,
+                                 const Constraint& constraint, bool ignore_eos, int n) const {
+  SystemRandom random;
+  const auto seed = static_cast<std::uint32_t>(random.next());
+  XC_TRY(auto first, Sampler::make(*model_, sampling, constraint, ignore_eos, seed));
+  for (int i = 1; i < n; ++i) job.samplers.push_back(first->fork(static_cast<std::uint32_t>(i)));
+  job.samplers.insert(job.samplers.begin(), std::move(first));
+  for (auto& sampler : job.samplers) sampler->accept_prompt(job.prompt);
+  return {};
+}
+
+Result<RenderedChat> LlamaEngine::render(const schema::ChatRequest& request, Job& job) const {
+  if (chat_ == nullptr) {
+    return fail(Code::InvalidRequest, Message::NoChat, {model_->facts().name});
+  }
+  XC_TRY(RenderedChat rendered, chat_->render(request));
+  if (rendered.images.empty()) {
+    job.prompt = model_->tokenize(rendered.prompt, false, true);
+    return rendered;
+  }
+  if (vision_ == nullptr) {
+    return fail_field("messages", Message::NoVision, {model_->facts().name});
+  }
+  XC_TRY(Vision::Cut cut, vision_->cut(rendered.prompt, rendered.images));
+  job.prompt = std::move(cut.tokens);
+  job.media = std::move(cut.media);
+  return rendered;
+}
+
+Result<int> LlamaEngine::count(const schema::ChatRequest& request) {
+  Job job;
+  XC_TRY(const RenderedChat rendered, render(request, job));
+  (void)rendered;
+  return static_cast<int>(job.prompt.size());
+}
+
+Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest& request,
+                                                       const RequestContext& context, Wake wake) {
+  std::unique_ptr<Job> job = new_job(context, wake);
+  XC_TRY(RenderedChat rendered, render(request, *job));
+  XC_CHECK(check_length(job->prompt, model_->facts().context));
+  job->max_tokens =
+      bounded_max_tokens(request.max_tokens, job->prompt.size(), model_->facts().context);
+  job->top_logprobs = request.logprobs ? request.top_logprobs : -1;
+  job->stops = std::move(rendered.stops);
+  for (const std::string& text : rendered.constraint.preserved) {
+    const auto tokens = model_->tokenize(text, false, true);
+    if (tokens.size() == 1) job->preserved.insert(tokens.front());
+  }
+  XC_CHECK(add_samplers(*job, request.sampling, rendered.constraint, request.ignore_eos, request.n));
+  auto queue = job->queue;
+  XC_CHECK(thread_->submit(std::move(job)));
+  EngineThread* thread = thread_.get();
+  return std::make_unique<StreamAnswer>(queue, [thread] { thread->poke(); }, request.n,
+                                        rendered.parser, rendered.tool_names, new_call_id);
+}
+
+}  // namespace xc::engine::llama

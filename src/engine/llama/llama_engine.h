@@ -1,0 +1,62 @@
+// engine::Engine over llama.cpp: prepares jobs on the caller's thread, hands them to the engine
+// thread, and turns its pieces into deltas on the reader's thread.
+#pragma once
+
+#include <memory>
+
+#include "engine/engine.h"
+#include "engine/llama/chat_format.h"
+#include "engine/llama/engine_thread.h"
+
+namespace xc::engine::llama {
+
+class LlamaEngine final : public Engine {
+ public:
+  // `backend_dir`: where libggml-cpu-*.so lie. Error: ModelFailed.
+  static Result<std::unique_ptr<Engine>> open(const LoadOptions& options,
+                                              const std::string& backend_dir);
+  ~LlamaEngine() override;
+
+  const Facts& facts() const override { return model_->facts(); }
+  Stats stats() const override { return thread_->stats(); }
+  Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) override;
+  Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) override;
+  Result<int> count(const schema::ChatRequest& request) override;
+  Result<std::unique_ptr<DeltaAnswer>> chat(const schema::ChatRequest& request,
+                                            const RequestContext& context, Wake wake) override;
+  Result<std::unique_ptr<DeltaAnswer>> complete(const schema::CompletionRequest& request,
+                                                const RequestContext& context,
+                                                Wake wake) override;
+  Result<std::unique_ptr<EmbeddingAnswer>> embed(const schema::EmbeddingRequest& request,
+                                                 const RequestContext& context,
+                                                 Wake wake) override;
+  Result<std::unique_ptr<RankingAnswer>> rerank(const schema::RerankRequest& request,
+                                                const RequestContext& context,
+                                                Wake wake) override;
+
+ private:
+  LlamaEngine() = default;
+  Result<std::vector<Token>> tokens_of(const schema::Prompt& prompt) const;
+  Result<std::vector<Token>> infill_of(const schema::CompletionRequest& request,
+                                       const schema::Prompt& prompt) const;
+  Result<RenderedChat> render(const schema::ChatRequest& request, Job& job) const;
+  Status check_length(const std::vector<Token>& prompt, int max) const;
+  Status add_samplers(Job& job, const schema::Sampling& sampling, const Constraint& constraint,
+                      bool ignore_eos, int n) const;
+  std::unique_ptr<Job> new_job(const RequestContext& context, const Wake& wake) const;
+  int bounded_max_tokens(const std::optional<int>& wanted, std::size_t prompt, int fallback) const;
+  Result<std::unique_ptr<DeltaAnswer>> complete_one(const schema::CompletionRequest& request,
+                                                    const schema::Prompt& prompt,
+                                                    const RequestContext& context, Wake wake);
+  std::vector<Token> rank_row(const std::string& query, const std::string& document) const;
+
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<ChatFormat> chat_;
+  std::unique_ptr<Vision> vision_;
+  std::unique_ptr<Vectors> vectors_;
+  struct Pool;                      // the compute threads
+  std::unique_ptr<Pool> pool_;
+  std::unique_ptr<EngineThread> thread_;
+};
+
+}  // namespace xc::engine::llama

@@ -1,0 +1,13 @@
+// llama.cpp's log goes to ours; the last error line is kept, because its loaders return only null.
+#pragma once
+
+#include <string>
+
+namespace xc::engine::llama {
+
+// Once per process, before anything else of llama.cpp. Warnings and errors go to stderr.
+void capture_log();
+// The last error line since the last call, without its newline; a generic text when none.
+std::string last_error_logged();
+
+}  // namespace xc::engine::llama

@@ -1,0 +1,99 @@
+#include "gateway/call.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "schema/anthropic.h"
+#include "schema/openai.h"
+
+namespace xc::gateway {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+bool is_plain(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '_' || c == '.' || c == ':';
+}
+
+// The token of "Bearer TOKEN", the scheme in any case; else empty.
+std::string_view bearer_of(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (authorization.size() <= kScheme.size()) return {};
+  const auto same = [](char a, char b) { return (a | 0x20) == (b | 0x20); };
+  const std::string_view scheme = authorization.substr(0, kScheme.size() - 1);
+  if (!std::ranges::equal(scheme, kScheme.substr(0, scheme.size()), same)) return {};
+  const std::size_t begin = authorization.find_first_not_of(' ', scheme.size());
+  return begin == std::string_view::npos ? std::string_view() : authorization.substr(begin);
+}
+
+}  // namespace
+
+std::string request_id_of(const net::Request& request, RandomSource& random) {
+  const std::string_view theirs = request.headers.get("X-Request-Id");
+  const bool sane = !theirs.empty() && theirs.size() <= limits::kRequestIdBytesMax &&
+                    std::ranges::all_of(theirs, is_plain);
+  return sane ? std::string(theirs) : make_id(random, "req_");
+}
+
+std::int64_t deadline_ms_of(const net::Request& request) {
+  constexpr std::int64_t kLongest = std::chrono::milliseconds(limits::kRequestTimeout).count();
+  const std::string_view text = request.headers.get("X-Xingcha-Deadline");
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && ms > 0 ? std::min(ms, kLongest) : kLongest;
+}
+
+int priority_of(const net::Request& request) {
+  return request.headers.get("X-Xingcha-Priority") == "2" ? 2 : 1;
+}
+
+Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys) {
+  std::string_view key = bearer_of(request.headers.get("Authorization"));
+  if (key.empty()) key = request.headers.get("x-api-key");
+  if (key.empty()) key = request.headers.get("api-key");
+  return keys.verify(key);
+}
+
+Result<ModelRow> model_row(const Services& services, std::string_view name) {
+  for (ModelRow& row : services.models()) {
+    if (row.name == name || std::ranges::find(row.aliases, name) != row.aliases.end()) return row;
+  }
+  return fail(Code::NotFound, Message::NoModel, {std::string(name)});
+}
+
+std::string render_error(Shape shape, const Error& error, Language language,
+                         std::string_view request_id) {
+  if (shape == Shape::Anthropic) {
+    return schema::anthropic::render_error(error, language, request_id);
+  }
+  return schema::render_error(error, language);
+}
+
+void name_the_request(Error& error, const Call& call) {
+  if (error.message == Message::InternalError) error.args = {call.request_id};
+}
+
+Task<Status> reply_json(Call& call, int status, std::string body) {
+  call.audit.outcome(status);
+  Status replied = co_await call.exchange.reply(status, kJson, std::move(body));
+  co_return replied;
+}
+
+Task<Status> reply_error(Call& call, Error error) {
+  call.audit.outcome(error);
+  name_the_request(error, call);
+  if (!error.detail.empty()) log::warn("gateway", "{}: {}", call.request_id, error.detail);
+  net::Headers& headers = call.exchange.reply_headers();
+  if (error.retry_after_s > 0) headers.set("Retry-After", std::to_string(error.retry_after_s));
+  if (error.code == Code::Unauthorized) headers.set("WWW-Authenticate", "Bearer");
+  std::string body = render_error(call.shape, error, call.language, call.request_id);
+  const int status = facts_of(error.code).http_status;
+  Status replied = co_await call.exchange.reply(status, kJson, std::move(body));
+  co_return replied;
+}
+
+}  // namespace xc::gateway

@@ -1,0 +1,58 @@
+// One request at the door, with all that its stages need.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "gateway/audit.h"
+#include "gateway/gateway.h"
+#include "gateway/metrics.h"
+#include "gateway/router.h"
+#include "net/http.h"
+
+namespace xc::gateway {
+
+// Lives in the door's coroutine (gateway.cc) and on its I/O thread; handlers take it by reference.
+struct Call {
+  const Services& services;
+  Metrics& metrics;
+  net::Exchange& exchange;
+  AuditEntry& audit;
+  Shape shape = Shape::OpenAi;
+  Language language = Language::Zh;
+  std::string request_id{};
+  std::string parameter{};       // of the route's pattern
+  std::int64_t deadline_ms = 0;  // as asked or as limited
+  Deadline deadline = Deadline::never();
+  int priority = 1;
+  identity::Caller caller{};  // empty on routes without a key
+  bool shutting_down = false;
+  net::Server::Counters connections{};  // for /metrics
+
+  const net::Request& request() const { return exchange.request(); }
+};
+
+// The request's id: the caller's X-Request-Id when it is short and plain, else a new one.
+std::string request_id_of(const net::Request& request, RandomSource& random);
+// X-Xingcha-Deadline in ms, at most limits::kRequestTimeout.
+std::int64_t deadline_ms_of(const net::Request& request);
+// A caller may lower its own priority (X-Xingcha-Priority: 2), never raise it.
+int priority_of(const net::Request& request);
+// Stage 1. The key is in Authorization: Bearer, x-api-key (Anthropic) or api-key (Azure).
+Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys);
+
+// The row of GET /v1/models with this name or alias.
+Result<ModelRow> model_row(const Services& services, std::string_view name);
+
+std::string render_error(Shape shape, const Error& error, Language language,
+                         std::string_view request_id);
+// Internal errors name the request, so that the log line can be found.
+void name_the_request(Error& error, const Call& call);
+Task<Status> reply_json(Call& call, int status, std::string body);
+Task<Status> reply_error(Call& call, Error error);
+
+}  // namespace xc::gateway

@@ -1,0 +1,80 @@
+#include "gateway/chat.h"
+
+#include <utility>
+
+#include "gateway/answer_writer.h"
+#include "gateway/stages.h"
+#include "gateway/upstream.h"
+#include "schema/openai.h"
+
+namespace xc::gateway {
+namespace {
+
+schema::ReplyHead head_of(const Call& call, const Question& question,
+                          const Generation& generation) {
+  schema::ReplyHead head;
+  head.id = make_id(call.services.random, question.id_prefix);
+  head.model = question.model;
+  head.created = call.services.clock.unix_ms() / 1000;
+  head.fingerprint = "xingcha-" + call.services.version;
+  const std::string digest = generation.digest();
+  if (!digest.empty()) head.fingerprint += "-" + digest;
+  return head;
+}
+
+}  // namespace
+
+// caller_of → parse → reserve → screen → route → start → { next → spend → guard.admit → send }* →
+// finish → settle → audit.commit
+//
+// caller_of runs at the door for every route, and the door's AuditEntry commits when it goes.
+// Whatever breaks returns its error; the destructors settle, cancel and give back.
+Task<Status> converse(Call& call, QuestionParser parse) {
+  Result<Question> question = parse(call.request().body);
+  if (!question) co_return std::unexpected(std::move(question.error()));
+  Result<Reservation> reservation = reserve(call);
+  if (!reservation) co_return std::unexpected(std::move(reservation.error()));
+  Status screened = screen(question->model);
+  if (!screened) co_return screened;
+  Result<fleet::Lease> lease = co_await route(call, *reservation, question->model);
+  if (!lease) co_return std::unexpected(std::move(lease.error()));
+  Result<Generation> generation =
+      co_await start(call, *reservation, question->ask, question->parser, std::move(*lease));
+  if (!generation) co_return std::unexpected(std::move(generation.error()));
+
+  const std::unique_ptr<Sink> sink = question->sink(head_of(call, *question, *generation));
+  const OutputGuard guard(question->choices);
+  AnswerWriter writer(call, question->stream);
+  std::vector<schema::Delta> deltas;
+  std::string bytes;
+  sink->start(bytes);
+  for (;;) {
+    Result<bool> more = co_await generation->next(deltas);
+    if (more && !*more) break;
+    if (more) reservation->spend(deltas);
+    Status admitted = more ? guard.admit(deltas) : std::unexpected(std::move(more.error()));
+    if (!admitted) {
+      Status broken = co_await writer.break_off(*sink, std::move(admitted.error()));
+      co_return broken;
+    }
+    for (const schema::Delta& delta : deltas) sink->add(delta, bytes);
+    if (!question->stream) continue;
+    Status sent = co_await writer.send(bytes);
+    if (!sent) co_return sent;
+  }
+  sink->finish(bytes);
+  reservation->settle();
+  Status finished = co_await writer.finish(bytes);
+  co_return finished;
+}
+
+Task<Status> chat(Call& call) { return converse(call, &parse_chat_question); }
+Task<Status> completions(Call& call) { return converse(call, &parse_completion_question); }
+Task<Status> messages(Call& call) { return converse(call, &parse_message_question); }
+Task<Status> responses(Call& call) { return converse(call, &parse_response_question); }
+
+Task<Status> stored_response(Call& call) {
+  co_return fail(Code::NotFound, Message::NoResponse, {call.parameter});
+}
+
+}  // namespace xc::gateway

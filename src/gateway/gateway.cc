@@ -1,0 +1,127 @@
+#include "gateway/gateway.h"
+
+#include <atomic>
+#include <utility>
+
+#include "gateway/audit.h"
+#include "gateway/call.h"
+#include "gateway/metrics.h"
+#include "gateway/router.h"
+#include "gateway/static_file.h"
+
+namespace xc::gateway {
+
+struct Gateway::Parts {
+  explicit Parts(Services s) : services(std::move(s)), metrics(services.version) {}
+
+  Call call_of(net::Exchange& exchange, AuditEntry& audit);
+  Task<Status> serve(Call& call, const Match& match);
+
+  const Services services;
+  Metrics metrics;
+  const net::Server* server = nullptr;
+  std::atomic<bool> shutting_down{false};
+};
+
+namespace {
+
+// OPTIONS: what the address takes. (No CORS: the console is of the same origin.)
+Task<Status> reply_options(Call& call, std::string allowed) {
+  call.exchange.reply_headers().set("Allow", std::move(allowed));
+  call.audit.outcome(204);
+  Status replied = co_await call.exchange.reply(204, {}, {});
+  co_return replied;
+}
+
+// No row: one of the console's files, another method's address, or nothing.
+Task<Status> serve_unmatched(Call& call, std::string allowed) {
+  const net::Request& request = call.request();
+  if (!allowed.empty()) {
+    call.exchange.reply_headers().set("Allow", allowed);
+    co_return fail(Code::MethodNotAllowed, Message::BadMethod,
+                   {request.method, request.path, std::move(allowed)});
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const StaticFile* file = reads ? find_static_file(request.path) : nullptr;
+  if (file == nullptr) {
+    co_return fail(Code::NotFound, Message::NoRoute, {request.method, request.path});
+  }
+  Status served = co_await serve_static_file(call, *file);
+  co_return served;
+}
+
+AuditEntry::Subject subject_of(const net::Request& request, const Match& match,
+                               std::string request_id) {
+  AuditEntry::Subject subject;
+  subject.method = request.method;
+  subject.route = match.route == nullptr ? "unmatched" : match.route->pattern;
+  subject.request_id = std::move(request_id);
+  subject.quiet = match.route == nullptr || !match.route->needs_key;
+  return subject;
+}
+
+// The door: one request from its head to its audit record. Owns what the request needs, so that a
+// coroutine that is cancelled late finds everything in place.
+Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& exchange) {
+  const net::Request& request = exchange.request();
+  const Match match = match_route(request.method, request.path);
+  std::string request_id = request_id_of(request, parts->services.random);
+  AuditEntry audit(parts->metrics, parts->services.clock, subject_of(request, match, request_id));
+  Call call{parts->services, parts->metrics, exchange, audit};
+  call.request_id = std::move(request_id);
+  call.shape = shape_of(request.path);
+  call.language = language_of(request.headers.get("Accept-Language"));
+  exchange.reply_headers().set("X-Request-Id", call.request_id);
+  if (call.shape == Shape::Anthropic) exchange.reply_headers().set("request-id", call.request_id);
+  Status served = co_await parts->serve(call, match);
+  // In mid-stream there is nothing left to say: the client is gone.
+  if (served || exchange.started()) co_return;
+  Status told = co_await reply_error(call, std::move(served.error()));
+  static_cast<void>(told);
+}
+
+}  // namespace
+
+Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
+  if (call.request().method == "OPTIONS" && !match.allowed.empty()) {
+    Status replied = co_await reply_options(call, match.allowed);
+    co_return replied;
+  }
+  if (match.route == nullptr) {
+    Status served = co_await serve_unmatched(call, match.allowed);
+    co_return served;
+  }
+  if (match.route->needs_key) {
+    Result<identity::Caller> caller = caller_of(call.request(), services.keys);
+    if (!caller) co_return std::unexpected(std::move(caller.error()));
+    call.caller = std::move(*caller);
+    call.audit.caller(call.caller.key_id);
+  }
+  call.parameter = match.parameter;
+  call.deadline_ms = deadline_ms_of(call.request());
+  call.deadline = Deadline::at(call.audit.begun() + std::chrono::milliseconds(call.deadline_ms));
+  call.priority = priority_of(call.request());
+  call.shutting_down = shutting_down;
+  if (server != nullptr) call.connections = server->counters();
+  Status served = co_await match.route->handler(call);
+  co_return served;
+}
+
+Gateway::Gateway(Services services) : parts_(std::make_shared<Parts>(std::move(services))) {}
+Gateway::~Gateway() = default;
+
+net::Handler Gateway::handler() {
+  return [parts = parts_](net::Exchange& exchange) { return open_door(parts, exchange); };
+}
+
+net::ErrorRenderer Gateway::error_renderer() {
+  return [](const Error& error, std::string_view path, std::string_view accept_language) {
+    const Language language = language_of(accept_language);
+    return net::ErrorReply{"application/json", render_error(shape_of(path), error, language, {})};
+  };
+}
+
+void Gateway::watch(const net::Server& server) { parts_->server = &server; }
+void Gateway::begin_shutdown() { parts_->shutting_down = true; }
+
+}  // namespace xc::gateway

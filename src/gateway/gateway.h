@@ -1,0 +1,61 @@
+// The governed door: routes, API shapes and the stages of every request.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "fleet/fleet.h"
+#include "identity/keys.h"
+#include "net/client.h"
+#include "net/http.h"
+#include "net/server.h"
+
+namespace xc::gateway {
+
+// One row of GET /v1/models; app/wiring.cc fills it from catalogue and model store.
+struct ModelRow {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::int64_t created_unix = 0;
+  std::uint64_t bytes = 0;
+  int context = 0;
+  std::string family, quantization, licence;
+  std::vector<std::string> capabilities;
+};
+// Installed models; cheap enough for each call (cached by the wiring). Thread-safe.
+using ModelLister = std::function<std::vector<ModelRow>()>;
+
+struct Services {
+  net::Runtime& runtime;
+  net::BlockingPool& blocking;
+  net::Client& client;
+  fleet::Fleet& fleet;
+  identity::KeyStore& keys;
+  Clock& clock;
+  RandomSource& random;
+  ModelLister models;
+  std::string version;
+};
+
+class Gateway {
+ public:
+  explicit Gateway(Services services);
+  ~Gateway();
+  // For net::Server.
+  net::Handler handler();
+  net::ErrorRenderer error_renderer();
+  // Its connections appear in /metrics. Call before requests come; the server outlives them.
+  void watch(const net::Server& server);
+  // /readyz answers 503 from now on.
+  void begin_shutdown();
+
+  struct Parts;
+
+ private:
+  std::shared_ptr<Parts> parts_;
+};
+
+}  // namespace xc::gateway

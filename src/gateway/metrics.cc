@@ -1,0 +1,165 @@
+#include "gateway/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <utility>
+
+namespace xc::gateway {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Buckets = Histogram::BucketBoundaries;
+
+// From a cached prompt on a fast card to a cold load of a large model.
+const Buckets kLongSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                           2.5,   5,    10,    30,   60,  120,  300};
+// From 1,000 tokens a second to a stall.
+const Buckets kGapSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
+
+// A total that somebody else counts.
+void catch_up(Counter& counter, std::uint64_t total) {
+  const double behind = static_cast<double>(total) - counter.Value();
+  if (behind > 0) counter.Increment(behind);
+}
+
+}  // namespace
+
+struct Metrics::Parts {
+  prometheus::Registry registry;
+
+  Family<Counter>& counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  Family<Gauge>& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+  Family<Histogram>& histogram(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+  }
+
+  Family<Counter>& requests =
+      counter("xingcha_requests_total", "Requests by model, route and status.");
+  Family<Counter>& tokens = counter("xingcha_tokens_total",
+                                    "Tokens by model, route and kind; cached is a part of prompt.");
+  Family<Histogram>& queue =
+      histogram("xingcha_queue_seconds", "Wait for a ready worker, loading included.");
+  Family<Histogram>& first_token = histogram("xingcha_time_to_first_token_seconds",
+                                             "From the request's arrival to the first token.");
+  Family<Histogram>& gap =
+      histogram("xingcha_time_between_tokens_seconds", "Between tokens of one stream.");
+  Family<Histogram>& whole =
+      histogram("xingcha_request_seconds", "From the request's arrival to its end.");
+  Gauge& in_flight = gauge("xingcha_requests_in_flight", "Requests that run now.").Add({});
+  Gauge& connections = gauge("xingcha_connections", "Open connections of clients.").Add({});
+  Counter& connections_total =
+      counter("xingcha_connections_total", "Connections accepted.").Add({});
+  Counter& refused_total =
+      counter("xingcha_http_refused_total",
+              "Requests refused by the HTTP server: bad HTTP, limits, time-outs.")
+          .Add({});
+  Counter& retried = counter("xingcha_upstream_retries_total",
+                             "Requests sent again because a worker died before its first token.")
+                         .Add({});
+  Family<Gauge>& workers = gauge("xingcha_workers", "Models by state of their worker.");
+  Family<Gauge>& worker_in_flight =
+      gauge("xingcha_worker_in_flight", "Requests in a model's worker.");
+  Family<Gauge>& worker_bytes =
+      gauge("xingcha_worker_resident_bytes", "Resident memory of a model's worker.");
+  Family<Counter>& worker_restarts =
+      counter("xingcha_worker_restarts_total", "Restarts of a model's worker after it died.");
+
+  std::mutex mutex;  // for the two maps: the fast way around building label sets
+  std::map<std::pair<std::string, std::string>, Series, std::less<>> series;
+
+  void show(const std::vector<fleet::ModelStatus>& now);
+};
+
+void Metrics::Parts::show(const std::vector<fleet::ModelStatus>& now) {
+  using fleet::State;
+  for (const State state : {State::Available, State::Loading, State::Ready, State::Draining,
+                            State::BackingOff, State::Failed}) {
+    const auto count = std::ranges::count(now, state, &fleet::ModelStatus::state);
+    workers.Add({{"state", std::string(name_of(state))}}).Set(static_cast<double>(count));
+  }
+  for (const fleet::ModelStatus& worker : now) {
+    const prometheus::Labels labels{{"model", worker.name}};
+    worker_in_flight.Add(labels).Set(worker.in_flight);
+    worker_bytes.Add(labels).Set(static_cast<double>(worker.resident_bytes));
+    catch_up(worker_restarts.Add(labels), static_cast<std::uint64_t>(worker.restarts));
+  }
+}
+
+void Series::queued(double seconds) { queue_->Observe(seconds); }
+void Series::first_token(double seconds) { first_token_->Observe(seconds); }
+void Series::gap(double seconds, int tokens) {
+  for (int i = 0; i < tokens; ++i) gap_->Observe(seconds);
+}
+void Series::spent(const schema::Usage& usage) {
+  prompt_->Increment(static_cast<double>(usage.prompt_tokens));
+  cached_->Increment(static_cast<double>(usage.cached_tokens));
+  completion_->Increment(static_cast<double>(usage.completion_tokens));
+}
+
+Metrics::Metrics(std::string_view version) : parts_(std::make_unique<Parts>()) {
+  parts_->gauge("xingcha_build_info", "Always 1; the version is a label.")
+      .Add({{"version", std::string(version)}})
+      .Set(1);
+}
+Metrics::~Metrics() = default;
+
+Series& Metrics::series(std::string_view model, std::string_view route) {
+  const std::lock_guard lock(parts_->mutex);
+  const auto [at, made] = parts_->series.try_emplace({std::string(model), std::string(route)});
+  Series& series = at->second;
+  if (!made) return series;
+  const prometheus::Labels labels{{"model", at->first.first}, {"route", at->first.second}};
+  const auto tokens = [&](const char* kind) {
+    prometheus::Labels with_kind = labels;
+    with_kind.emplace("kind", kind);
+    return &parts_->tokens.Add(with_kind);
+  };
+  series.queue_ = &parts_->queue.Add(labels, kLongSeconds);
+  series.first_token_ = &parts_->first_token.Add(labels, kLongSeconds);
+  series.gap_ = &parts_->gap.Add(labels, kGapSeconds);
+  series.prompt_ = tokens("prompt");
+  series.cached_ = tokens("cached");
+  series.completion_ = tokens("completion");
+  return series;
+}
+
+void Metrics::request_begun() { parts_->in_flight.Increment(); }
+
+void Metrics::request_ended(std::string_view model, std::string_view route, int status,
+                            double seconds) {
+  const prometheus::Labels labels{{"model", std::string(model)}, {"route", std::string(route)}};
+  prometheus::Labels with_status = labels;
+  with_status.emplace("status", std::to_string(status));
+  parts_->requests.Add(with_status).Increment();
+  parts_->whole.Add(labels, kLongSeconds).Observe(seconds);
+  parts_->in_flight.Decrement();
+}
+
+void Metrics::upstream_retried() { parts_->retried.Increment(); }
+
+std::string Metrics::text(const std::vector<fleet::ModelStatus>& workers,
+                          const net::Server::Counters& connections) {
+  parts_->connections.Set(static_cast<double>(connections.connections_open));
+  catch_up(parts_->connections_total, connections.connections_total);
+  catch_up(parts_->refused_total, connections.refused_total);
+  parts_->show(workers);
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, parts_->registry.Collect());
+  return out.str();
+}
+
+}  // namespace xc::gateway

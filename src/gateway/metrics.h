@@ -1,0 +1,61 @@
+// What the door counts, as Prometheus series. The registry hides behind this header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/fleet.h"
+#include "net/server.h"
+#include "schema/chat.h"
+
+namespace prometheus {
+class Counter;
+class Histogram;
+}  // namespace prometheus
+
+namespace xc::gateway {
+
+// The series of one model on one route, looked up once a request. Lives as long as its Metrics.
+// Thread-safe.
+class Series {
+ public:
+  void queued(double seconds);
+  void first_token(double seconds);
+  void gap(double seconds, int tokens);  // the same gap for each of the tokens that came together
+  void spent(const schema::Usage& usage);
+
+ private:
+  friend class Metrics;
+  prometheus::Histogram* queue_ = nullptr;
+  prometheus::Histogram* first_token_ = nullptr;
+  prometheus::Histogram* gap_ = nullptr;
+  prometheus::Counter* prompt_ = nullptr;
+  prometheus::Counter* cached_ = nullptr;
+  prometheus::Counter* completion_ = nullptr;
+};
+
+// Labels have few values: routes are the table's patterns, models are those installed or "unknown"
+// (the caller sees to that). Thread-safe.
+class Metrics {
+ public:
+  explicit Metrics(std::string_view version);
+  ~Metrics();
+
+  Series& series(std::string_view model, std::string_view route);
+  void request_begun();
+  void request_ended(std::string_view model, std::string_view route, int status, double seconds);
+  void upstream_retried();
+
+  // Everything in Prometheus' text format 0.0.4, gauges as they are now.
+  std::string text(const std::vector<fleet::ModelStatus>& workers,
+                   const net::Server::Counters& connections);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace xc::gateway

@@ -1,0 +1,83 @@
+#include "gateway/question.h"
+
+#include <utility>
+
+#include "schema/anthropic.h"
+#include "schema/openai.h"
+#include "schema/responses.h"
+
+namespace xc::gateway {
+namespace {
+
+// What the endpoint gets: a stream with usage whatever the caller wants, because deltas and the
+// bill are needed here. The request itself stays as it was (it may hold images: no copy).
+template <typename Request>
+std::string body_for_endpoint(Request& request) {
+  const bool stream = std::exchange(request.stream, true);
+  const bool include_usage = std::exchange(request.include_usage, true);
+  std::string body = schema::render(request);
+  request.stream = stream;
+  request.include_usage = include_usage;
+  return body;
+}
+
+Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
+  Question question;
+  question.model = request.model;
+  question.stream = request.stream;
+  question.choices = request.n;
+  question.ask = {request.model, "/v1/chat/completions", body_for_endpoint(request)};
+  question.parser = &schema::parse_chat_chunk;
+  question.id_prefix = id_prefix;
+  return question;
+}
+
+}  // namespace
+
+Result<Question> parse_chat_question(std::string_view json) {
+  XC_TRY(schema::ChatRequest parsed, schema::parse_chat(json));
+  auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
+  Question question = chat_like(*request, "chatcmpl-");
+  question.sink = [request](schema::ReplyHead head) {
+    return chat_sink(std::move(head), *request);
+  };
+  return question;
+}
+
+Result<Question> parse_completion_question(std::string_view json) {
+  XC_TRY(schema::CompletionRequest parsed, schema::parse_completion(json));
+  auto request = std::make_shared<schema::CompletionRequest>(std::move(parsed));
+  Question question;
+  question.model = request->model;
+  question.stream = request->stream;
+  question.choices = request->n * static_cast<int>(request->prompts.size());
+  question.ask = {request->model, "/v1/completions", body_for_endpoint(*request)};
+  question.parser = &schema::parse_completion_chunk;
+  question.id_prefix = "cmpl-";
+  question.sink = [request](schema::ReplyHead head) {
+    return completion_sink(std::move(head), *request);
+  };
+  return question;
+}
+
+Result<Question> parse_message_question(std::string_view json) {
+  XC_TRY(schema::ChatRequest parsed, schema::anthropic::parse_messages(json));
+  auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
+  Question question = chat_like(*request, "msg_");
+  question.sink = [request](schema::ReplyHead head) {
+    return message_sink(std::move(head), *request);
+  };
+  return question;
+}
+
+Result<Question> parse_response_question(std::string_view json) {
+  XC_TRY(schema::responses::ResponsesRequest parsed, schema::responses::parse(json));
+  auto request = std::make_shared<schema::responses::ResponsesRequest>(std::move(parsed));
+  Question question = chat_like(request->chat, "resp_");
+  question.sink = [request](schema::ReplyHead head) {
+    return response_sink(std::move(head), *request);
+  };
+  return question;
+}
+
+}  // namespace xc::gateway

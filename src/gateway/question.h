@@ -1,0 +1,32 @@
+// A request of any chat-like API shape in the one form that the stages know.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "gateway/sink.h"
+#include "gateway/upstream.h"
+
+namespace xc::gateway {
+
+struct Question {
+  std::string model;  // as the caller named it
+  bool stream = false;
+  int choices = 1;  // that the answer may have
+  Ask ask;          // for an endpoint: always a stream with usage
+  ChunkParser parser = nullptr;
+  std::string_view id_prefix;  // of the reply's id
+  // Owns the parsed request; once.
+  std::function<std::unique_ptr<Sink>(schema::ReplyHead head)> sink;
+};
+
+using QuestionParser = Result<Question> (*)(std::string_view json);
+Result<Question> parse_chat_question(std::string_view json);
+Result<Question> parse_completion_question(std::string_view json);
+Result<Question> parse_message_question(std::string_view json);   // Anthropic
+Result<Question> parse_response_question(std::string_view json);  // OpenAI Responses
+
+}  // namespace xc::gateway

@@ -1,0 +1,147 @@
+#include "gateway/sink.h"
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "net/sse.h"
+#include "schema/anthropic.h"
+
+namespace xc::gateway {
+namespace {
+
+// Gathers, then renders once.
+class WholeSink final : public Sink {
+ public:
+  using Render = std::function<std::string(const schema::Collector&)>;
+  explicit WholeSink(Render render) : render_(std::move(render)) {}
+
+  void add(const schema::Delta& delta, std::string&) override { answer_.add(delta); }
+  void finish(std::string& out) override { out += render_(answer_); }
+  void fail(const Error&, Language, std::string&) override {}
+
+ private:
+  Render render_;
+  schema::Collector answer_;
+};
+
+// `data:` chunks of chat and completions, ended by [DONE].
+class ChunkSink final : public Sink {
+ public:
+  using Render = std::function<std::string(const schema::Delta& delta, bool first)>;
+  ChunkSink(Render render, bool include_usage)
+      : render_(std::move(render)), include_usage_(include_usage) {}
+
+  void add(const schema::Delta& delta, std::string& out) override {
+    if (delta.usage && !include_usage_) return;
+    net::append_sse(out, {}, render_(delta, is_first(delta)));
+  }
+  void finish(std::string& out) override { net::append_sse(out, {}, "[DONE]"); }
+  void fail(const Error& error, Language language, std::string& out) override {
+    net::append_sse(out, {}, schema::render_error(error, language));
+  }
+
+ private:
+  bool is_first(const schema::Delta& delta) {
+    if (delta.usage) return false;
+    const auto choice = static_cast<std::size_t>(delta.choice);  // the guard has bounded it
+    if (choice >= begun_.size()) begun_.resize(choice + 1);
+    const bool first = !begun_[choice];
+    begun_[choice] = true;
+    return first;
+  }
+
+  Render render_;
+  bool include_usage_;
+  std::vector<bool> begun_;
+};
+
+template <typename Event>
+void append_all(std::string& out, const std::vector<Event>& events) {
+  for (const Event& event : events) net::append_sse(out, event.name, event.data);
+}
+
+class MessageSink final : public Sink {
+ public:
+  MessageSink(schema::ReplyHead head, std::vector<std::string> stops)
+      : events_(std::move(head), std::move(stops)) {}
+
+  void start(std::string& out) override { append_all(out, events_.start(schema::Usage())); }
+  void add(const schema::Delta& delta, std::string& out) override {
+    append_all(out, events_.add(delta));
+  }
+  void finish(std::string& out) override { append_all(out, events_.finish()); }
+  void fail(const Error& error, Language language, std::string& out) override {
+    const auto event = schema::anthropic::MessageEvents::fail(error, language);
+    net::append_sse(out, event.name, event.data);
+  }
+
+ private:
+  schema::anthropic::MessageEvents events_;
+};
+
+class ResponseSink final : public Sink {
+ public:
+  ResponseSink(schema::ReplyHead head, const schema::responses::ResponsesRequest& request)
+      : events_(std::move(head), request) {}
+
+  void start(std::string& out) override { append_all(out, events_.start()); }
+  void add(const schema::Delta& delta, std::string& out) override {
+    append_all(out, events_.add(delta));
+  }
+  void finish(std::string& out) override { append_all(out, events_.finish()); }
+  void fail(const Error& error, Language language, std::string& out) override {
+    append_all(out, events_.fail(error, language));
+  }
+
+ private:
+  schema::responses::ResponseEvents events_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sink> chat_sink(schema::ReplyHead head, const schema::ChatRequest& request) {
+  if (request.stream) {
+    auto render = [head = std::move(head)](const schema::Delta& delta, bool first) {
+      return schema::render_chat_chunk(head, delta, first);
+    };
+    return std::make_unique<ChunkSink>(std::move(render), request.include_usage);
+  }
+  auto render = [head = std::move(head), &request](const schema::Collector& answer) {
+    return schema::render_chat_reply(head, answer, request.logprobs);
+  };
+  return std::make_unique<WholeSink>(std::move(render));
+}
+
+std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
+                                      const schema::CompletionRequest& request) {
+  if (request.stream) {
+    auto render = [head = std::move(head)](const schema::Delta& delta, bool) {
+      return schema::render_completion_chunk(head, delta);
+    };
+    return std::make_unique<ChunkSink>(std::move(render), request.include_usage);
+  }
+  auto render = [head = std::move(head), &request](const schema::Collector& answer) {
+    return schema::render_completion_reply(head, answer, request.logprobs.has_value());
+  };
+  return std::make_unique<WholeSink>(std::move(render));
+}
+
+std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatRequest& request) {
+  if (request.stream) return std::make_unique<MessageSink>(std::move(head), request.stop);
+  auto render = [head = std::move(head), &request](const schema::Collector& answer) {
+    return schema::anthropic::render_reply(head, answer, request.stop);
+  };
+  return std::make_unique<WholeSink>(std::move(render));
+}
+
+std::unique_ptr<Sink> response_sink(schema::ReplyHead head,
+                                    const schema::responses::ResponsesRequest& request) {
+  if (request.chat.stream) return std::make_unique<ResponseSink>(std::move(head), request);
+  auto render = [head = std::move(head), &request](const schema::Collector& answer) {
+    return schema::responses::render_reply(head, request, answer);
+  };
+  return std::make_unique<WholeSink>(std::move(render));
+}
+
+}  // namespace xc::gateway

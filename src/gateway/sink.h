@@ -1,0 +1,35 @@
+// An answer in the caller's shape. Pure: deltas in, bytes out; chat.cc does the sending.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "schema/chat.h"
+#include "schema/openai.h"
+#include "schema/responses.h"
+
+namespace xc::gateway {
+
+// One per answer. Calls: start, add…, then finish or fail; each appends to `out` what can be sent.
+// A stream variant gives SSE as it comes, a whole variant nothing until finish gives the body.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void start(std::string& out) { static_cast<void>(out); }
+  virtual void add(const schema::Delta& delta, std::string& out) = 0;
+  virtual void finish(std::string& out) = 0;
+  // The answer broke off in mid-stream: the shape's own error event. Not called on whole variants,
+  // whose caller has seen nothing yet and gets an HTTP status.
+  virtual void fail(const Error& error, Language language, std::string& out) = 0;
+};
+
+// The request decides between stream and whole, usage and logprobs. It outlives the sink.
+std::unique_ptr<Sink> chat_sink(schema::ReplyHead head, const schema::ChatRequest& request);
+std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
+                                      const schema::CompletionRequest& request);
+std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatRequest& request);
+std::unique_ptr<Sink> response_sink(schema::ReplyHead head,
+                                    const schema::responses::ResponsesRequest& request);
+
+}  // namespace xc::gateway

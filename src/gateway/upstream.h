@@ -1,0 +1,67 @@
+// The way to an endpoint and back: one leased worker, one HTTP exchange.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/fleet.h"
+#include "gateway/call.h"
+#include "gateway/stages.h"
+#include "net/client.h"
+#include "net/sse.h"
+#include "schema/chat.h"
+
+namespace xc::gateway {
+
+// What an endpoint is asked. `body` is OpenAI JSON.
+struct Ask {
+  std::string model;   // as the caller named it, to find another worker
+  std::string target;  // "/v1/chat/completions"
+  std::string body;
+};
+
+// One SSE payload of an endpoint to deltas: schema::parse_chat_chunk or parse_completion_chunk.
+using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
+
+// An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
+// and gives the lease back. Stays on its I/O thread.
+class Generation {
+ public:
+  Generation(fleet::Lease lease, std::unique_ptr<net::ClientReply> reply, ChunkParser parser,
+             Deadline deadline);
+
+  // Deltas that came together replace those in `out`; false at the proper end. Error: what the
+  // endpoint reported, WorkerLost when it broke off, Deadline. Nothing follows an error.
+  Task<Result<bool>> next(std::vector<schema::Delta>& out);
+  // Waits for the first deltas, which next() then gives.
+  Task<Status> prefetch();
+  std::string digest() const;  // of the model, as the worker says; may be empty
+
+ private:
+  Task<Result<bool>> pull(std::vector<schema::Delta>& out);
+  Task<void> drain();
+  void take_events(std::vector<schema::Delta>& out);
+
+  fleet::Lease lease_;
+  std::unique_ptr<net::ClientReply> reply_;
+  ChunkParser parser_;
+  Deadline deadline_;
+  net::SseReader reader_;
+  std::string bytes_;
+  std::vector<schema::Delta> prefetched_;
+  std::optional<Error> failure_;  // found behind deltas that had to go first
+  bool done_ = false;
+};
+
+// Stage: asks for a stream and waits until it has begun. When the worker dies before that, nothing
+// was delivered, so another one is asked once.
+Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
+                               ChunkParser parser, fleet::Lease lease);
+// Asks for one whole JSON reply, with the same second try.
+Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask,
+                                    fleet::Lease lease);
+
+}  // namespace xc::gateway

@@ -1,0 +1,263 @@
+#include "net/client.h"
+
+#include <boost/beast/core/string.hpp>
+#include <limits>
+#include <mutex>
+
+#include "base/limits.h"
+#include "net/client_pool.h"
+#include "net/message_head.h"
+#include "net/message_parser.h"
+
+namespace xc::net {
+
+struct Client::Parts {
+  Parts(int threads, std::size_t idle_max, std::string ca)
+      : pool(threads, idle_max), ca_file(std::move(ca)) {}
+
+  // Made when first needed: the system's certificates are megabytes that most servers never use.
+  const Result<SslContext>& tls() {
+    std::call_once(tls_once, [this] { tls_made = make_client_tls(ca_file); });
+    return tls_made;
+  }
+
+  ClientPool pool;
+  const std::string ca_file;
+  std::once_flag tls_once;
+  Result<SslContext> tls_made;
+};
+
+namespace {
+
+constexpr MessageLimits kReplyLimits{limits::kHeadBytesMax, limits::kHeadFieldsMax,
+                                     std::numeric_limits<std::uint64_t>::max()};
+
+// A reply whose stream goes back to the pool when its body is complete, and is closed otherwise.
+class StreamedReply final : public ClientReply {
+ public:
+  // pool: an alias into the client's parts, so that they live as long as the reply.
+  StreamedReply(std::shared_ptr<ClientPool> pool, std::string key,
+                std::shared_ptr<ClientStream> stream, bool head_only)
+      : pool_(std::move(pool)),
+        key_(std::move(key)),
+        stream_(std::move(stream)),
+        head_only_(head_only) {
+    expect_head();
+  }
+
+  int status() const override { return status_; }
+  const Headers& headers() const override { return headers_; }
+  bool any_bytes() const { return any_bytes_; }
+  void forbid_reuse() { reusable_ = false; }
+
+  Task<Status> read_head(Deadline deadline);
+  Task<Result<bool>> read_some(std::string& out, Deadline deadline) override;
+  Task<Result<std::string>> read_all(std::size_t bytes_max, Deadline deadline) override;
+
+ private:
+  void expect_head() {
+    parser_ = std::make_unique<ReplyParser>(kReplyLimits, head_only_);
+    parser_->set_body(&ready_);
+  }
+  Status feed(std::string_view bytes);
+  Status feed_end();
+  void finish();
+  std::unexpected<Error> give_up(Error error);
+
+  const std::shared_ptr<ClientPool> pool_;
+  const std::string key_;
+  std::shared_ptr<ClientStream> stream_;  // null: complete, or given up
+  std::unique_ptr<ReplyParser> parser_;
+  std::string rest_;   // came, not yet parsed
+  std::string ready_;  // body that came with the head
+  Headers headers_;
+  int status_ = 0;
+  const bool head_only_;
+  bool any_bytes_ = false;
+  bool complete_ = false;
+  bool reusable_ = true;
+};
+
+// Bad HTTP from upstream is the upstream's failure, not the caller's.
+Status StreamedReply::feed(std::string_view bytes) {
+  if (!rest_.empty()) bytes = rest_.append(bytes);
+  std::size_t used = 0;
+  while (used < bytes.size() && !parser_->done()) {
+    Result<std::size_t> took = parser_->feed(bytes.substr(used));
+    if (!took) return upstream_failed(text_of(took.error(), Language::En), key_);
+    used += *took;
+    const bool interim = parser_->done() && parser_->status() / 100 == 1;
+    if (interim) expect_head();  // 100 Continue and 103 Early Hints come before the real head
+    if (*took == 0 || (parser_->head_done() && !interim)) break;
+  }
+  rest_ = std::string(bytes.substr(used));
+  return {};
+}
+
+Status StreamedReply::feed_end() {
+  if (parser_->head_done() && parser_->feed_end()) return {};
+  return upstream_failed("closed", key_ + " closed in mid-reply");
+}
+
+Task<Status> StreamedReply::read_head(Deadline deadline) {
+  while (!parser_->head_done()) {
+    Task<Result<std::string_view>> reading = stream_->read_some(deadline);
+    Result<std::string_view> bytes = co_await std::move(reading);
+    if (!bytes) co_return give_up(std::move(bytes.error()));
+    if (bytes->empty()) co_return give_up(upstream_failed("closed", key_).error());
+    any_bytes_ = true;
+    Status fed = feed(*bytes);
+    if (!fed) co_return give_up(std::move(fed.error()));
+  }
+  status_ = parser_->status();
+  headers_ = parser_->take_headers();
+  if (parser_->done()) finish();
+  co_return Status{};
+}
+
+Task<Result<bool>> StreamedReply::read_some(std::string& out, Deadline deadline) {
+  if (!ready_.empty()) {
+    out += ready_;
+    std::string().swap(ready_);
+    co_return true;
+  }
+  const std::size_t before = out.size();
+  while (!complete_ && out.size() == before) {
+    if (!stream_) co_return upstream_failed("closed", key_ + ": read after a failure");
+    Task<Result<std::string_view>> reading = stream_->read_some(deadline);
+    Result<std::string_view> bytes = co_await std::move(reading);
+    if (!bytes) co_return give_up(std::move(bytes.error()));
+    parser_->set_body(&out);
+    Status fed = bytes->empty() ? feed_end() : feed(*bytes);
+    if (!fed) co_return give_up(std::move(fed.error()));
+    parser_->set_body(&ready_);
+    if (bytes->empty()) reusable_ = false;
+    if (parser_->done()) finish();
+  }
+  co_return out.size() > before;
+}
+
+Task<Result<std::string>> StreamedReply::read_all(std::size_t bytes_max, Deadline deadline) {
+  std::string body;
+  for (;;) {
+    Task<Result<bool>> reading = read_some(body, deadline);
+    Result<bool> more = co_await std::move(reading);
+    if (!more) co_return std::unexpected(std::move(more.error()));
+    if (body.size() > bytes_max) {
+      co_return give_up(upstream_failed("too large", key_ + ": reply over the limit").error());
+    }
+    if (!*more) co_return body;
+  }
+}
+
+void StreamedReply::finish() {
+  complete_ = true;
+  if (reusable_ && parser_->keep_alive() && rest_.empty()) pool_->put(key_, stream_);
+  stream_.reset();
+}
+
+std::unexpected<Error> StreamedReply::give_up(Error error) {
+  stream_.reset();
+  return std::unexpected(std::move(error));
+}
+
+// Set by the client: what the caller put there is dropped.
+bool is_own_field(std::string_view name) {
+  using boost::beast::iequals;
+  return iequals(name, "host") || iequals(name, "content-length") || iequals(name, "connection") ||
+         iequals(name, "transfer-encoding");
+}
+
+std::string host_of(const Origin& origin) {
+  if (!origin.unix_path.empty()) return "localhost";
+  const bool v6 = origin.host.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + origin.host + "]" : origin.host;
+  return origin.port == (origin.tls ? "443" : "80") ? host : host + ":" + origin.port;
+}
+
+std::string request_head_text(const Origin& origin, const ClientRequest& request) {
+  std::string head;
+  head.reserve(256);
+  head += request.method + " " + origin.base_path + request.target + " HTTP/1.1\r\n";
+  append_field(head, "Host", host_of(origin));
+  for (const Headers::Field& field : request.headers.fields()) {
+    if (!is_own_field(field.first)) append_field(head, field.first, field.second);
+  }
+  const bool has_body = !request.body.empty() || request.method == "POST" ||
+                        request.method == "PUT" || request.method == "PATCH";
+  if (has_body) append_field(head, "Content-Length", std::to_string(request.body.size()));
+  head += "\r\n";
+  return head;
+}
+
+struct Attempt {
+  Result<std::unique_ptr<ClientReply>> reply;
+  bool stale = false;  // the peer had closed: not one byte of a reply came
+};
+
+// The views belong to the caller, who waits.
+Task<Attempt> attempt(std::unique_ptr<StreamedReply> reply, std::shared_ptr<ClientStream> stream,
+                      std::string_view head, std::string_view body, Deadline deadline) {
+  stream->start_clock();
+  Gather gather;
+  gather.add(head);
+  gather.add(body);
+  Task<Status> writing = stream->write_all(gather, deadline);
+  Status wrote = co_await std::move(writing);
+  if (!wrote && wrote.error().code != Code::Upstream) {
+    co_return Attempt{std::unexpected(std::move(wrote.error())), false};
+  }
+  if (!wrote) reply->forbid_reuse();  // it may have refused half-way: its reply says why
+  stream.reset();
+  Task<Status> reading = reply->read_head(deadline);
+  Status got = co_await std::move(reading);
+  if (got) co_return Attempt{std::move(reply), false};
+  const bool stale = got.error().code == Code::Upstream && !reply->any_bytes();
+  co_return Attempt{std::unexpected(std::move(got.error())), stale};
+}
+
+}  // namespace
+
+Client::Client(Runtime& runtime, std::size_t idle_per_thread, std::string ca_file)
+    : parts_(std::make_shared<Parts>(runtime.threads(), idle_per_thread, ca_file)) {}
+
+Client::~Client() = default;
+
+Task<Result<std::unique_ptr<ClientReply>>> Client::send(const Origin& origin, ClientRequest request,
+                                                        Deadline deadline) {
+  return exchange(parts_, origin, std::move(request), deadline);
+}
+
+// By value, so that the caller's origin and the client itself may go while this runs.
+Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Parts> parts,
+                                                            Origin origin, ClientRequest request,
+                                                            Deadline deadline) {
+  const std::string target = origin.base_path + request.target;
+  if (!is_clean_target(target)) co_return fail_internal("target is not clean: " + target);
+  SSL_CTX* tls = nullptr;
+  if (origin.tls) {
+    const Result<SslContext>& context = parts->tls();
+    if (!context) co_return std::unexpected(context.error());
+    tls = context->get();
+  }
+  const std::string key = origin.key();
+  const std::string head = request_head_text(origin, request);
+  const bool head_only = request.method == "HEAD";
+  const std::shared_ptr<ClientPool> pool(parts, &parts->pool);
+  if (std::shared_ptr<ClientStream> kept = pool->take(key)) {
+    auto reply = std::make_unique<StreamedReply>(pool, key, kept, head_only);
+    Task<Attempt> trying = attempt(std::move(reply), std::move(kept), head, request.body, deadline);
+    Attempt tried = co_await std::move(trying);
+    if (!tried.stale) co_return std::move(tried.reply);
+  }
+  Task<Result<std::shared_ptr<ClientStream>>> connecting = connect_stream(origin, tls, deadline);
+  Result<std::shared_ptr<ClientStream>> stream = co_await std::move(connecting);
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  auto reply = std::make_unique<StreamedReply>(pool, key, *stream, head_only);
+  Task<Attempt> trying =
+      attempt(std::move(reply), std::move(*stream), head, request.body, deadline);
+  Attempt tried = co_await std::move(trying);
+  co_return std::move(tried.reply);
+}
+
+}  // namespace xc::net

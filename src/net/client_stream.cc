@@ -1,0 +1,150 @@
+#include "net/client_stream.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace xc::net {
+
+namespace asio = boost::asio;
+using asio::posix::descriptor_base;
+
+std::unexpected<Error> upstream_failed(std::string reason, std::string detail) {
+  return fail(Code::Upstream, Message::UpstreamFailed, {std::move(reason)}, std::move(detail));
+}
+
+ClientStream::ClientStream(const asio::any_io_executor& executor, int fd)
+    : stream_(executor, fd, nullptr), timer_(executor) {}
+
+std::unexpected<Error> timed_out(SteadyTime started, Deadline deadline) {
+  using std::chrono::milliseconds;
+  const auto ms = std::chrono::duration_cast<milliseconds>(deadline.when() - started).count();
+  return fail(Code::Timeout, Message::Deadline, {std::to_string(std::max<std::int64_t>(ms, 0))});
+}
+
+// A timer that fires too early looks again; so a deadline that moves back, as it does with each
+// read of a stream, costs nothing.
+void ClientStream::arm(Deadline deadline) {
+  deadline_ = deadline.when();
+  if (deadline_ < timer_at_) start_timer(deadline_);
+}
+
+void ClientStream::start_timer(SteadyTime when) {
+  timer_at_ = when;
+  timer_.expires_at(when);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->timer_at_ = SteadyTime::max();
+    if (!self->waiting_ || self->deadline_ == SteadyTime::max()) return;
+    if (std::chrono::steady_clock::now() < self->deadline_) {
+      self->start_timer(self->deadline_);
+      return;
+    }
+    self->timed_out_ = true;
+    self->stream_.descriptor().cancel();
+  });
+}
+
+Task<Status> ClientStream::wait(WaitType what, Deadline deadline) {
+  if (deadline.passed(std::chrono::steady_clock::now())) co_return timed_out(started_, deadline);
+  arm(deadline);
+  waiting_ = true;
+  boost::system::error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  Task<void> ready = stream_.descriptor().async_wait(what, token);
+  co_await std::move(ready);
+  waiting_ = false;
+  if (timed_out_) co_return timed_out(started_, deadline);
+  if (error) co_return fail(Code::Cancelled, Message::ClientGone, {}, error.message());
+  co_return Status{};
+}
+
+Task<Status> ClientStream::wait_for(Io state, Deadline deadline) {
+  return wait(state == Io::WantRead ? descriptor_base::wait_read : descriptor_base::wait_write,
+              deadline);
+}
+
+Task<Status> ClientStream::finish_connect(Deadline deadline) {
+  Task<Status> waiting = wait(descriptor_base::wait_write, deadline);
+  Status ready = co_await std::move(waiting);
+  if (!ready) co_return ready;
+  int error = 0;
+  socklen_t size = sizeof(error);
+  ::getsockopt(stream_.descriptor().native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) co_return upstream_failed(std::strerror(error), "connect");
+  co_return Status{};
+}
+
+Task<Status> ClientStream::open_tls(SSL_CTX* context, std::string host, Deadline deadline) {
+  if (!stream_.open_session(
+          open_client_session(context, stream_.descriptor().native_handle(), host))) {
+    co_return upstream_failed("TLS", take_tls_error());
+  }
+  for (;;) {
+    const IoResult step = stream_.handshake();
+    if (step.state == Io::Ok) co_return Status{};
+    if (step.state == Io::End || step.state == Io::Failed) {
+      const long verdict = SSL_get_verify_result(stream_.session());
+      std::string reason = take_tls_error();
+      if (verdict != X509_V_OK) reason = X509_verify_cert_error_string(verdict);
+      co_return upstream_failed("TLS: " + reason, "handshake with " + host);
+    }
+    Task<Status> waiting = wait_for(step.state, deadline);
+    Status ready = co_await std::move(waiting);
+    if (!ready) co_return ready;
+  }
+}
+
+Task<Status> ClientStream::write_all(Gather gather, Deadline deadline) {
+  while (!gather.empty()) {
+    const IoResult wrote = stream_.write_some(gather.parts());
+    if (wrote.state == Io::Ok) {
+      gather.advance(wrote.bytes);
+      continue;
+    }
+    if (wrote.state == Io::End || wrote.state == Io::Failed) {
+      co_return upstream_failed("write", std::strerror(errno));
+    }
+    Task<Status> waiting = wait_for(wrote.state, deadline);
+    Status ready = co_await std::move(waiting);
+    if (!ready) co_return ready;
+  }
+  drained_ = true;  // the reply is not there yet
+  co_return Status{};
+}
+
+Task<Result<std::string_view>> ClientStream::read_some(Deadline deadline) {
+  Io state = Io::WantRead;
+  bool try_first = !drained_ || stream_.buffered();
+  for (;;) {
+    if (!try_first) {
+      Task<Status> waiting = wait_for(state, deadline);
+      Status ready = co_await std::move(waiting);
+      if (!ready) co_return std::unexpected(std::move(ready.error()));
+    }
+    try_first = false;
+    const std::span<char> buffer = thread_buffer();
+    const IoResult got = stream_.read_some(buffer);
+    state = got.state;
+    if (state == Io::Ok) {
+      drained_ = got.bytes < buffer.size();
+      co_return std::string_view(buffer.data(), got.bytes);
+    }
+    if (state == Io::End) co_return std::string_view();
+    if (state == Io::Failed) co_return upstream_failed("read", std::strerror(errno));
+  }
+}
+
+bool ClientStream::is_fresh() { return stream_.is_open() && stream_.peek() == Io::WantRead; }
+
+void ClientStream::rest(SteadyTime since) {
+  resting_since_ = since;
+  timer_.cancel();
+  timer_at_ = SteadyTime::max();
+}
+
+}  // namespace xc::net

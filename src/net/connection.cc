@@ -1,0 +1,345 @@
+#include "net/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "base/id.h"
+#include "base/log.h"
+
+namespace xc::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+SslSession session_for(const ServerShared& shared, int fd) {
+  if (!shared.tls) return nullptr;
+  return open_server_session(shared.tls.get(), fd);
+}
+
+std::string what_of(const std::exception_ptr& escaped) {
+  try {
+    std::rethrow_exception(escaped);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an unknown exception";
+  }
+}
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<ServerShared> shared, const asio::any_io_executor& executor,
+                       int fd, std::string peer, bool refuse)
+    : shared_(std::move(shared)),
+      executor_(executor),
+      stream_(executor, fd, session_for(*shared_, fd)),
+      wake_(executor),
+      peer_(std::move(peer)),
+      refuse_(refuse) {
+  aborted_ = shared_->tls && stream_.session() == nullptr;  // no memory: never fall back to plain
+}
+
+asio::cancellation_slot Connection::cancel_slot() { return cancel_.slot(); }
+
+void Connection::sweep(SteadyTime now) {
+  if (now < deadline_) return;
+  deadline_ = SteadyTime::max();
+  timed_out_ = true;
+  wake_.set();
+  if (stream_.is_open()) stream_.descriptor().cancel();
+}
+
+void Connection::drain() {
+  draining_ = true;
+  wake_.set();
+}
+
+void Connection::abort() {
+  aborted_ = true;
+  wake_.set();
+  if (phase_ == Phase::Handler) {
+    cancel_.emit(asio::cancellation_type::all);
+  } else if (stream_.is_open()) {
+    stream_.descriptor().cancel();
+  }
+}
+
+// The wall of DESIGN §8: nothing leaves this coroutine.
+Task<void> Connection::run() {
+  try {
+    Task<void> serving = serve();
+    co_await std::move(serving);
+  } catch (...) {
+    log::error("net", "connection from {} ended by: {}", peer_, what_of(std::current_exception()));
+  }
+  deadline_ = SteadyTime::max();
+  stream_.close();
+}
+
+Task<void> Connection::serve() {
+  enter(Phase::Idle, shared_->options.head_timeout);
+  Task<bool> handshake = shake_hands();
+  const bool shaken = co_await std::move(handshake);
+  if (!shaken) co_return;
+  if (refuse_) {
+    Error full{Code::Unavailable, Message::TooManyConnections, {}, {}, {}, 1};
+    Task<void> refusal = refuse(std::move(full));
+    co_await std::move(refusal);
+    co_return;
+  }
+  for (;;) {
+    Task<Result<bool>> reading = read_request();
+    Result<bool> got = co_await std::move(reading);
+    if (!got) {
+      Task<void> refusal = refuse(std::move(got.error()));
+      co_await std::move(refusal);
+      co_return;
+    }
+    if (!*got) co_return;
+    Task<bool> handling = run_handler();
+    const bool goes_on = co_await std::move(handling);
+    request_ = {};
+    if (!goes_on) co_return;
+    if (++turns_ > limits::kTurnsMax) {
+      Task<void> yielding = yield_turn();
+      co_await std::move(yielding);
+    }
+    enter(Phase::Idle, shared_->options.idle_timeout);
+  }
+}
+
+Task<bool> Connection::shake_hands() {
+  for (;;) {
+    if (timed_out_ || aborted_ || draining_) co_return false;
+    const IoResult step = stream_.handshake();
+    if (step.state == Io::Ok) co_return true;
+    if (step.state == Io::WantWrite) {
+      Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
+      co_await std::move(wait);
+    } else if (step.state == Io::WantRead) {
+      if (!watching_) watch();
+      Task<void> wait = wake_.wait();
+      co_await std::move(wait);
+    } else {
+      log::debug("net", "TLS handshake with {} failed: {}", peer_, take_tls_error());
+      co_return false;
+    }
+  }
+}
+
+Task<Result<bool>> Connection::read_request() {
+  const ServerOptions& options = shared_->options;
+  const MessageLimits limits{options.head_bytes_max, options.head_fields_max,
+                             options.body_bytes_max};
+  RequestParser parser(limits);
+  input_ = rest_;
+  for (;;) {
+    if (!input_.empty()) {
+      Status fed = feed(parser);
+      if (!fed) request_ = parser.take();
+      if (!fed) co_return std::unexpected(std::move(fed.error()));
+      if (parser.done()) break;
+      Task<Status> advancing = advance(parser);
+      Status advanced = co_await std::move(advancing);
+      if (!advanced) co_return false;
+    }
+    Task<Input> reading = read_more();
+    const Input got = co_await std::move(reading);
+    if (got == Input::Bytes) continue;
+    if (!parser.started()) co_return false;
+    request_ = parser.take();
+    if (got == Input::TimedOut) co_return std::unexpected(timed_out_error());
+    Status cut = parser.feed_end();
+    if (!cut) co_return std::unexpected(std::move(cut.error()));
+    co_return false;
+  }
+  deadline_ = SteadyTime::max();
+  http_1_1_ = parser.http_1_1();
+  keep_alive_ = parser.keep_alive();
+  request_ = parser.take();
+  request_.peer = peer_;
+  head_only_ = request_.method == "HEAD";
+  co_return true;
+}
+
+// Parses what input_ shows and keeps the rest for later.
+Status Connection::feed(RequestParser& parser) {
+  if (phase_ == Phase::Idle) enter(Phase::Head, shared_->options.head_timeout);
+  XC_TRY(const std::size_t used, parser.feed(input_));
+  if (input_.data() == rest_.data()) {
+    rest_.erase(0, used);
+  } else {
+    rest_.assign(input_.substr(used));
+  }
+  input_ = {};
+  if (rest_.empty() && rest_.capacity() > limits::kPipelineKeepBytes) std::string().swap(rest_);
+  return {};
+}
+
+// The head is there and the body is not: the body's own clock, and the word that the client may
+// be waiting for.
+Task<Status> Connection::advance(RequestParser& parser) {
+  if (!parser.head_done() || phase_ == Phase::Body) co_return Status{};
+  enter(Phase::Body, shared_->options.body_timeout);
+  if (!parser.expects_continue() || !parser.request().body.empty()) co_return Status{};
+  const SteadyTime body_deadline = deadline_;
+  Gather line;
+  line.add("HTTP/1.1 100 Continue\r\n\r\n");
+  Task<Status> sending = send(line);
+  Status sent = co_await std::move(sending);
+  deadline_ = body_deadline;
+  co_return sent;
+}
+
+Task<Connection::Input> Connection::read_more() {
+  for (;;) {
+    if (std::exchange(timed_out_, false)) co_return Input::TimedOut;
+    if (aborted_ || (draining_ && phase_ == Phase::Idle)) co_return Input::End;
+    if (!watching_ || stream_.buffered()) {
+      if (++turns_ > limits::kTurnsMax) {
+        Task<void> yielding = yield_turn();
+        co_await std::move(yielding);
+      }
+      const std::span<char> buffer = thread_buffer();
+      const IoResult got = stream_.read_some(buffer);
+      if (got.state == Io::Ok) {
+        input_ = std::string_view(buffer.data(), got.bytes);
+        if (!rest_.empty()) input_ = rest_.append(input_);
+        co_return Input::Bytes;
+      }
+      if (got.state == Io::End || got.state == Io::Failed) co_return Input::End;
+      if (got.state == Io::WantWrite) {
+        Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
+        co_await std::move(wait);
+        continue;
+      }
+      if (!watching_) watch();
+    }
+    Task<void> wait = wake_.wait();
+    co_await std::move(wait);
+    turns_ = 0;
+  }
+}
+
+Task<bool> Connection::run_handler() {
+  shared_->requests_total++;
+  reply_headers_ = {};
+  framing_ = Framing::None;
+  started_ = ended_ = false;
+  phase_ = Phase::Handler;
+  if (rest_.empty() && !watching_) watch();  // pipelined bytes would only say "readable"
+  std::exception_ptr escaped;
+  try {
+    Task<void> handling = shared_->handler(*this);
+    co_await std::move(handling);
+  } catch (...) {
+    escaped = std::current_exception();
+  }
+  phase_ = Phase::Ending;
+  if (gone_ || aborted_) co_await asio::this_coro::reset_cancellation_state();
+  if (gone_ || broken_) co_return false;
+  if (!aborted_ && (escaped || !started_)) note_escaped(escaped);
+  if (started_ && !ended_) {  // cut off, so that the client cannot take it for complete
+    if (framing_ == Framing::Close) stream_.reset();
+    co_return false;
+  }
+  if (!started_) {
+    const std::string id(reply_headers_.get("x-request-id"));
+    const Error error = aborted_ ? Error{Code::Unavailable, Message::ShuttingDown, {}, {}, {}, 1}
+                                 : Error{Code::Internal, Message::InternalError, {id}, {}, {}, 0};
+    Task<Status> sending = send_error(error);
+    Status sent = co_await std::move(sending);
+    if (!sent) co_return false;
+  }
+  co_return keep_alive_ && !aborted_;
+}
+
+// Gives the request an id, if the handler has not, that the reply and the log share. Null: the
+// handler came back without a reply.
+void Connection::note_escaped(const std::exception_ptr& escaped) {
+  if (reply_headers_.get("x-request-id").empty()) {
+    SystemRandom random;
+    reply_headers_.set("x-request-id", make_id(random, "req_"));
+  }
+  log::error("net", "{} {} {} ended by: {}", reply_headers_.get("x-request-id"), request_.method,
+             request_.path, escaped ? what_of(escaped) : "a handler that did not reply");
+}
+
+Task<void> Connection::refuse(Error error) {
+  shared_->refused_total++;
+  keep_alive_ = false;
+  head_only_ = request_.method == "HEAD";
+  http_1_1_ = true;
+  started_ = ended_ = false;
+  reply_headers_ = {};
+  Task<Status> sending = send_error(error);
+  Status sent = co_await std::move(sending);
+  if (!sent) co_return;
+  Task<void> lingering = linger();
+  co_await std::move(lingering);
+}
+
+// Closing while the client still sends would reset the connection and could take the reply with
+// it. So: say "end", swallow what comes, until the client has closed too.
+Task<void> Connection::linger() {
+  stream_.shutdown_write();
+  enter(Phase::Ending, limits::kLingerTimeout);
+  rest_.clear();
+  for (std::size_t swallowed = 0; swallowed < limits::kLingerBytesMax;) {
+    Task<Input> reading = read_more();
+    const Input got = co_await std::move(reading);
+    if (got != Input::Bytes) co_return;
+    swallowed += input_.size();
+  }
+}
+
+Task<void> Connection::yield_turn() {
+  turns_ = 0;
+  Task<void> turn = asio::post(executor_, asio::use_awaitable);
+  co_await std::move(turn);
+}
+
+Error Connection::timed_out_error() const {
+  const auto limit =
+      phase_ == Phase::Body ? shared_->options.body_timeout : shared_->options.head_timeout;
+  return {Code::Timeout, Message::RequestTimeout, {std::to_string(limit.count())}, {}, {}, 0};
+}
+
+void Connection::enter(Phase phase, std::chrono::seconds limit) {
+  phase_ = phase;
+  timed_out_ = false;
+  deadline_ = std::chrono::steady_clock::now() + limit;
+}
+
+void Connection::watch() {
+  watching_ = true;
+  stream_.descriptor().async_wait(asio::posix::descriptor_base::wait_read,
+                                  [self = shared_from_this()](const boost::system::error_code& e) {
+                                    self->watching_ = false;
+                                    self->on_readable(e == asio::error::operation_aborted);
+                                  });
+}
+
+void Connection::on_readable(bool aborted) {
+  if (phase_ != Phase::Handler) {
+    wake_.set();
+    return;
+  }
+  if (aborted || !stream_.is_open()) return;
+  switch (stream_.peek()) {
+    case Io::WantRead:
+      watch();
+      return;
+    case Io::Ok:         // pipelined: watched again when they are consumed
+    case Io::WantWrite:  // TLS has something to say first; the next write says it
+      return;
+    case Io::End:
+    case Io::Failed:
+      break;
+  }
+  gone_ = true;
+  cancel_.emit(asio::cancellation_type::all);
+}
+
+}  // namespace xc::net

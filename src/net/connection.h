@@ -1,0 +1,118 @@
+// One client's connection: reads a request, runs the handler, writes its reply, again. Internal to
+// net/; server.cc makes them.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/cancellation_signal.hpp>
+#include <memory>
+#include <optional>
+
+#include "net/event.h"
+#include "net/message_head.h"
+#include "net/message_parser.h"
+#include "net/server.h"
+#include "net/stream.h"
+
+namespace xc::net {
+
+// What all connections of a server share. Outlives them; counters are for any thread.
+struct ServerShared {
+  ServerOptions options;
+  Handler handler;
+  ErrorRenderer error_renderer;
+  SslContext tls;  // null: plain
+  std::atomic<std::uint64_t> connections_total{0};
+  std::atomic<std::uint64_t> connections_open{0};
+  std::atomic<std::uint64_t> requests_total{0};
+  std::atomic<std::uint64_t> refused_total{0};
+};
+
+// Lives on its executor's thread. run() is the one coroutine; everything else is a callback of the
+// same thread that sets a flag and wakes it. While the handler runs, a watch on the socket stands
+// ready: when it shows that the client is gone, the handler is cancelled through `cancel_`.
+//
+// Deadlines are swept, not timed: setting one is a store, and sweep() looks every kSweepInterval.
+// Memory at rest: no buffers, only what the request itself holds.
+class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
+ public:
+  // refuse: one too many; told 503 at once.
+  Connection(std::shared_ptr<ServerShared> shared, const boost::asio::any_io_executor& executor,
+             int fd, std::string peer, bool refuse);
+
+  Task<void> run();                              // the caller keeps a shared_ptr until it ends
+  boost::asio::cancellation_slot cancel_slot();  // what run() must be spawned with
+  void sweep(SteadyTime now);
+  void drain();  // ends when idle, or after the exchange that runs
+  void abort();  // ends now; a running handler is cancelled
+
+  const Request& request() const override { return request_; }
+  Headers& reply_headers() override { return reply_headers_; }
+  Task<Status> reply(int status, std::string_view content_type, std::string body) override;
+  Task<Status> reply_static(int status, std::string_view content_type,
+                            std::string_view body) override;
+  Task<Status> begin_stream(int status, std::string_view content_type) override;
+  Task<Status> write(std::string_view bytes) override;
+  Task<Status> end_stream() override;
+  bool started() const override { return started_; }
+
+ private:
+  enum class Phase { Idle, Head, Body, Handler, Ending };
+  enum class Input { Bytes, End, TimedOut };  // End: nothing more will come
+
+  // connection.cc: the loop
+  Task<void> serve();
+  Task<bool> shake_hands();
+  Task<Result<bool>> read_request();  // false: the connection ended between requests
+  Task<Status> advance(RequestParser& parser);
+  Task<bool> run_handler();  // false: close
+  Task<Input> read_more();
+  Task<void> refuse(Error error);
+  Task<void> linger();
+  Task<void> yield_turn();
+  Status feed(RequestParser& parser);
+  Error timed_out_error() const;
+  void enter(Phase phase, std::chrono::seconds limit);
+  void note_escaped(const std::exception_ptr& escaped);
+
+  // exchange.cc: replies and writing
+  Task<Status> send_whole(int status, std::string_view content_type, std::string_view body);
+  Task<Status> send(Gather gather);
+  Task<Status> send_error(const Error& error);
+  bool push(Gather& gather);  // false: the kernel is full, or broken_
+  std::string open_reply(int status, std::string_view content_type, Framing framing,
+                         std::size_t body_bytes);
+  Task<void> wait_socket(boost::asio::posix::descriptor_base::wait_type what);
+
+  void watch();
+  void on_readable(bool aborted);
+
+  const std::shared_ptr<ServerShared> shared_;
+  const boost::asio::any_io_executor executor_;
+  Stream stream_;
+  Event wake_;
+  boost::asio::cancellation_signal cancel_;
+  SteadyTime deadline_ = SteadyTime::max();
+  std::string rest_;        // bytes that came and are not yet parsed
+  std::string_view input_;  // the next bytes to parse: in rest_ or in the thread's buffer
+  Request request_;
+  Headers reply_headers_;
+  std::string peer_;
+  Phase phase_ = Phase::Idle;
+  Framing framing_ = Framing::None;
+  int turns_ = 0;          // things done since others last had the thread
+  bool watching_ = false;  // a readiness wait is pending
+  bool timed_out_ = false;
+  bool draining_ = false;
+  bool aborted_ = false;     // by the server
+  bool gone_ = false;        // the client went away
+  bool wants_read_ = false;  // TLS must read before it can write
+  bool broken_ = false;      // a write failed or was cut: nothing more can be said
+  bool refuse_ = false;
+  bool http_1_1_ = true;
+  bool keep_alive_ = true;
+  bool head_only_ = false;  // the request was HEAD
+  bool started_ = false;
+  bool ended_ = false;  // the reply is complete
+};
+
+}  // namespace xc::net

@@ -1,0 +1,164 @@
+// The Exchange side of a Connection: replies and writing.
+#include <array>
+#include <charconv>
+
+#include "base/assert.h"
+#include "net/connection.h"
+
+namespace xc::net {
+
+namespace asio = boost::asio;
+using asio::posix::descriptor_base;
+
+namespace {
+
+std::unexpected<Error> client_gone() { return fail(Code::Cancelled, Message::ClientGone); }
+
+bool has_no_body(int status) { return status / 100 == 1 || status == 204 || status == 304; }
+
+// "1f\r\n": what stands before a chunk.
+struct ChunkSize {
+  explicit ChunkSize(std::size_t bytes) {
+    const auto [end, error] = std::to_chars(text.data(), text.data() + 16, bytes, 16);
+    end[0] = '\r';
+    end[1] = '\n';
+    view = std::string_view(text.data(), static_cast<std::size_t>(end - text.data()) + 2);
+  }
+  std::array<char, 18> text;
+  std::string_view view;
+};
+
+}  // namespace
+
+Task<Status> Connection::reply(int status, std::string_view content_type, std::string body) {
+  Task<Status> sending = send_whole(status, content_type, body);
+  Status sent = co_await std::move(sending);
+  co_return sent;
+}
+
+Task<Status> Connection::reply_static(int status, std::string_view content_type,
+                                      std::string_view body) {
+  return send_whole(status, content_type, body);
+}
+
+Task<Status> Connection::send_whole(int status, std::string_view content_type,
+                                    std::string_view body) {
+  if (broken_ || gone_) co_return client_gone();
+  const Framing framing = has_no_body(status) ? Framing::None : Framing::Length;
+  const std::string head = open_reply(status, content_type, framing, body.size());
+  Gather gather;
+  gather.add(head);
+  if (framing == Framing::Length && !head_only_) gather.add(body);
+  Task<Status> sending = send(gather);
+  Status sent = co_await std::move(sending);
+  ended_ = sent.has_value();
+  co_return sent;
+}
+
+Task<Status> Connection::begin_stream(int status, std::string_view content_type) {
+  if (broken_ || gone_) co_return client_gone();
+  Framing framing = http_1_1_ ? Framing::Chunked : Framing::Close;
+  if (has_no_body(status)) framing = Framing::None;
+  const std::string head = open_reply(status, content_type, framing, 0);
+  Gather gather;
+  gather.add(head);
+  Task<Status> sending = send(gather);
+  Status sent = co_await std::move(sending);
+  co_return sent;
+}
+
+Task<Status> Connection::write(std::string_view bytes) {
+  if (broken_ || gone_) co_return client_gone();
+  XC_ASSERT(started_ && !ended_);
+  if (bytes.empty() || head_only_ || framing_ == Framing::None) co_return Status{};
+  const ChunkSize size(bytes.size());
+  Gather gather;
+  if (framing_ == Framing::Chunked) gather.add(size.view);
+  gather.add(bytes);
+  if (framing_ == Framing::Chunked) gather.add("\r\n");
+  if (push(gather)) co_return Status{};  // the usual case: the kernel takes it at once
+  Task<Status> sending = send(gather);
+  Status sent = co_await std::move(sending);
+  co_return sent;
+}
+
+Task<Status> Connection::end_stream() {
+  if (broken_ || gone_) co_return client_gone();
+  XC_ASSERT(started_ && !ended_);
+  Gather gather;
+  if (framing_ == Framing::Chunked && !head_only_) gather.add("0\r\n\r\n");
+  Task<Status> sending = send(gather);
+  Status sent = co_await std::move(sending);
+  ended_ = sent.has_value();
+  co_return sent;
+}
+
+std::string Connection::open_reply(int status, std::string_view content_type, Framing framing,
+                                   std::size_t body_bytes) {
+  XC_ASSERT(!started_);
+  started_ = true;
+  framing_ = framing;
+  keep_alive_ = keep_alive_ && !draining_ && !aborted_ && framing != Framing::Close;
+  ReplyHead head;
+  head.status = status;
+  head.content_type = content_type;
+  head.framing = framing;
+  head.body_bytes = body_bytes;
+  head.http_1_1 = http_1_1_;
+  head.keep_alive = keep_alive_;
+  return reply_head_text(head, reply_headers_);
+}
+
+Task<Status> Connection::send_error(const Error& error) {
+  const std::string_view language = request_.headers.get("accept-language");
+  const ErrorReply made = shared_->error_renderer(error, request_.path, language);
+  if (error.retry_after_s > 0) {
+    reply_headers_.set("Retry-After", std::to_string(error.retry_after_s));
+  }
+  const int status = facts_of(error.code).http_status;
+  Task<Status> sending = send_whole(status, made.content_type, made.body);
+  Status sent = co_await std::move(sending);
+  co_return sent;
+}
+
+bool Connection::push(Gather& gather) {
+  while (!gather.empty()) {
+    const IoResult wrote = stream_.write_some(gather.parts());
+    if (wrote.state == Io::Ok) {
+      gather.advance(wrote.bytes);
+      continue;
+    }
+    wants_read_ = wrote.state == Io::WantRead;
+    broken_ = wrote.state == Io::End || wrote.state == Io::Failed;
+    return false;
+  }
+  return true;
+}
+
+// Until the kernel has it all. Whoever is cancelled in here leaves a cut message behind: broken_.
+Task<Status> Connection::send(Gather gather) {
+  while (!push(gather)) {
+    if (broken_) co_return client_gone();
+    broken_ = true;
+    deadline_ = std::chrono::steady_clock::now() + shared_->options.write_timeout;
+    boost::system::error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    const auto what = wants_read_ ? descriptor_base::wait_read : descriptor_base::wait_write;
+    Task<void> wait = stream_.descriptor().async_wait(what, token);
+    co_await std::move(wait);
+    deadline_ = SteadyTime::max();
+    if (error || timed_out_) co_return client_gone();  // cancelled, or too slow
+    broken_ = false;
+    turns_ = 0;
+  }
+  co_return Status{};
+}
+
+Task<void> Connection::wait_socket(descriptor_base::wait_type what) {
+  boost::system::error_code ignored;  // the caller tries again and looks at its flags
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  Task<void> wait = stream_.descriptor().async_wait(what, token);
+  co_await std::move(wait);
+}
+
+}  // namespace xc::net

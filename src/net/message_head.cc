@@ -1,0 +1,79 @@
+#include "net/message_head.h"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/status.hpp>
+#include <ctime>
+
+namespace xc::net {
+namespace {
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// Set by the server itself; a handler's own would contradict the body.
+bool is_reserved(std::string_view name) {
+  using boost::beast::iequals;
+  return iequals(name, "content-length") || iequals(name, "transfer-encoding") ||
+         iequals(name, "connection") || iequals(name, "date");
+}
+
+}  // namespace
+
+std::string_view http_date() {
+  thread_local std::time_t made_at = 0;
+  thread_local char text[32] = "";
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    // The C locale's names, as the standard asks: the program never calls setlocale.
+    std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    made_at = now;
+  }
+  return text;
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += ": ";
+  for (const char c : value) out += is_control(c) && c != '\t' ? ' ' : c;
+  out += "\r\n";
+}
+
+bool is_clean_target(std::string_view target) {
+  for (const char c : target) {
+    if (is_control(c) || c == ' ') return false;
+  }
+  return target.starts_with('/');
+}
+
+std::string reply_head_text(const ReplyHead& head, const Headers& extra) {
+  std::string out;
+  out.reserve(256);
+  out += head.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
+  out += std::to_string(head.status);
+  out += ' ';
+  const auto status = boost::beast::http::int_to_status(static_cast<unsigned>(head.status));
+  const auto reason = boost::beast::http::obsolete_reason(status);
+  out.append(reason.data(), reason.size());
+  out += "\r\nDate: ";
+  out += http_date();
+  out += "\r\n";
+  if (!head.content_type.empty()) append_field(out, "Content-Type", head.content_type);
+  if (head.framing == Framing::Length) {
+    append_field(out, "Content-Length", std::to_string(head.body_bytes));
+  } else if (head.framing == Framing::Chunked) {
+    out += "Transfer-Encoding: chunked\r\n";
+  }
+  if (!head.keep_alive) {
+    out += "Connection: close\r\n";
+  } else if (!head.http_1_1) {
+    out += "Connection: keep-alive\r\n";
+  }
+  for (const Headers::Field& field : extra.fields()) {
+    if (!is_reserved(field.first)) append_field(out, field.first, field.second);
+  }
+  out += "\r\n";
+  return out;
+}
+
+}  // namespace xc::net

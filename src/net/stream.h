@@ -1,0 +1,77 @@
+// One connected socket (TCP or Unix), plain or TLS, non-blocking. Calls never wait: they say what
+// to wait for, and the owner waits on descriptor(). So the common case, where the kernel has the
+// bytes or takes them at once, costs one system call and no trip through the event loop.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <span>
+#include <string_view>
+
+#include "net/tls.h"
+
+namespace xc::net {
+
+enum class Io { Ok, WantRead, WantWrite, End, Failed };
+
+struct IoResult {
+  Io state = Io::Failed;
+  std::size_t bytes = 0;  // > 0 when Ok
+};
+
+// Up to four pieces that go out together, without copying them into one.
+class Gather {
+ public:
+  void add(std::string_view bytes);
+  void advance(std::size_t bytes);
+  bool empty() const { return at_ == count_; }
+  std::span<const iovec> parts() const { return {parts_.data() + at_, count_ - at_}; }
+
+ private:
+  std::array<iovec, 4> parts_{};
+  std::size_t at_ = 0;
+  std::size_t count_ = 0;
+};
+
+// Owns the descriptor. Not thread-safe; lives on its executor's thread.
+class Stream {
+ public:
+  // session: null for plain.
+  Stream(const boost::asio::any_io_executor& executor, int fd, SslSession session);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // From here on TLS; false when the session is null.
+  bool open_session(SslSession session);
+  IoResult handshake();  // Ok at once when plain
+  IoResult read_some(std::span<char> into);
+  IoResult write_some(std::span<const iovec> parts);
+  // Without taking bytes: Ok when some are there, End or Failed when the peer is gone.
+  Io peek();
+  // TLS holds decrypted bytes that no readiness event will announce.
+  bool buffered() const;
+
+  void shutdown_write();  // the peer sees the end; reading goes on
+  void close();
+  void reset();  // close that the peer sees as an error
+  bool is_open() const { return descriptor_.is_open(); }
+  boost::asio::posix::stream_descriptor& descriptor() { return descriptor_; }
+  SSL* session() const { return session_.get(); }
+
+ private:
+  IoResult tls_result(int returned);
+  IoResult write_tls(std::span<const iovec> parts);
+
+  boost::asio::posix::stream_descriptor descriptor_;
+  SslSession session_;
+  bool session_broken_ = false;  // after a fatal TLS error nothing may be sent, not even "bye"
+};
+
+// 64 KiB of this I/O thread, for bytes between a read and their parsing: connections keep no read
+// buffer of their own. Nothing may be left in it across a co_await.
+std::span<char> thread_buffer();
+
+}  // namespace xc::net

@@ -1,0 +1,64 @@
+// text_completion, whole and streamed.
+#include "schema/openai.h"
+#include "schema/render_parts.h"
+
+namespace xc::schema {
+namespace {
+
+void append_choice(std::string& out, std::int64_t index, std::string_view text,
+                   const std::vector<LogprobEntry>* logprobs, std::optional<Finish> finish) {
+  JsonWriter w(out);
+  w.text("text", text);
+  w.integer("index", index);
+  if (logprobs != nullptr) {
+    append_legacy_logprobs(w.key("logprobs"), *logprobs);
+  } else {
+    w.raw("logprobs", "null");
+  }
+  if (finish) {
+    w.text("finish_reason", name_of(*finish));
+  } else {
+    w.raw("finish_reason", "null");
+  }
+  w.end();
+}
+
+}  // namespace
+
+std::string render_completion_reply(const ReplyHead& head, const Collector& answer, bool logprobs) {
+  std::string out;
+  JsonWriter w(out);
+  write_head(w, head, "text_completion");
+  std::string& choices = w.key("choices");
+  choices += '[';
+  for (std::size_t i = 0; i < answer.choices().size(); ++i) {
+    const Choice& choice = answer.choices()[i];
+    if (i > 0) choices += ',';
+    append_choice(choices, static_cast<std::int64_t>(i), choice.content,
+                  logprobs ? &choice.logprobs : nullptr, choice.finish);
+  }
+  choices += ']';
+  append_usage(w.key("usage"), answer.usage());
+  w.end();
+  return out;
+}
+
+std::string render_completion_chunk(const ReplyHead& head, const Delta& delta) {
+  std::string out;
+  out.reserve(256 + delta.content.size());
+  JsonWriter w(out);
+  write_head(w, head, "text_completion");
+  if (delta.usage) {
+    w.raw("choices", "[]");
+    append_usage(w.key("usage"), *delta.usage);
+  } else {
+    w.key("choices") += '[';
+    append_choice(out, delta.choice, delta.content,
+                  delta.logprobs.empty() ? nullptr : &delta.logprobs, delta.finish);
+    out += ']';
+  }
+  w.end();
+  return out;
+}
+
+}  // namespace xc::schema

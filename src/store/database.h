@@ -1,0 +1,51 @@
+// The relational store: SQLite file by default, PostgreSQL by URL. Blocking: call on a store
+// thread (net::BlockingPool) or at start. One Database is thread-safe (a lock inside).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "store/migrations.h"
+
+namespace xc::store {
+
+using Value = std::variant<std::nullptr_t, std::int64_t, double, std::string>;
+using Row = std::vector<Value>;
+
+class Database {
+ public:
+  // "sqlite:///abs/path.db", a plain path, or "postgresql://…" (not in this build). Makes the file
+  // (mode 0600) when there is none and runs the migrations, each in its own transaction; several
+  // processes may open one file. Error: DatabaseError, DatabaseTooNew, DatabaseUnsupported.
+  static Result<std::unique_ptr<Database>> open(const std::string& url);
+  static Result<std::unique_ptr<Database>> open(const std::string& url,
+                                                std::span<const Migration> migrations);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Placeholders are :p0, :p1, …. Parameters are always bound, never pasted. Error: DatabaseError.
+  Status execute(std::string_view sql, const std::vector<Value>& parameters = {});
+  Result<std::vector<Row>> query(std::string_view sql, const std::vector<Value>& parameters = {});
+  // All or nothing.
+  struct Statement {
+    std::string sql;
+    std::vector<Value> parameters;
+  };
+  Status transaction(const std::vector<Statement>& statements);
+  int schema_version() const;  // as this process opened it
+
+ private:
+  struct Parts;
+  explicit Database(std::unique_ptr<Parts> parts);
+  Status migrate(std::span<const Migration> migrations);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace xc::store

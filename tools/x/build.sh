@@ -1,0 +1,35 @@
+# Builds the program and starts it.
+
+DEFAULT_MODEL=qwen2.5-coder-1.5b-instruct
+
+configure_product() {
+  cmake --preset "$1" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" -DXC_DEPS="$DEPS"
+}
+
+do_build() {
+  [ -f build/build.ninja ] || step "配置 / configure" configure_product release
+  step "构建 / build" ninja -C build "$@"
+}
+
+# The server of this home answers.
+server_ready() { ./build/bin/xingcha ps >/dev/null 2>&1; }
+
+do_run() {
+  do_setup
+  do_build xingcha xingcha-llama
+  local model=${XINGCHA_MODEL:-$DEFAULT_MODEL}
+  ./build/bin/xingcha show "$model" --installed >/dev/null 2>&1 || ./build/bin/xingcha pull "$model"
+  exec ./build/bin/xingcha serve "$@"
+}
+
+do_fmt() {
+  # shellcheck disable=SC2046
+  install_packages $(format_packages)
+  git ls-files 'src/*.cc' 'src/*.h' 'tests/*.cc' 'bench/*.cc' | xargs clang-format-19 -i
+}
+
+do_package() {
+  step "打包 / package" cmake --install build --prefix build/package
+  tar -C build -czf "build/xingcha-$(uname -m).tar.gz" package
+  say "build/xingcha-$(uname -m).tar.gz"
+}
