@@ -43,7 +43,12 @@ export function RenameDialog(
         value={title}
         maxLength={kTitleCharsMax}
         onChange={(event) => setTitle(event.target.value)}
-        onPressEnter={(event) => !event.nativeEvent.isComposing && submit()}
+        onPressEnter={(event) => {
+          if (event.nativeEvent.isComposing) return;
+          // The focus goes back to the button that opened this, which the same key would press.
+          event.preventDefault();
+          submit();
+        }}
       />
     </Modal>
   );
