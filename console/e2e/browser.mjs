@@ -11,7 +11,14 @@ export const kAnswerTimeoutMs = 180_000;
 
 const kLocales = { zh: 'zh-CN', en: 'en-US' };
 
-export function launch() {
+// Fails at once, and once, when there is no server to test.
+export async function launch() {
+  const response = await fetch(`${kUrl}/v1/models`, {
+    headers: { Authorization: `Bearer ${kKey}` },
+  }).catch((error) => {
+    throw new Error(`XC_E2E_URL=${kUrl}: ${error.cause?.message ?? error.message}`);
+  });
+  if (!response.ok) throw new Error(`XC_E2E_KEY: ${kUrl} answered ${response.status}`);
   return chromium.launch({
     executablePath: process.env.XC_CHROMIUM ?? '/usr/bin/chromium',
     args: [

@@ -59,9 +59,7 @@ Task<void> guarded(net::Runtime& runtime, net::Client& client,
   finished = true;
 }
 
-Error interrupted() {
-  return Error{Code::Cancelled, Message::ClientGone, {}, {}, {}, 0};
-}
+Error interrupted() { return Error{Code::Cancelled, Message::ClientGone, {}, {}, {}, 0}; }
 
 }  // namespace
 
@@ -88,8 +86,8 @@ std::string path_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == '-' || c == '/';
     if (plain) {
       out += c;
     } else {
@@ -158,13 +156,12 @@ Task<Result<ApiReply>> ApiClient::exchange(net::Client& client, std::string meth
   co_return ApiReply{(*reply)->status(), std::move(*text)};
 }
 
-Result<ApiReply> ApiClient::send(std::string_view method, std::string_view target,
-                                 std::string body, Duration timeout) const {
+Result<ApiReply> ApiClient::send(std::string_view method, std::string_view target, std::string body,
+                                 Duration timeout) const {
   Result<ApiReply> outcome = std::unexpected(interrupted());
   const auto work = [&](net::Runtime&, net::Client& client) -> Task<void> {
-    Task<Result<ApiReply>> exchanging =
-        exchange(client, std::string(method), std::string(target), std::move(body),
-                 Deadline::after(timeout));
+    Task<Result<ApiReply>> exchanging = exchange(client, std::string(method), std::string(target),
+                                                 std::move(body), Deadline::after(timeout));
     Result<ApiReply> got = co_await std::move(exchanging);
     outcome = std::move(got);
   };

@@ -24,7 +24,7 @@ double seconds_since(SteadyClock::time_point start) {
 
 // About one token a word in every vocabulary that has the common English words.
 std::string prompt_of(int tokens, std::uint64_t number) {
-  constexpr std::string_view kWords[] = {" the", " time", " of", " day", " and", " night",
+  constexpr std::string_view kWords[] = {" the", " time", " of", " day", " and",   " night",
                                          " is",  " long", " in", " the", " north", " land"};
   std::string text = fmt::format("{:016x}", number);
   for (int i = 12; i < tokens; ++i) text += kWords[static_cast<std::size_t>(i) % 12];
@@ -103,8 +103,8 @@ Spread spread_of(std::vector<double> values) {
   if (values.empty()) return {};
   std::ranges::sort(values);
   const std::size_t middle = values.size() / 2;
-  const double median = values.size() % 2 == 1 ? values[middle]
-                                               : (values[middle - 1] + values[middle]) / 2;
+  const double median =
+      values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
   return {median, values.front(), values.back()};
 }
 
@@ -137,8 +137,7 @@ Result<BenchResult> run_bench(const ApiClient& api, const BenchPlan& plan, Langu
   }
   fmt::print(stderr, "{}\n", say<texts::BenchRunning>(language, plan.streams));
   for (int i = 0; i < plan.repeats; ++i) {
-    XC_TRY(const std::vector<StreamTimes> times,
-           measure(api, plan, plan.streams, 32, plan.tokens));
+    XC_TRY(const std::vector<StreamTimes> times, measure(api, plan, plan.streams, 32, plan.tokens));
     many.push_back(decode_rate(times));
   }
   return BenchResult{spread_of(ttft), spread_of(prefill), spread_of(one), spread_of(many)};

@@ -52,9 +52,7 @@ void Chat::clear() {
 
 void Chat::show(const schema::Delta& delta) {
   if (!view_.print) return;
-  const auto safe = [this](const std::string& text) {
-    return view_.safe ? printable(text) : text;
-  };
+  const auto safe = [this](const std::string& text) { return view_.safe ? printable(text) : text; };
   if (view_.thoughts && !delta.reasoning.empty()) {
     if (part_ != Part::Thought) put(kDim);
     part_ = Part::Thought;

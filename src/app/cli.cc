@@ -181,8 +181,7 @@ int run_command_at(const Node& node, const std::string& path, const Surroundings
   if (!error.detail.empty() && variable("XINGCHA_DEBUG")) {
     fmt::print(stderr, "  {}\n", error.detail);
   }
-  const bool usage =
-      error.message == Message::BadSetting || error.message == Message::BadConfig;
+  const bool usage = error.message == Message::BadSetting || error.message == Message::BadConfig;
   return usage ? kExitUsage : kExitFailed;
 }
 

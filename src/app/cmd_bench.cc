@@ -40,12 +40,12 @@ void print_json(const BenchPlan& plan, const BenchResult& result, const std::str
 
 void print_table(const BenchPlan& plan, const BenchResult& result, const std::string& cpu,
                  Language language) {
-  fmt::print("{}\n\n", say<texts::BenchTitle>(language, plan.model, plan.prompt_tokens,
-                                              plan.tokens, plan.repeats, cpu));
+  fmt::print("{}\n\n", say<texts::BenchTitle>(language, plan.model, plan.prompt_tokens, plan.tokens,
+                                              plan.repeats, cpu));
   Table table;
-  table.add({std::string(texts::BenchMetric.in(language)),
-             std::string(texts::BenchMedian.in(language)),
-             std::string(texts::BenchLow.in(language)), std::string(texts::BenchHigh.in(language))});
+  table.add(
+      {std::string(texts::BenchMetric.in(language)), std::string(texts::BenchMedian.in(language)),
+       std::string(texts::BenchLow.in(language)), std::string(texts::BenchHigh.in(language))});
   const auto row = [&table](std::string name, const Spread& spread) {
     table.add({std::move(name), fmt::format("{:.1f}", spread.median),
                fmt::format("{:.1f}", spread.low), fmt::format("{:.1f}", spread.high)});

@@ -19,19 +19,23 @@ std::string words_of(const Option& option) {
 
 std::string_view source_of(Complete complete) {
   switch (complete) {
-    case Complete::Model: return "models";
-    case Complete::CatalogueName: return "catalogue";
-    case Complete::File: return "files";
-    case Complete::Nothing: break;
+    case Complete::Model:
+      return "models";
+    case Complete::CatalogueName:
+      return "catalogue";
+    case Complete::File:
+      return "files";
+    case Complete::Nothing:
+      break;
   }
   return "";
 }
 
 struct Words {
-  std::string options;                 // all flags
-  std::string values;                  // case branches: flag → what follows
-  std::string_view positional;         // what the positionals are
-  std::string choices;                 // of a positional
+  std::string options;          // all flags
+  std::string values;           // case branches: flag → what follows
+  std::string_view positional;  // what the positionals are
+  std::string choices;          // of a positional
 };
 
 Words words_of(const Command& command) {
@@ -78,12 +82,14 @@ std::string branch_of(const std::string& pattern, const Command& command) {
     rest = fmt::format("_xingcha_{}", words.positional);
   }
   out += fmt::format(
-      "      case \"$cur\" in\n        -*) _xingcha_words \"{}\";;\n        *) {};;\n      esac;;\n",
+      "      case \"$cur\" in\n        -*) _xingcha_words \"{}\";;\n        *) {};;\n      "
+      "esac;;\n",
       words.options, rest);
   return out;
 }
 
-constexpr std::string_view kBashHead = R"sh(# bash completion of xingcha; made by: xingcha completion bash
+constexpr std::string_view kBashHead =
+    R"sh(# bash completion of xingcha; made by: xingcha completion bash
 _xingcha_words() { COMPREPLY=($(compgen -W "$1" -- "$cur")); }
 _xingcha_models() { _xingcha_words "$("${COMP_WORDS[0]}" list --names 2>/dev/null)"; }
 _xingcha_catalogue() { _xingcha_words "$("${COMP_WORDS[0]}" list --all --names 2>/dev/null)"; }

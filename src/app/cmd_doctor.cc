@@ -43,8 +43,8 @@ void print_checks(const Checks& checks, std::ptrdiff_t bad, std::ptrdiff_t warne
 void print_json(const Checks& checks, bool fine) {
   json::array list;
   for (const Check& check : checks) {
-    list.push_back(json::object{
-        {"id", check.id}, {"status", name_of(check.verdict)}, {"text", check.text}});
+    list.push_back(
+        json::object{{"id", check.id}, {"status", name_of(check.verdict)}, {"text", check.text}});
   }
   fmt::print("{}\n", json::serialize(json::object{{"ok", fine}, {"checks", std::move(list)}}));
 }
@@ -72,10 +72,7 @@ Command doctor_command() {
   const auto flags = std::make_shared<DoctorFlags>();
   Command command{"doctor", texts::HelpDoctor};
   command.options = {
-      {.name = "--verify",
-       .value = "",
-       .help = texts::HelpDoctorVerify,
-       .target = &flags->verify},
+      {.name = "--verify", .value = "", .help = texts::HelpDoctorVerify, .target = &flags->verify},
       {.name = "--json", .value = "", .help = texts::HelpJson, .target = &flags->json}};
   command.run = [flags](const Surroundings& here) { return doctor(here, *flags); };
   return command;

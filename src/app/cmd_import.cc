@@ -38,8 +38,8 @@ Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
                               });
   }
   if (!model) return std::unexpected(std::move(model.error()));
-  fmt::print("{}\n", say<texts::Pulled>(here.language, model->name, bytes_text(model->bytes),
-                                        model->name));
+  fmt::print("{}\n",
+             say<texts::Pulled>(here.language, model->name, bytes_text(model->bytes), model->name));
   return kExitFine;
 }
 
@@ -48,21 +48,19 @@ Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
 Command import_command() {
   const auto flags = std::make_shared<ImportFlags>();
   Command command{"import", texts::HelpImport};
-  command.options = {{.name = "PATH",
-                      .value = "PATH",
-                      .help = texts::HelpImportPath,
-                      .target = &flags->path,
-                      .required = true,
-                      .complete = Complete::File},
-                     {.name = "--name",
-                      .value = "NAME",
-                      .help = texts::HelpImportName,
-                      .target = &flags->name},
-                     {.name = "--projector",
-                      .value = "FILE",
-                      .help = texts::HelpImportProjector,
-                      .target = &flags->projector,
-                      .complete = Complete::File}};
+  command.options = {
+      {.name = "PATH",
+       .value = "PATH",
+       .help = texts::HelpImportPath,
+       .target = &flags->path,
+       .required = true,
+       .complete = Complete::File},
+      {.name = "--name", .value = "NAME", .help = texts::HelpImportName, .target = &flags->name},
+      {.name = "--projector",
+       .value = "FILE",
+       .help = texts::HelpImportProjector,
+       .target = &flags->projector,
+       .complete = Complete::File}};
   command.run = [flags](const Surroundings& here) { return import_model(here, *flags); };
   return command;
 }

@@ -41,9 +41,9 @@ Line line_of(const catalog::InstalledModel& model) {
 }
 
 Line line_of(const catalog::Entry& entry) {
-  return Line{entry.name,        false,         bytes_of(entry), entry.family,
-              entry.quantization, entry.licence.spdx, entry.context,   entry.aliases,
-              entry.capabilities};
+  return Line{
+      entry.name,         false,         bytes_of(entry), entry.family,      entry.quantization,
+      entry.licence.spdx, entry.context, entry.aliases,   entry.capabilities};
 }
 
 json::array json_of(const std::vector<std::string>& texts) {
@@ -78,8 +78,10 @@ void print_table(const std::vector<Line>& lines, bool all, Language language) {
   if (all) head.insert(head.begin() + 1, std::string(texts::ColState.in(language)));
   table.add(std::move(head));
   for (const Line& line : lines) {
-    std::vector<std::string> row{line.name,           bytes_text(line.bytes),
-                                 line.family,         line.quantization,
+    std::vector<std::string> row{line.name,
+                                 bytes_text(line.bytes),
+                                 line.family,
+                                 line.quantization,
                                  fmt::format("{}", line.context),
                                  fmt::format("{}", fmt::join(line.capabilities, " "))};
     const Bilingual& state = line.installed ? texts::Installed : texts::NotInstalled;

@@ -14,8 +14,8 @@ struct PullFlags {
 
 Result<int> pull(const Surroundings& here, const PullFlags& flags) {
   XC_TRY(const catalog::InstalledModel model, pull_model(here, flags.name, flags.yes));
-  fmt::print("{}\n", say<texts::Pulled>(here.language, model.name, bytes_text(model.bytes),
-                                        model.name));
+  fmt::print("{}\n",
+             say<texts::Pulled>(here.language, model.name, bytes_text(model.bytes), model.name));
   return kExitFine;
 }
 

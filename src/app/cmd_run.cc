@@ -88,15 +88,15 @@ void put_flags(const RunFlags& flags, Chat& chat) {
 }
 
 void print_json(const std::string& model, const Chat::Answer& answer) {
-  const json::object out{{"model", model},
-                         {"content", answer.choice.content},
-                         {"reasoning", answer.choice.reasoning},
-                         {"finish_reason", name_of(answer.choice.finish)},
-                         {"stopped", answer.stopped},
-                         {"usage", json::object{{"prompt_tokens", answer.usage.prompt_tokens},
-                                                {"completion_tokens",
-                                                 answer.usage.completion_tokens},
-                                                {"cached_tokens", answer.usage.cached_tokens}}}};
+  const json::object out{
+      {"model", model},
+      {"content", answer.choice.content},
+      {"reasoning", answer.choice.reasoning},
+      {"finish_reason", name_of(answer.choice.finish)},
+      {"stopped", answer.stopped},
+      {"usage", json::object{{"prompt_tokens", answer.usage.prompt_tokens},
+                             {"completion_tokens", answer.usage.completion_tokens},
+                             {"cached_tokens", answer.usage.cached_tokens}}}};
   fmt::print("{}\n", json::serialize(out));
 }
 
@@ -130,8 +130,7 @@ class Repl {
       if (!lines_.feed(input.text)) continue;
       const std::string text = lines_.take();
       const bool several = fenced || text != input.text;
-      const ChatLine line =
-          several ? ChatLine{Verb::Say, {}, text} : parse_chat_line(text);
+      const ChatLine line = several ? ChatLine{Verb::Say, {}, text} : parse_chat_line(text);
       if (line.verb == Verb::Bye) return kExitFine;
       const Status done = obey(line);
       if (!done && done.error().code != Code::Cancelled) {
@@ -150,7 +149,9 @@ class Repl {
         XC_CHECK(chat_.say(line.text));
         break;
       }
-      case Verb::Help: note(texts::ChatHelp.in(language)); break;
+      case Verb::Help:
+        note(texts::ChatHelp.in(language));
+        break;
       case Verb::Clear:
         chat_.clear();
         note(texts::ChatCleared.in(language));
@@ -174,12 +175,15 @@ class Repl {
         XC_CHECK(store::write_atomically(line.text, chat_.markdown(), 0600));
         note(say<texts::ChatSaved>(language, line.text));
         break;
-      case Verb::Unknown: note(say<texts::ChatUnknown>(language, line.text)); break;
+      case Verb::Unknown:
+        note(say<texts::ChatUnknown>(language, line.text));
+        break;
       case Verb::NeedsArgument:
         note(say<texts::ChatNeedsArgument>(language, line.text));
         break;
       case Verb::Nothing:
-      case Verb::Bye: break;
+      case Verb::Bye:
+        break;
     }
     return {};
   }
@@ -219,10 +223,7 @@ Command run_command() {
        .required = true,
        .complete = Complete::Model},
       {.name = "PROMPT", .value = "PROMPT", .help = texts::HelpRunPrompt, .target = &flags->prompt},
-      {.name = "--system",
-       .value = "TEXT",
-       .help = texts::HelpRunSystem,
-       .target = &flags->system},
+      {.name = "--system", .value = "TEXT", .help = texts::HelpRunSystem, .target = &flags->system},
       {.name = "--temperature",
        .value = "X",
        .help = texts::HelpRunTemperature,
@@ -241,7 +242,10 @@ Command run_command() {
        .target = &flags->seed,
        .low = 0,
        .high = 2147483647},
-      {.name = "--no-think", .value = "", .help = texts::HelpRunNoThink, .target = &flags->no_think},
+      {.name = "--no-think",
+       .value = "",
+       .help = texts::HelpRunNoThink,
+       .target = &flags->no_think},
       {.name = "-y,--yes", .value = "", .help = texts::HelpYes, .target = &flags->yes},
       {.name = "--json", .value = "", .help = texts::HelpJson, .target = &flags->json}};
   command.run = [flags](const Surroundings& here) { return run_model(here, *flags); };

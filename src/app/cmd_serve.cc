@@ -36,8 +36,7 @@ void announce(const Platform& platform, const Config& config, const Surroundings
     fmt::print("{}\n", say<texts::FirstKey>(language, *platform.first_key()));
     // Only where a person reads: a link with the key does not belong into collected logs.
     if (is_terminal(STDOUT_FILENO)) {
-      fmt::print("{}\n",
-                 say<texts::DirectLink>(language, url + "/#key=" + *platform.first_key()));
+      fmt::print("{}\n", say<texts::DirectLink>(language, url + "/#key=" + *platform.first_key()));
     }
   }
   if (::access(here.home.credentials().c_str(), F_OK) == 0) {
@@ -83,13 +82,20 @@ std::string note_of(const Setting& setting, Language language) {
 
 std::string value_label(const Setting& setting) {
   switch (setting.kind) {
-    case Setting::Kind::Address: return "HOST:PORT";
-    case Setting::Kind::Path: return "FILE";
-    case Setting::Kind::Integer: return "N";
-    case Setting::Kind::List: return "NAME,…";
-    case Setting::Kind::Flag: return "";
-    case Setting::Kind::Choice: return "NAME";
-    case Setting::Kind::Text: break;
+    case Setting::Kind::Address:
+      return "HOST:PORT";
+    case Setting::Kind::Path:
+      return "FILE";
+    case Setting::Kind::Integer:
+      return "N";
+    case Setting::Kind::List:
+      return "NAME,…";
+    case Setting::Kind::Flag:
+      return "";
+    case Setting::Kind::Choice:
+      return "NAME";
+    case Setting::Kind::Text:
+      break;
   }
   return "TEXT";
 }

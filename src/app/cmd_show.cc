@@ -40,9 +40,9 @@ Fit fit_of(const catalog::InstalledModel& model, const ShowFlags& flags, const C
   fit.concurrency = flags.concurrency.value_or(1);
   // Unasked: exactly what `serve` would reserve.
   const bool asked = flags.context || flags.concurrency;
-  fit.cells = asked ? static_cast<std::uint64_t>(fit.context) *
-                          static_cast<std::uint64_t>(fit.concurrency)
-                    : static_cast<std::uint64_t>(usual.cells);
+  fit.cells =
+      asked ? static_cast<std::uint64_t>(fit.context) * static_cast<std::uint64_t>(fit.concurrency)
+            : static_cast<std::uint64_t>(usual.cells);
   fit.kv_type = settings.kv_type;
   std::error_code failed;
   std::uint64_t projector = 0;
@@ -155,20 +155,20 @@ Result<int> show_installed(const catalog::InstalledModel& model, const catalog::
     for (const auto& [key, value] : metadata) fmt::print("{} = {}\n", key, printable(value));
     return kExitFine;
   }
-  json::object out{{"name", model.name},
-                   {"installed", true},
-                   {"architecture", model.facts.architecture},
-                   {"parameters", model.facts.parameters},
-                   {"quantization", model.facts.quantization},
-                   {"trained_context", model.facts.context},
-                   {"licence", model.licence},
-                   {"bytes", model.bytes},
-                   {"sha256", model.sha256},
-                   {"source", model.source},
-                   {"path", model.weights_path},
-                   {"capabilities", json::array(model.capabilities.begin(),
-                                                model.capabilities.end())},
-                   {"memory", json_of(fit)}};
+  json::object out{
+      {"name", model.name},
+      {"installed", true},
+      {"architecture", model.facts.architecture},
+      {"parameters", model.facts.parameters},
+      {"quantization", model.facts.quantization},
+      {"trained_context", model.facts.context},
+      {"licence", model.licence},
+      {"bytes", model.bytes},
+      {"sha256", model.sha256},
+      {"source", model.source},
+      {"path", model.weights_path},
+      {"capabilities", json::array(model.capabilities.begin(), model.capabilities.end())},
+      {"memory", json_of(fit)}};
   if (flags.metadata) {
     json::object& listed = out["metadata"].emplace_object();
     for (const auto& [key, value] : metadata) listed[key] = value;
@@ -213,8 +213,7 @@ int show_entry(const catalog::Entry& entry, const ShowFlags& flags, Language lan
   row(texts::ColSize, bytes_text(bytes_of(entry)));
   row(texts::RowNotes, language == Language::Zh ? entry.notes_zh : entry.notes_en);
   fmt::print("{}\n", table.text());
-  fmt::print("{}\n",
-             say<texts::MemoryAtLeast>(language, bytes_text(entry.memory_min_bytes)));
+  fmt::print("{}\n", say<texts::MemoryAtLeast>(language, bytes_text(entry.memory_min_bytes)));
   print_fits(memory, entry.memory_min_bytes, language);
   return kExitFine;
 }

@@ -30,14 +30,22 @@ Status put_sampling(schema::Sampling& sampling, const std::string& text) {
   if (!value) {
     return fail(Code::InvalidRequest, Message::BadSetting, {"--sampling", text, "name=number"});
   }
-  if (name == "temperature") sampling.temperature = value;
-  else if (name == "top_p") sampling.top_p = value;
-  else if (name == "top_k") sampling.top_k = static_cast<int>(*value);
-  else if (name == "min_p") sampling.min_p = value;
-  else if (name == "presence_penalty") sampling.presence_penalty = value;
-  else if (name == "frequency_penalty") sampling.frequency_penalty = value;
-  else if (name == "repetition_penalty") sampling.repetition_penalty = value;
-  else return fail(Code::InvalidRequest, Message::BadSetting, {"--sampling", text, "name"});
+  if (name == "temperature")
+    sampling.temperature = value;
+  else if (name == "top_p")
+    sampling.top_p = value;
+  else if (name == "top_k")
+    sampling.top_k = static_cast<int>(*value);
+  else if (name == "min_p")
+    sampling.min_p = value;
+  else if (name == "presence_penalty")
+    sampling.presence_penalty = value;
+  else if (name == "frequency_penalty")
+    sampling.frequency_penalty = value;
+  else if (name == "repetition_penalty")
+    sampling.repetition_penalty = value;
+  else
+    return fail(Code::InvalidRequest, Message::BadSetting, {"--sampling", text, "name"});
   return {};
 }
 

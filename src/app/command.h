@@ -24,9 +24,9 @@ struct Surroundings {
 };
 
 // Where a parsed value goes. The pointee lives in the command's own flags (see `flags` below).
-using Target = std::variant<bool*, int*, double*, std::string*, std::optional<int>*,
-                            std::optional<double>*, std::optional<std::string>*,
-                            std::vector<std::string>*>;
+using Target =
+    std::variant<bool*, int*, double*, std::string*, std::optional<int>*, std::optional<double>*,
+                 std::optional<std::string>*, std::vector<std::string>*>;
 
 // How a shell completes the value.
 enum class Complete : std::uint8_t { Nothing, File, Model, CatalogueName };

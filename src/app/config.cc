@@ -217,7 +217,8 @@ std::string print_config(const Config& config, Language language) {
     out += fmt::format("{} = {}\n", setting.key(), toml_of(setting, config, config.models));
   }
   out += fmt::format("\n# {}\n", texts::ConfigPerModel.in(language));
-  if (config.overrides.empty()) out += "# [model.\"qwen2.5-coder-1.5b-instruct\"]\n# context = 16384\n";
+  if (config.overrides.empty())
+    out += "# [model.\"qwen2.5-coder-1.5b-instruct\"]\n# context = 16384\n";
   for (const auto& [model, settings] : config.overrides) {
     out += fmt::format("\n[model.{}]\n", toml_quoted(model));
     for (const Setting& setting : all_settings()) {

@@ -17,23 +17,23 @@ namespace xc::app {
 
 // How one model is run. `[models]` for all, `[model."name"]` for one.
 struct ModelSettings {
-  int context = 0;        // tokens of one request
-  int cells = 0;          // KV cells in all; 0: the larger of context and 8192
-  int sequences = 0;      // requests at once
+  int context = 0;    // tokens of one request
+  int cells = 0;      // KV cells in all; 0: the larger of context and 8192
+  int sequences = 0;  // requests at once
   std::string kv_type;
-  int threads = 0;        // 0: the cores of this machine
-  int batch = 0;          // tokens a step
+  int threads = 0;  // 0: the cores of this machine
+  int batch = 0;    // tokens a step
   int micro_batch = 0;
-  int gpu_layers = 0;     // -1: all, where there is a device
-  int keep_alive_s = 0;   // idle time before unloading; 0 at once, < 0 never
+  int gpu_layers = 0;    // -1: all, where there is a device
+  int keep_alive_s = 0;  // idle time before unloading; 0 at once, < 0 never
 };
 
 struct Config {
   std::string listen;
   std::string tls_certificate, tls_key;  // absolute, or both empty
   bool insecure = false;
-  int io_threads = 0;     // 0: the cores of this machine
-  std::string database;   // empty: SQLite in the data folder
+  int io_threads = 0;    // 0: the cores of this machine
+  std::string database;  // empty: SQLite in the data folder
   int memory_reserve_mib = 0;
   std::vector<std::string> preload;
   std::string log_level;
@@ -49,9 +49,9 @@ using Variables = std::function<std::optional<std::string>(const char* name)>;
 using Flags = std::map<std::string, std::string>;  // setting name → text, as given
 
 struct ConfigSource {
-  std::string path;           // config.toml
-  bool path_required = false; // named by the user: FileMissing when absent
-  std::string root;           // relative paths in settings are taken from here
+  std::string path;            // config.toml
+  bool path_required = false;  // named by the user: FileMissing when absent
+  std::string root;            // relative paths in settings are taken from here
   Variables variables;
   Flags flags;
   Language language = Language::Zh;  // for reasons inside errors

@@ -108,8 +108,7 @@ TEST(Config, TlsFilesComeInPairsAndFromTheHome) {
   EXPECT_FALSE(parse("[tls]\ncertificate = \"c.pem\"\n"));
   ConfigSource source = source_with();
   source.root = "/home/x";
-  const Result<Config> config =
-      parse("[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n", source);
+  const Result<Config> config = parse("[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n", source);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->tls_certificate, "/home/x/c.pem");
   EXPECT_EQ(config->tls_key, "/k.pem");
@@ -150,9 +149,9 @@ TEST(Settings, EveryRowIsWholeAndUnique) {
     if (setting.kind != Kind::Integer && setting.kind != Kind::Choice) continue;
     Config config;
     const bool integer = setting.kind == Kind::Integer;
-    const std::string value = integer ? std::to_string(setting.high)
-                                      : std::string(setting.choices.substr(
-                                            setting.choices.rfind(' ') + 1));
+    const std::string value =
+        integer ? std::to_string(setting.high)
+                : std::string(setting.choices.substr(setting.choices.rfind(' ') + 1));
     ASSERT_TRUE(put_setting(setting, value, "", Language::En, config, config.models));
     EXPECT_EQ(toml_of(setting, config, config.models), integer ? value : toml_quoted(value));
   }

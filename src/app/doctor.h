@@ -12,7 +12,7 @@ namespace xc::app {
 enum class Verdict : std::uint8_t { Fine, Warn, Bad };
 
 struct Check {
-  std::string id;     // for scripts: "cpu", "model:NAME"
+  std::string id;  // for scripts: "cpu", "model:NAME"
   std::string title;
   Verdict verdict = Verdict::Fine;
   std::string text;

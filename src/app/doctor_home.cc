@@ -24,9 +24,9 @@ void check_private(const std::string& path, mode_t wanted, const std::string& id
   if (::access(path.c_str(), W_OK) != 0) {
     checks.push_back({id, title, Verdict::Bad, say<texts::HomeUnwritable>(here.language, path)});
   } else if ((mode & 077) != 0) {
-    checks.push_back({id, title, Verdict::Warn,
-                      say<texts::HomeOpen>(here.language, path, mode,
-                                           fmt::format("{:o}", wanted), path)});
+    checks.push_back(
+        {id, title, Verdict::Warn,
+         say<texts::HomeOpen>(here.language, path, mode, fmt::format("{:o}", wanted), path)});
   } else {
     checks.push_back({id, title, Verdict::Fine, say<texts::HomeIs>(here.language, path, mode)});
   }

@@ -10,7 +10,7 @@
 namespace xc::app {
 namespace {
 
-constexpr std::uint64_t kDiskLow = 2ULL << 30;    // less than most models
+constexpr std::uint64_t kDiskLow = 2ULL << 30;  // less than most models
 constexpr std::uint64_t kMemoryLow = 512ULL << 20;
 
 std::string joined(const std::vector<std::string>& words) {
@@ -53,8 +53,7 @@ void check_disk(const Surroundings& here, Checks& checks) {
   if (failed) return;
   const bool low = space.available < kDiskLow;
   checks.push_back(
-      {"disk", std::string(texts::CheckDisk.in(here.language)),
-       low ? Verdict::Warn : Verdict::Fine,
+      {"disk", std::string(texts::CheckDisk.in(here.language)), low ? Verdict::Warn : Verdict::Fine,
        low ? say<texts::DiskLow>(here.language, path.string(), bytes_text(space.available))
            : say<texts::DiskIs>(here.language, path.string(), bytes_text(space.available),
                                 bytes_text(space.capacity))});

@@ -65,11 +65,11 @@ void check_server(const Surroundings& here, const Config& config, Checks& checks
   const ApiClient api(std::move(*credentials), language);
   const Result<ApiReply> reply = api.send("GET", "/readyz", {}, std::chrono::seconds(5));
   if (reply && reply->status == 200) {
-    checks.push_back({"server", title, Verdict::Fine,
-                      say<texts::ServerFine>(language, url, version_of(api))});
+    checks.push_back(
+        {"server", title, Verdict::Fine, say<texts::ServerFine>(language, url, version_of(api))});
   } else if (reply) {
-    checks.push_back({"server", title, Verdict::Warn,
-                      say<texts::ServerNotReady>(language, url, reply->status)});
+    checks.push_back(
+        {"server", title, Verdict::Warn, say<texts::ServerNotReady>(language, url, reply->status)});
   } else {
     checks.push_back({"server", title, Verdict::Fine, say<texts::ServerDown>(language, url)});
   }
@@ -81,7 +81,7 @@ void check_server(const Surroundings& here, const Config& config, Checks& checks
                     problem.empty() || ours ? Verdict::Fine : Verdict::Bad,
                     problem.empty() ? say<texts::AddressFree>(language, config.listen)
                     : ours          ? say<texts::AddressOurs>(language, config.listen)
-                           : say<texts::AddressTaken>(language, config.listen, problem)});
+                                    : say<texts::AddressTaken>(language, config.listen, problem)});
 }
 
 void check_proxies(const Surroundings& here, Checks& checks) {

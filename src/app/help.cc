@@ -30,7 +30,8 @@ std::string description_of(const Option& option, Language language) {
   std::string text(option.help.in(language));
   std::vector<std::string> remarks;
   if (!option.choices.empty()) {
-    remarks.push_back(say<texts::OneOf>(language, fmt::format("{}", fmt::join(option.choices, " "))));
+    remarks.push_back(
+        say<texts::OneOf>(language, fmt::format("{}", fmt::join(option.choices, " "))));
   }
   if (option.note) remarks.push_back(option.note(language));
   if (option.required && !option.positional()) {

@@ -20,9 +20,9 @@ constexpr std::string_view kPrefix = "libggml-";
 constexpr std::string_view kCpuPrefix = "libggml-cpu-";
 constexpr std::string_view kSuffix = ".so";
 constexpr std::array<std::string_view, 18> kFeatures{
-    "sse4_2",      "avx",         "f16c",        "fma",      "avx2",     "avx_vnni",
-    "avx512f",     "avx512bw",    "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16",
-    "amx_int8",    "asimd",       "asimddp",     "i8mm",     "sve",      "sve2"};
+    "sse4_2",   "avx",      "f16c",        "fma",         "avx2",        "avx_vnni",
+    "avx512f",  "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16",
+    "amx_int8", "asimd",    "asimddp",     "i8mm",        "sve",         "sve2"};
 
 std::string after_colon(const std::string& line) {
   const std::size_t colon = line.find(':');

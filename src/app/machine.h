@@ -16,11 +16,11 @@ Cpu cpu_here();
 Cpu cpu_of(const std::string& cpuinfo);
 
 struct EngineLibraries {
-  std::string plugin;   // path of libxingcha-llama.so, empty when absent
-  std::string problem;  // why it cannot be loaded
-  std::string folder;   // where the backends are
-  std::vector<std::string> cpu_variants;   // that run on this machine, best first
-  std::vector<std::string> accelerators;   // cuda, cann, musa, vulkan … as files, not tried
+  std::string plugin;                     // path of libxingcha-llama.so, empty when absent
+  std::string problem;                    // why it cannot be loaded
+  std::string folder;                     // where the backends are
+  std::vector<std::string> cpu_variants;  // that run on this machine, best first
+  std::vector<std::string> accelerators;  // cuda, cann, musa, vulkan … as files, not tried
 };
 // Loads the plug-in into this process to find the backends: for `doctor` only.
 EngineLibraries engine_libraries(const std::string& program);

@@ -50,14 +50,13 @@ LoadShape shape_of(const ModelSettings& settings, const catalog::GgufFacts& fact
 
 std::vector<std::string> worker_arguments(const ModelSettings& settings, const LoadShape& shape,
                                           const schema::Sampling& sampling) {
-  std::vector<std::string> arguments{
-      "--cells",      std::to_string(shape.cells),
-      "--sequences",  std::to_string(settings.sequences),
-      "--threads",    std::to_string(settings.threads),
-      "--batch",      std::to_string(settings.batch),
-      "--ubatch",     std::to_string(settings.micro_batch),
-      "--kv-type",    settings.kv_type,
-      "--gpu-layers", std::to_string(settings.gpu_layers)};
+  std::vector<std::string> arguments{"--cells",      std::to_string(shape.cells),
+                                     "--sequences",  std::to_string(settings.sequences),
+                                     "--threads",    std::to_string(settings.threads),
+                                     "--batch",      std::to_string(settings.batch),
+                                     "--ubatch",     std::to_string(settings.micro_batch),
+                                     "--kv-type",    settings.kv_type,
+                                     "--gpu-layers", std::to_string(settings.gpu_layers)};
   const auto add = [&arguments](std::string_view name, const auto& value) {
     if (!value) return;
     arguments.emplace_back("--sampling");
@@ -105,11 +104,11 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   spec.projector_path = model.projector_path;
   spec.sha256 = model.sha256;
   spec.context = shape.context;
-  spec.need_bytes = catalog::need_of(model.facts, static_cast<std::uint64_t>(shape.cells),
-                                     settings.kv_type,
-                                     static_cast<std::uint32_t>(settings.micro_batch),
-                                     bytes_of(model.projector_path))
-                        .total();
+  spec.need_bytes =
+      catalog::need_of(model.facts, static_cast<std::uint64_t>(shape.cells), settings.kv_type,
+                       static_cast<std::uint32_t>(settings.micro_batch),
+                       bytes_of(model.projector_path))
+          .total();
   spec.keep_alive = std::chrono::seconds(settings.keep_alive_s);
   spec.capabilities = model.capabilities;
   spec.arguments = worker_arguments(settings, shape, model.sampling);

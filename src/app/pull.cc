@@ -20,8 +20,8 @@ bool is_installed(const catalog::ModelStore& store, const catalog::Entry& entry)
 }
 
 Status accept_licence(const catalog::Entry& entry, Language language, bool yes) {
-  fmt::print(stderr, "{}\n", say<texts::LicenceOf>(language, entry.name, entry.licence.spdx,
-                                                   entry.licence.url));
+  fmt::print(stderr, "{}\n",
+             say<texts::LicenceOf>(language, entry.name, entry.licence.spdx, entry.licence.url));
   if (!entry.licence.ask || yes) return {};
   if (confirm(texts::AskLicence.in(language), language, false)) return {};
   return fail(Code::Forbidden, Message::PullFailed,

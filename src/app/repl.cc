@@ -16,11 +16,12 @@ struct Word {
   Verb verb;
   bool needs_argument;
 };
-constexpr std::array kWords{Word{"/help", Verb::Help, false},     Word{"/?", Verb::Help, false},
-                            Word{"/bye", Verb::Bye, false},       Word{"/exit", Verb::Bye, false},
-                            Word{"/quit", Verb::Bye, false},      Word{"/clear", Verb::Clear, false},
-                            Word{"/system", Verb::System, false}, Word{"/set", Verb::Set, true},
-                            Word{"/model", Verb::Model, true},    Word{"/save", Verb::Save, true}};
+constexpr std::array kWords{
+    Word{"/help", Verb::Help, false},     Word{"/?", Verb::Help, false},
+    Word{"/bye", Verb::Bye, false},       Word{"/exit", Verb::Bye, false},
+    Word{"/quit", Verb::Bye, false},      Word{"/clear", Verb::Clear, false},
+    Word{"/system", Verb::System, false}, Word{"/set", Verb::Set, true},
+    Word{"/model", Verb::Model, true},    Word{"/save", Verb::Save, true}};
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
@@ -73,8 +74,7 @@ ChatLine parse_chat_line(std::string_view line) {
   return {Verb::Unknown, {}, std::string(word)};
 }
 
-bool put_chat_setting(schema::ChatRequest& request, std::string_view name,
-                      std::string_view value) {
+bool put_chat_setting(schema::ChatRequest& request, std::string_view name, std::string_view value) {
   if (name == "temperature") return put_number(request.sampling.temperature, value, 0.0, 2.0);
   if (name == "top_p") return put_number(request.sampling.top_p, value, 0.0, 1.0);
   if (name == "max_tokens") return put_number(request.max_tokens, value, 1, limits::kMaxTokensMax);

@@ -32,7 +32,8 @@ RunningModel model_of(const json::object& object) {
   model.in_flight = static_cast<int>(number_at(object, "in_flight").value_or(0));
   model.restarts = static_cast<int>(number_at(object, "restarts").value_or(0));
   model.context = static_cast<int>(number_at(object, "context").value_or(0));
-  model.resident_bytes = static_cast<std::uint64_t>(number_at(object, "resident_bytes").value_or(0));
+  model.resident_bytes =
+      static_cast<std::uint64_t>(number_at(object, "resident_bytes").value_or(0));
   model.started_unix_ms = number_at(object, "started_unix_ms").value_or(0);
   model.expires_unix_ms = number_at(object, "expires_unix_ms");
   return model;

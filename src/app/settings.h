@@ -14,23 +14,23 @@
 namespace xc::app {
 
 using ConfigField = std::variant<std::string Config::*, int Config::*, bool Config::*,
-                                 std::vector<std::string> Config::*,
-                                 std::string ModelSettings::*, int ModelSettings::*>;
+                                 std::vector<std::string> Config::*, std::string ModelSettings::*,
+                                 int ModelSettings::*>;
 
 struct Setting {
   enum class Kind : std::uint8_t { Text, Address, Path, Choice, Integer, Flag, List } kind;
-  std::string_view name;      // "models.context"
-  std::string_view flag;      // "--context"
-  std::string_view variable;  // "XINGCHA_CONTEXT"
-  std::string_view otherwise; // the default, as text
+  std::string_view name;       // "models.context"
+  std::string_view flag;       // "--context"
+  std::string_view variable;   // "XINGCHA_CONTEXT"
+  std::string_view otherwise;  // the default, as text
   ConfigField field;
   Bilingual help;
-  int low = 0, high = 0;      // Integer
+  int low = 0, high = 0;          // Integer
   std::string_view choices = {};  // Choice: separated by spaces
 
-  bool per_model() const;         // may stand in [model."name"]
-  std::string_view key() const;   // last part of the name
-  std::string_view table() const; // the part before, may be empty
+  bool per_model() const;          // may stand in [model."name"]
+  std::string_view key() const;    // last part of the name
+  std::string_view table() const;  // the part before, may be empty
 };
 
 std::span<const Setting> all_settings();

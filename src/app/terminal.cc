@@ -49,13 +49,12 @@ constexpr std::array kWide{
     Range{0x1F6D0, 0x1F6D2}, Range{0x1F6D5, 0x1F6DF}, Range{0x1F6EB, 0x1F6EC},
     Range{0x1F6F4, 0x1F6FC}, Range{0x1F7E0, 0x1F7F0}, Range{0x1F90C, 0x1F9FF},
     Range{0x1FA70, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
-constexpr std::array kZero{Range{0x0300, 0x036F}, Range{0x0483, 0x0489}, Range{0x0591, 0x05BD},
-                           Range{0x0610, 0x061A}, Range{0x064B, 0x065F}, Range{0x0E31, 0x0E31},
-                           Range{0x0E34, 0x0E3A}, Range{0x0E47, 0x0E4E}, Range{0x1AB0, 0x1AFF},
-                           Range{0x1DC0, 0x1DFF}, Range{0x200B, 0x200F}, Range{0x2028, 0x202E},
-                           Range{0x2060, 0x206F}, Range{0x20D0, 0x20FF}, Range{0x302A, 0x302D},
-                           Range{0x3099, 0x309A}, Range{0xFE00, 0xFE0F}, Range{0xFE20, 0xFE2F},
-                           Range{0xFEFF, 0xFEFF}, Range{0xE0000, 0xE0FFF}};
+constexpr std::array kZero{
+    Range{0x0300, 0x036F}, Range{0x0483, 0x0489}, Range{0x0591, 0x05BD}, Range{0x0610, 0x061A},
+    Range{0x064B, 0x065F}, Range{0x0E31, 0x0E31}, Range{0x0E34, 0x0E3A}, Range{0x0E47, 0x0E4E},
+    Range{0x1AB0, 0x1AFF}, Range{0x1DC0, 0x1DFF}, Range{0x200B, 0x200F}, Range{0x2028, 0x202E},
+    Range{0x2060, 0x206F}, Range{0x20D0, 0x20FF}, Range{0x302A, 0x302D}, Range{0x3099, 0x309A},
+    Range{0xFE00, 0xFE0F}, Range{0xFE20, 0xFE2F}, Range{0xFEFF, 0xFEFF}, Range{0xE0000, 0xE0FFF}};
 
 template <std::size_t N>
 bool within(const std::array<Range, N>& ranges, char32_t c) {
@@ -67,9 +66,12 @@ bool within(const std::array<Range, N>& ranges, char32_t c) {
 char32_t decode(std::string_view bytes) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   switch (bytes.size()) {
-    case 1: return byte(0);
-    case 2: return (byte(0) & 0x1Fu) << 6 | (byte(1) & 0x3Fu);
-    case 3: return (byte(0) & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+    case 1:
+      return byte(0);
+    case 2:
+      return (byte(0) & 0x1Fu) << 6 | (byte(1) & 0x3Fu);
+    case 3:
+      return (byte(0) & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
     default:
       return (byte(0) & 0x07u) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 |
              (byte(3) & 0x3Fu);
@@ -166,12 +168,12 @@ std::string ProgressBar::line_of(std::uint64_t done, std::uint64_t total, Time n
   const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
   const double elapsed = std::chrono::duration<double>(now - started_).count();
   const double rate = elapsed > 0.5 ? static_cast<double>(done - first_done_) / elapsed : 0;
-  std::string tail = fmt::format(" {:3.0f}%  {} / {}", share * 100, bytes_text(done),
-                                 bytes_text(total));
+  std::string tail =
+      fmt::format(" {:3.0f}%  {} / {}", share * 100, bytes_text(done), bytes_text(total));
   if (rate > 0) {
     const auto left = static_cast<int>(static_cast<double>(total - done) / rate);
-    tail += fmt::format("  {}/s  {}:{:02}", bytes_text(static_cast<std::uint64_t>(rate)),
-                        left / 60, left % 60);
+    tail += fmt::format("  {}/s  {}:{:02}", bytes_text(static_cast<std::uint64_t>(rate)), left / 60,
+                        left % 60);
   }
   if (!tty_) return label_ + tail;
   const int room = terminal_columns(STDERR_FILENO) - display_width(label_) - display_width(tail);

@@ -12,18 +12,22 @@ TEST(Width, CountsColumns) {
   EXPECT_EQ(display_width("abc"), 3);
   EXPECT_EQ(display_width("星槎"), 4);
   EXPECT_EQ(display_width("ａ，。"), 6);
-  EXPECT_EQ(display_width("e\xCC\x81"), 1);       // e + combining acute
+  EXPECT_EQ(display_width("e\xCC\x81"), 1);  // e + combining acute
   EXPECT_EQ(display_width("😀"), 2);
   EXPECT_EQ(display_width("한글"), 4);
-  EXPECT_EQ(display_width("\x1b[2m"), 3);         // escape itself takes none
-  EXPECT_EQ(display_width("\xFF\xE6\x98"), 3);    // no UTF-8: a column a byte
+  EXPECT_EQ(display_width("\x1b[2m"), 3);       // escape itself takes none
+  EXPECT_EQ(display_width("\xFF\xE6\x98"), 3);  // no UTF-8: a column a byte
   EXPECT_EQ(display_width("é ü …"), 5);
 }
 
 TEST(Printable, NothingSteersTheTerminal) {
   EXPECT_EQ(printable("a\x1b[31mb\x07\r\n\tc"), "a[31mb\n\tc");
-  EXPECT_EQ(printable("\xC2\x9B" "31m"), "31m");           // C1 CSI
-  EXPECT_EQ(printable("a\xE2\x80\xAE" "b"), "ab");         // right-to-left override
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "31m"),
+            "31m");  // C1 CSI
+  EXPECT_EQ(printable("a\xE2\x80\xAE"
+                      "b"),
+            "ab");  // right-to-left override
   EXPECT_EQ(printable("中\xFF文"), "中文");
 }
 

@@ -110,15 +110,15 @@ TEST(Catalogue, mistakes_are_told_with_their_line) {
   EXPECT_TRUE(Catalogue::parse(entry("a") + entry("b"), "x.toml"));
   expect_bad("[[model]\n", "", "1");
   expect_bad("models = 1\n", "unknown key 'models'", "1");
-  expect_bad(entry("a", "licnce = 1"), "unknown key 'licnce'", "11");
+  expect_bad(entry("a", "licnce = 1"), "unknown key 'licnce'", "12");
   expect_bad(entry("A B"), "not a model name", "1");
   expect_bad(entry("../a"), "not a model name", "1");
-  expect_bad(replaced(entry("a"), "context = 10", "context = \"10\""), "wrong type", "7");
+  expect_bad(replaced(entry("a"), "context = 10", "context = \"10\""), "wrong type", "8");
   expect_bad(replaced(entry("a"), "context = 10", "context = 0"), "between 1 and", "1");
-  expect_bad(replaced(entry("a"), "sha256 = \"0", "sha256 = \"X"), "64 lower-case hex", "12");
+  expect_bad(replaced(entry("a"), "sha256 = \"0", "sha256 = \"X"), "64 lower-case hex", "13");
   expect_bad(replaced(entry("a"), "\"completion\"", "\"magic\""), "capability 'magic'", "1");
-  expect_bad(replaced(entry("a"), "a/b", "../b"), "plain paths", "16");
-  expect_bad(replaced(entry("a"), "modelscope", "ftp"), "'kind' is 'ftp'", "16");
+  expect_bad(replaced(entry("a"), "a/b", "../b"), "plain paths", "17");
+  expect_bad(replaced(entry("a"), "modelscope", "ftp"), "'kind' is 'ftp'", "17");
   expect_bad(entry("a") + entry("b", "aliases = [\"a\"]"), "names both", "1");
 }
 

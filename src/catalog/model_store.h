@@ -22,6 +22,8 @@
 
 namespace xc::catalog {
 
+class File;
+
 struct InstalledModel {
   std::string name;
   std::vector<std::string> aliases;
@@ -74,6 +76,7 @@ class ModelStore {
 
  private:
   struct Blob;  // one file of a model in its final place
+  Result<std::string> fetch_blob(const ModelFile& file, File& part, const Progress& progress);
   Result<Blob> ensure_blob(const ModelFile& file, const Progress& progress);
   Result<Blob> take_blob(const std::string& path, const Progress& progress);
   bool is_trusted(const std::string& sha256, std::uint64_t bytes, const Progress& progress) const;

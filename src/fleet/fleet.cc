@@ -1,10 +1,10 @@
 #include "fleet/fleet.h"
 
 #include <fmt/core.h>
+#include <signal.h>
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "fleet/fleet_state.h"
 #include "fleet/lease.h"
 #include "fleet/process_memory.h"
@@ -13,13 +13,13 @@
 namespace xc::fleet {
 namespace {
 
-using Fleet_ = std::shared_ptr<FleetState>;
-using Model_ = std::shared_ptr<Model>;
+using FleetRef = std::shared_ptr<FleetState>;
+using ModelRef = std::shared_ptr<Model>;
 
 // Hears of every change of a model while it lives.
 class Listener {
  public:
-  Listener(const Fleet_& fleet, Model_ model)
+  Listener(const FleetRef& fleet, ModelRef model)
       : notifier_(fleet->executor),
         model_(std::move(model)),
         at_(model_->listeners.insert(model_->listeners.end(), notifier_.waker())) {}
@@ -30,14 +30,14 @@ class Listener {
 
  private:
   net::Notifier notifier_;
-  Model_ model_;
+  ModelRef model_;
   std::list<std::function<void()>>::iterator at_;
 };
 
 // A caller that wants the model to be ready. Its leaving is told to the load, which may stop.
 class Want {
  public:
-  Want(Fleet_ fleet, Model_ model) : fleet_(std::move(fleet)), model_(std::move(model)) {
+  Want(FleetRef fleet, ModelRef model) : fleet_(std::move(fleet)), model_(std::move(model)) {
     ++fleet_->waiting;
     ++model_->wanted_by;
   }
@@ -50,14 +50,14 @@ class Want {
   Want& operator=(const Want&) = delete;
 
  private:
-  Fleet_ fleet_;
-  Model_ model_;
+  FleetRef fleet_;
+  ModelRef model_;
 };
 
 using Resolution = Result<std::shared_ptr<const ModelSpec>>;
 
 // Calls the resolver on the pool; what it throws becomes an Error.
-Task<Resolution> ask_resolver(Fleet_ fleet, std::string name) {
+Task<Resolution> ask_resolver(FleetRef fleet, std::string name) {
   auto answer = std::make_shared<Resolution>();
   std::function<void()> work = [fleet, name, answer] {
     try {
@@ -75,17 +75,17 @@ Task<Resolution> ask_resolver(Fleet_ fleet, std::string name) {
   co_return std::move(*answer);
 }
 
-// A name is looked up on disk at most once in kResolveFresh; others go on with the last answer.
-Task<Resolution> resolve(Fleet_ fleet, std::string name) {
+// A name is looked up on disk at most once in resolve_fresh; others go on with the last answer.
+Task<Resolution> resolve(FleetRef fleet, std::string name) {
   const auto known = fleet->resolved.find(name);
   if (known != fleet->resolved.end()) {
     const SteadyTime now = fleet->clock.now();
-    if (now - known->second.at < limits::kResolveFresh) co_return known->second.spec;
+    if (now - known->second.at < fleet->options.resolve_fresh) co_return known->second.spec;
     known->second.at = now;
   }
   Resolution spec = co_await ask_resolver(fleet, name);
   if (!spec) {
-    const Model_ model = fleet->find(name);
+    const ModelRef model = fleet->find(name);
     fleet->resolved.erase(name);
     if (model && model->worker && spec.error().message == Message::ModelGone) {
       const Deadline deadline = Deadline::after(fleet->options.drain_timeout);
@@ -113,7 +113,7 @@ std::unexpected<Error> circuit_open(const Model& model, SteadyTime until, Steady
 }
 
 // One look at the model: a lease, an error, or nothing yet (then `load` is the life to wait for).
-std::optional<Result<Lease>> look(const Fleet_& fleet, const Model_& model,
+std::optional<Result<Lease>> look(const FleetRef& fleet, const ModelRef& model,
                                   const std::shared_ptr<const ModelSpec>& spec,
                                   std::uint64_t& load) {
   if (fleet->closing) return shutting_down();
@@ -121,7 +121,7 @@ std::optional<Result<Lease>> look(const Fleet_& fleet, const Model_& model,
   if (const std::shared_ptr<Worker> worker = model->worker) {
     if (!worker->leasable()) {
       const bool coming = worker->state == State::Loading || worker->state == State::BackingOff;
-      load = coming && !worker->end_by ? worker->number : 0;
+      if (coming && !worker->end_by) load = worker->number;
       return std::nullopt;
     }
     if (same_model(*worker->spec, *spec)) return Lease(std::make_shared<Lease::State>(*worker));
@@ -137,12 +137,12 @@ std::optional<Result<Lease>> look(const Fleet_& fleet, const Model_& model,
   return std::nullopt;
 }
 
-Task<Result<Lease>> acquire_here(Fleet_ fleet, std::string name, Deadline deadline) {
+Task<Result<Lease>> acquire_here(FleetRef fleet, std::string name, Deadline deadline) {
   const SteadyTime asked = fleet->clock.now();
   if (fleet->closing) co_return shutting_down();
   Resolution spec = co_await resolve(fleet, name);
   if (!spec) co_return std::unexpected(std::move(spec.error()));
-  const Model_ model = fleet->model_of(**spec);
+  const ModelRef model = fleet->model_of(**spec);
   const std::shared_ptr<Worker> ready = model->worker;
   if (!fleet->closing && ready && ready->leasable() && same_model(*ready->spec, **spec)) {
     co_return Lease(std::make_shared<Lease::State>(*ready));
@@ -165,8 +165,8 @@ Task<Result<Lease>> acquire_here(Fleet_ fleet, std::string name, Deadline deadli
   }
 }
 
-Task<Status> stop_here(Fleet_ fleet, std::string name, Deadline deadline) {
-  const Model_ model = fleet->find(name);
+Task<Status> stop_here(FleetRef fleet, std::string name, Deadline deadline) {
+  const ModelRef model = fleet->find(name);
   if (!model || !model->worker) co_return fail(Code::NotFound, Message::NoModel, {name});
   const std::shared_ptr<Worker> worker = model->worker;
   worker->ask_to_end(deadline, "stopped by an operator");
@@ -176,17 +176,17 @@ Task<Status> stop_here(Fleet_ fleet, std::string name, Deadline deadline) {
   co_return Status();
 }
 
-Task<void> close_here(Fleet_ fleet, Deadline deadline) {
+Task<void> close_here(FleetRef fleet, Deadline deadline) {
   fleet->closing = true;
   // New models cannot appear any more, but the map may grow by a name while we wait.
-  std::vector<Model_> models;
+  std::vector<ModelRef> models;
   for (const auto& [name, model] : fleet->models) models.push_back(model);
-  for (const Model_& model : models) {
+  for (const ModelRef& model : models) {
     if (model->worker) model->worker->ask_to_end(deadline, "shutting down");
     model->changed();
   }
   const Deadline never = Deadline::never();
-  for (const Model_& model : models) {
+  for (const ModelRef& model : models) {
     Listener listener(fleet, model);
     while (model->worker) co_await listener.wait(never);
   }
@@ -205,12 +205,12 @@ Fleet::Fleet(net::Runtime& runtime, net::BlockingPool& blocking, net::Client& cl
 Fleet::~Fleet() {
   state_->closing = true;
   for (const auto& [name, model] : state_->models) {
-    if (model->worker && model->worker->process) model->worker->process->kill(9);
+    if (model->worker && model->worker->process) model->worker->process->kill(SIGKILL);
   }
 }
 
 Task<Result<Lease>> Fleet::acquire(std::string model, Deadline deadline) {
-  const Fleet_ fleet = state_;
+  const FleetRef fleet = state_;
   auto answer = std::make_shared<std::optional<Result<Lease>>>();
   std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
     *answer = co_await acquire_here(fleet, model, deadline);
@@ -220,7 +220,7 @@ Task<Result<Lease>> Fleet::acquire(std::string model, Deadline deadline) {
 }
 
 Task<Status> Fleet::stop(std::string model, Deadline deadline) {
-  const Fleet_ fleet = state_;
+  const FleetRef fleet = state_;
   auto answer = std::make_shared<Status>();
   std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
     *answer = co_await stop_here(fleet, model, deadline);
@@ -230,7 +230,7 @@ Task<Status> Fleet::stop(std::string model, Deadline deadline) {
 }
 
 Task<void> Fleet::close(Deadline deadline) {
-  const Fleet_ fleet = state_;
+  const FleetRef fleet = state_;
   std::function<Task<void>()> task = [fleet, deadline]() { return close_here(fleet, deadline); };
   co_await net::run_on(fleet->executor, task);
 }

@@ -71,6 +71,8 @@ struct FleetOptions {
   std::chrono::milliseconds circuit_retry{60'000};  // an open circuit half-opens after this
   std::chrono::milliseconds start_timeout = limits::kWorkerStartTimeout;
   std::chrono::milliseconds drain_timeout = limits::kDrainTimeout;  // of a replaced worker
+  std::chrono::milliseconds resolve_fresh =
+      limits::kResolveFresh;                        // a name is looked up again then
   std::uint64_t memory_reserve_bytes = 256u << 20;  // left to the rest of the machine
 };
 

@@ -40,6 +40,7 @@ TEST_F(FleetTest, loads_on_demand_once_for_many_and_leases) {
 }
 
 TEST_F(FleetTest, an_alias_is_the_same_model_and_lookups_are_cached) {
+  options_.resolve_fresh = std::chrono::hours(1);
   open();
   catalogue_.put(spec("a", {"--note", file("starts")}));
   ASSERT_TRUE(acquire("a"));
@@ -48,6 +49,9 @@ TEST_F(FleetTest, an_alias_is_the_same_model_and_lookups_are_cached) {
   EXPECT_EQ(lease->model(), "a");
   EXPECT_EQ(lines_of("starts"), 1);
   EXPECT_EQ(fleet_->status().size(), 1u);
+  EXPECT_EQ(catalogue_.asked, 2);
+  ASSERT_TRUE(acquire("alias"));
+  EXPECT_EQ(catalogue_.asked, 2);
   EXPECT_EQ(acquire("none").error().message, Message::NoModel);
 }
 

@@ -56,6 +56,7 @@ class FleetTest : public testing::Test {
     options_.log_dir = folder_.file("logs");
     options_.backoff_first = std::chrono::milliseconds(1);
     options_.backoff_max = std::chrono::milliseconds(10);
+    options_.resolve_fresh = std::chrono::milliseconds(0);
     options_.memory_reserve_bytes = 0;
   }
   ~FleetTest() override {

@@ -11,9 +11,9 @@
 namespace xc::fleet {
 namespace {
 
-using Fleet_ = std::shared_ptr<FleetState>;
-using Model_ = std::shared_ptr<Model>;
-using Worker_ = std::shared_ptr<Worker>;
+using FleetRef = std::shared_ptr<FleetState>;
+using ModelRef = std::shared_ptr<Model>;
+using WorkerRef = std::shared_ptr<Worker>;
 
 constexpr std::string_view kModule = "fleet";
 
@@ -36,7 +36,7 @@ bool abandoned(const Model& model, const Worker& worker) {
   return worker.end_by || model.wanted_by == 0;
 }
 
-Task<End> back_off(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<End> back_off(FleetRef fleet, ModelRef model, WorkerRef worker) {
   for (;;) {
     const RestartPolicy::Decision decision = model->policy.decide();
     if (decision.verdict == RestartPolicy::Verdict::Start) co_return End{};
@@ -51,7 +51,7 @@ Task<End> back_off(Fleet_ fleet, Model_ model, Worker_ worker) {
 // A place in the queue for memory; leaving it lets the next one look.
 class QueuePlace {
  public:
-  QueuePlace(Fleet_ fleet, Worker* worker) : fleet_(std::move(fleet)), worker_(worker) {
+  QueuePlace(FleetRef fleet, Worker* worker) : fleet_(std::move(fleet)), worker_(worker) {
     fleet_->memory_queue.push_back(worker_);
   }
   ~QueuePlace() {
@@ -63,7 +63,7 @@ class QueuePlace {
   bool first() const { return fleet_->memory_queue.front() == worker_; }
 
  private:
-  Fleet_ fleet_;
+  FleetRef fleet_;
   Worker* worker_;
 };
 
@@ -88,7 +88,7 @@ void evict(FleetState& fleet, const std::vector<std::string>& victims, const Mod
   }
 }
 
-Task<End> wait_for_memory(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<End> wait_for_memory(FleetRef fleet, ModelRef model, WorkerRef worker) {
   worker->state = State::Loading;
   fleet->publish(*model);
   const QueuePlace place(fleet, worker.get());
@@ -110,13 +110,13 @@ Task<End> wait_for_memory(Fleet_ fleet, Model_ model, Worker_ worker) {
   }
 }
 
-Task<void> watch(Worker_ worker) {
+Task<void> watch(WorkerRef worker) {
   const int status = co_await worker->process->wait();
   worker->exit_status = status;
   worker->usage->wake();
 }
 
-Task<End> spawn(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<End> spawn(FleetRef fleet, ModelRef model, WorkerRef worker) {
   WorkerPlace place;
   place.socket_path = fmt::format("{}/w{}.sock", fleet->options.socket_dir, worker->number);
   place.log_path = fmt::format("{}/{}", fleet->options.log_dir, log_file_name(model->name));
@@ -133,7 +133,7 @@ Task<End> spawn(Fleet_ fleet, Model_ model, Worker_ worker) {
   co_return End{};
 }
 
-Task<End> wait_until_ready(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<End> wait_until_ready(FleetRef fleet, ModelRef model, WorkerRef worker) {
   const Deadline deadline = Deadline::after(fleet->options.start_timeout);
   for (;;) {
     if (worker->exit_status) {
@@ -162,7 +162,7 @@ Deadline idle_end(const Model& model, const Worker& worker) {
 }
 
 // Until it dies or is asked to end.
-Task<End> serve(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<End> serve(FleetRef fleet, ModelRef model, WorkerRef worker) {
   worker->usage->last_used = fleet->clock.now();
   worker->state = State::Ready;
   model->policy.ready();
@@ -194,14 +194,14 @@ Task<End> serve(Fleet_ fleet, Model_ model, Worker_ worker) {
 }
 
 // True when the process is gone by the deadline.
-Task<bool> wait_for_exit(Worker_ worker, Deadline deadline) {
+Task<bool> wait_for_exit(WorkerRef worker, Deadline deadline) {
   bool in_time = true;
   while (!worker->exit_status && in_time) in_time = co_await worker->wake.wait(deadline);
   co_return worker->exit_status.has_value();
 }
 
 // Waits for the leases, then asks the process to end, then makes it.
-Task<void> drain(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<void> drain(FleetRef fleet, ModelRef model, WorkerRef worker) {
   if (!worker->process || worker->exit_status) co_return;
   worker->state = State::Draining;
   fleet->publish(*model);
@@ -230,7 +230,7 @@ Task<void> drain(Fleet_ fleet, Model_ model, Worker_ worker) {
 // Whatever happens to the coroutine, the model gets rid of its worker and everybody looks again.
 class Settlement {
  public:
-  Settlement(Fleet_ fleet, Model_ model, Worker_ worker)
+  Settlement(FleetRef fleet, ModelRef model, WorkerRef worker)
       : fleet_(std::move(fleet)), model_(std::move(model)), worker_(std::move(worker)) {}
   ~Settlement() {
     if (model_->worker == worker_) model_->worker.reset();
@@ -243,11 +243,12 @@ class Settlement {
   Settlement& operator=(const Settlement&) = delete;
 
  private:
-  Fleet_ fleet_;
-  Model_ model_;
-  Worker_ worker_;
+  FleetRef fleet_;
+  ModelRef model_;
+  WorkerRef worker_;
 };
 
+// Before the drain, which wakes the callers: they must find the reason then.
 void record(const End& end, Model& model, const Worker& worker, bool was_ready) {
   if (end.error && !was_ready) {
     model.failed_load = worker.number;
@@ -259,15 +260,12 @@ void record(const End& end, Model& model, const Worker& worker, bool was_ready) 
     model.reason = end.error->args.at(1);
     log::warn(kModule, "{}: {}: {}{}", model.name, was_ready ? "died" : "did not start",
               model.reason, model.policy.open() ? "; the circuit is open" : "");
-  } else {
-    log::info(kModule, "{}: not loaded{}{}", model.name, worker.end_why.empty() ? "" : ": ",
-              worker.end_why);
   }
 }
 
 }  // namespace
 
-Task<void> live(Fleet_ fleet, Model_ model, Worker_ worker) {
+Task<void> live(FleetRef fleet, ModelRef model, WorkerRef worker) {
   const Settlement settlement(fleet, model, worker);
   bool was_ready = false;
   End end = co_await back_off(fleet, model, worker);
@@ -278,8 +276,9 @@ Task<void> live(Fleet_ fleet, Model_ model, Worker_ worker) {
     was_ready = true;
     end = co_await serve(fleet, model, worker);
   }
-  co_await drain(fleet, model, worker);
   record(end, *model, *worker, was_ready);
+  co_await drain(fleet, model, worker);
+  if (!worker->end_why.empty()) log::info(kModule, "{}: ended: {}", model->name, worker->end_why);
 }
 
 }  // namespace xc::fleet

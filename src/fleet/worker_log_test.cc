@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/assert.h"
 #include "base/limits.h"
 
 namespace xc::fleet {
@@ -14,16 +15,16 @@ namespace {
 
 class WorkerLogTest : public testing::Test {
  protected:
-  WorkerLogTest() {
-    std::string made = (std::filesystem::temp_directory_path() / "xingcha-test-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(made.data()), nullptr);
-    root_ = made;
-  }
   ~WorkerLogTest() override { std::filesystem::remove_all(root_); }
   void append(const std::string& text) {
     std::ofstream(path_, std::ios::app | std::ios::binary) << text;
   }
-  std::string root_;
+  static std::string made_folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "xingcha-test-XXXXXX").string();
+    XC_ASSERT(::mkdtemp(name.data()) != nullptr);
+    return name;
+  }
+  std::string root_ = made_folder();
   std::string path_ = root_ + "/x.log";
 };
 

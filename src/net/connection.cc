@@ -1,6 +1,5 @@
 #include "net/connection.h"
 
-#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "base/id.h"
@@ -109,119 +108,6 @@ Task<void> Connection::serve() {
   }
 }
 
-Task<bool> Connection::shake_hands() {
-  for (;;) {
-    if (timed_out_ || aborted_ || draining_) co_return false;
-    const IoResult step = stream_.handshake();
-    if (step.state == Io::Ok) co_return true;
-    if (step.state == Io::WantWrite) {
-      Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
-      co_await std::move(wait);
-    } else if (step.state == Io::WantRead) {
-      if (!watching_) watch();
-      Task<void> wait = wake_.wait();
-      co_await std::move(wait);
-    } else {
-      log::debug("net", "TLS handshake with {} failed: {}", peer_, take_tls_error());
-      co_return false;
-    }
-  }
-}
-
-Task<Result<bool>> Connection::read_request() {
-  const ServerOptions& options = shared_->options;
-  const MessageLimits limits{options.head_bytes_max, options.head_fields_max,
-                             options.body_bytes_max};
-  RequestParser parser(limits);
-  input_ = rest_;
-  for (;;) {
-    if (!input_.empty()) {
-      Status fed = feed(parser);
-      if (!fed) request_ = parser.take();
-      if (!fed) co_return std::unexpected(std::move(fed.error()));
-      if (parser.done()) break;
-      Task<Status> advancing = advance(parser);
-      Status advanced = co_await std::move(advancing);
-      if (!advanced) co_return false;
-    }
-    Task<Input> reading = read_more();
-    const Input got = co_await std::move(reading);
-    if (got == Input::Bytes) continue;
-    if (!parser.started()) co_return false;
-    request_ = parser.take();
-    if (got == Input::TimedOut) co_return std::unexpected(timed_out_error());
-    Status cut = parser.feed_end();
-    if (!cut) co_return std::unexpected(std::move(cut.error()));
-    co_return false;
-  }
-  deadline_ = SteadyTime::max();
-  http_1_1_ = parser.http_1_1();
-  keep_alive_ = parser.keep_alive();
-  request_ = parser.take();
-  request_.peer = peer_;
-  head_only_ = request_.method == "HEAD";
-  co_return true;
-}
-
-// Parses what input_ shows and keeps the rest for later.
-Status Connection::feed(RequestParser& parser) {
-  if (phase_ == Phase::Idle) enter(Phase::Head, shared_->options.head_timeout);
-  XC_TRY(const std::size_t used, parser.feed(input_));
-  if (input_.data() == rest_.data()) {
-    rest_.erase(0, used);
-  } else {
-    rest_.assign(input_.substr(used));
-  }
-  input_ = {};
-  if (rest_.empty() && rest_.capacity() > limits::kPipelineKeepBytes) std::string().swap(rest_);
-  return {};
-}
-
-// The head is there and the body is not: the body's own clock, and the word that the client may
-// be waiting for.
-Task<Status> Connection::advance(RequestParser& parser) {
-  if (!parser.head_done() || phase_ == Phase::Body) co_return Status{};
-  enter(Phase::Body, shared_->options.body_timeout);
-  if (!parser.expects_continue() || !parser.request().body.empty()) co_return Status{};
-  const SteadyTime body_deadline = deadline_;
-  Gather line;
-  line.add("HTTP/1.1 100 Continue\r\n\r\n");
-  Task<Status> sending = send(line);
-  Status sent = co_await std::move(sending);
-  deadline_ = body_deadline;
-  co_return sent;
-}
-
-Task<Connection::Input> Connection::read_more() {
-  for (;;) {
-    if (std::exchange(timed_out_, false)) co_return Input::TimedOut;
-    if (aborted_ || (draining_ && phase_ == Phase::Idle)) co_return Input::End;
-    if (!watching_ || stream_.buffered()) {
-      if (++turns_ > limits::kTurnsMax) {
-        Task<void> yielding = yield_turn();
-        co_await std::move(yielding);
-      }
-      const std::span<char> buffer = thread_buffer();
-      const IoResult got = stream_.read_some(buffer);
-      if (got.state == Io::Ok) {
-        input_ = std::string_view(buffer.data(), got.bytes);
-        if (!rest_.empty()) input_ = rest_.append(input_);
-        co_return Input::Bytes;
-      }
-      if (got.state == Io::End || got.state == Io::Failed) co_return Input::End;
-      if (got.state == Io::WantWrite) {
-        Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
-        co_await std::move(wait);
-        continue;
-      }
-      if (!watching_) watch();
-    }
-    Task<void> wait = wake_.wait();
-    co_await std::move(wait);
-    turns_ = 0;
-  }
-}
-
 Task<bool> Connection::run_handler() {
   shared_->requests_total++;
   reply_headers_ = {};
@@ -292,18 +178,6 @@ Task<void> Connection::linger() {
     if (got != Input::Bytes) co_return;
     swallowed += input_.size();
   }
-}
-
-Task<void> Connection::yield_turn() {
-  turns_ = 0;
-  Task<void> turn = asio::post(executor_, asio::use_awaitable);
-  co_await std::move(turn);
-}
-
-Error Connection::timed_out_error() const {
-  const auto limit =
-      phase_ == Phase::Body ? shared_->options.body_timeout : shared_->options.head_timeout;
-  return {Code::Timeout, Message::RequestTimeout, {std::to_string(limit.count())}, {}, {}, 0};
 }
 
 void Connection::enter(Phase phase, std::chrono::seconds limit) {

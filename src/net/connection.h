@@ -61,18 +61,22 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 
   // connection.cc: the loop
   Task<void> serve();
+  Task<bool> run_handler();  // false: close
+  Task<void> refuse(Error error);
+  Task<void> linger();
+  void enter(Phase phase, std::chrono::seconds limit);
+  void note_escaped(const std::exception_ptr& escaped);
+  void watch();
+  void on_readable(bool aborted);
+
+  // connection_read.cc
   Task<bool> shake_hands();
   Task<Result<bool>> read_request();  // false: the connection ended between requests
   Task<Status> advance(RequestParser& parser);
-  Task<bool> run_handler();  // false: close
   Task<Input> read_more();
-  Task<void> refuse(Error error);
-  Task<void> linger();
   Task<void> yield_turn();
   Status feed(RequestParser& parser);
   Error timed_out_error() const;
-  void enter(Phase phase, std::chrono::seconds limit);
-  void note_escaped(const std::exception_ptr& escaped);
 
   // exchange.cc: replies and writing
   Task<Status> send_whole(int status, std::string_view content_type, std::string_view body);
@@ -82,9 +86,6 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   std::string open_reply(int status, std::string_view content_type, Framing framing,
                          std::size_t body_bytes);
   Task<void> wait_socket(boost::asio::posix::descriptor_base::wait_type what);
-
-  void watch();
-  void on_readable(bool aborted);
 
   const std::shared_ptr<ServerShared> shared_;
   const boost::asio::any_io_executor executor_;

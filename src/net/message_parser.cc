@@ -78,10 +78,13 @@ Result<std::size_t> MessageParser<is_request>::feed(std::string_view bytes) {
     if (head_bytes_ >= limits_.head_bytes_max) return refused(http::error::header_limit);
     Base::header_limit(static_cast<std::uint32_t>(limits_.head_bytes_max - head_bytes_));
   }
+  // Beast asserts five bytes when it comes back to an unfinished last chunk ("0\r\n\r\n" has five).
+  if (line_cut_ && bytes.size() < 5) return skipped;
   Code code;
   const std::size_t used = Base::put(boost::asio::buffer(bytes.data(), bytes.size()), code);
   if (code && code != http::error::need_more) return refused(code);
   if (!head_done_) head_bytes_ += used;
+  line_cut_ = head_done_ && used < bytes.size();
   // Between chunks only a size line or trailers can be unfinished: they are bounded like a head.
   if (!done() && bytes.size() - used > limits_.head_bytes_max) {
     return refused(head_done_ ? http::error::bad_chunk_extension : http::error::header_limit);

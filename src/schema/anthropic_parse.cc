@@ -59,8 +59,9 @@ Status MessagesReader::read(const JsonObject& body, bool needs_max_tokens) {
   }
   XC_CHECK(read_system(body));
   XC_TRY(const JsonArray messages, body.need_array("messages", limits::kMessagesMax));
-  if (messages.size() == 0) return fail_field("messages", xc::Message::PromptEmpty, {});
   for (std::size_t i = 0; i < messages.size(); ++i) XC_CHECK(read_message(messages.at(i)));
+  const bool empty = request_.messages.empty() || messages.size() == 0;
+  if (empty) return fail_field("messages", xc::Message::PromptEmpty, {});
   XC_CHECK(check_sizes(request_, "messages"));
   XC_CHECK(read_tools(body));
   XC_CHECK(read_tool_choice(body));

@@ -153,6 +153,10 @@ TEST(AnthropicParse, RefusesWithTheFieldAtFault) {
       {R"({"model":"m","messages":[{"role":"user","content":"a"}]})", MissingField, "max_tokens"},
       {R"({"model":"m","max_tokens":1})", MissingField, "messages"},
       {body_with(""), PromptEmpty, "messages"},
+      {body_with("", R"("system":"s")"), PromptEmpty, "messages"},
+      {body_with(R"({"role":"user","content":[]})"), PromptEmpty, "messages"},
+      {body_with(user, R"("tools":[{"name":"","input_schema":{}}])"), MissingField,
+       "tools[0].name"},
       {R"({"model":"m","max_tokens":-1,"messages":[]})", OutOfRange, "max_tokens"},
       {R"({"model":"m","max_tokens":"8","messages":[]})", WrongType, "max_tokens"},
       {body_with("3"), WrongType, "messages[0]"},
@@ -201,6 +205,20 @@ TEST(AnthropicParse, BoundsImagesOverTheWholeRequest) {
               R"("data":"aGk="}})";
   }
   const auto result = parse_messages(body_with(R"({"role":"user","content":[)" + blocks + "]}"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, xc::Message::TooMany);
+}
+
+// Blocks of one message become messages of their own: the bound is on those.
+TEST(AnthropicParse, BoundsTurnsAfterTheyAreSplit) {
+  std::string blocks;
+  for (std::size_t i = 0; i < limits::kMessagesMax; ++i) {
+    if (i > 0) blocks += ',';
+    blocks += R"({"type":"tool_result","tool_use_id":"c"})";
+  }
+  const std::string turn = R"({"role":"user","content":[)" + blocks + "]}";
+  EXPECT_TRUE(parse_messages(body_with(turn)));
+  const auto result = parse_messages(body_with(turn + "," + turn));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message, xc::Message::TooMany);
 }

@@ -29,6 +29,7 @@ export const AnswerView = memo(
         data-role="assistant"
         data-status={status}
       >
+        <h2 className="visually-hidden">{text.assistant}</h2>
         <p className="answer-model">{message.model}</p>
         <Bubble
           variant="borderless"

@@ -25,6 +25,7 @@ export const QuestionView = memo(
     }
     return (
       <article className="question" aria-label={text.you} data-role="user">
+        <h2 className="visually-hidden">{text.you}</h2>
         {message.images.length > 0 && (
           <div className="question-images">
             {message.images.map((url, i) => (

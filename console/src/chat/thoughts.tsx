@@ -20,7 +20,7 @@ export function Thoughts({ message }: { message: AssistantMessage }) {
         aria-controls={open ? id : undefined}
         onClick={() => setOpen(!open)}
       >
-        <RightOutlined rotate={open ? 90 : 0} />
+        <RightOutlined rotate={open ? 90 : 0} aria-hidden />
         <span className={thinking ? 'thinking' : undefined}>
           {thinking ? text.thinking(seconds) : text.thought(seconds)}
         </span>

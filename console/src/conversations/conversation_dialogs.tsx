@@ -1,5 +1,5 @@
-import { Input, Modal } from 'antd';
-import { useEffect, useId, useState } from 'react';
+import { Input, Modal, type InputRef } from 'antd';
+import { useEffect, useId, useRef, useState } from 'react';
 import { useI18n } from '../i18n/i18n_context';
 import { kTitleCharsMax, type ConversationHead } from './conversation';
 
@@ -14,6 +14,7 @@ export function RenameDialog(
   const { head, onClose, onRename } = props;
   const { text } = useI18n();
   const [title, setTitle] = useState('');
+  const input = useRef<InputRef>(null);
   const id = useId();
   useEffect(() => setTitle(head?.title ?? ''), [head]);
   const submit = () => {
@@ -31,6 +32,7 @@ export function RenameDialog(
       closable={{ 'aria-label': text.close }}
       onOk={submit}
       onCancel={onClose}
+      afterOpenChange={(open) => open && input.current?.focus({ cursor: 'all' })}
       width={400}
       centered
     >
@@ -39,7 +41,7 @@ export function RenameDialog(
       </label>
       <Input
         id={id}
-        autoFocus
+        ref={input}
         value={title}
         maxLength={kTitleCharsMax}
         onChange={(event) => setTitle(event.target.value)}

@@ -31,7 +31,7 @@ export function Sidebar({ onLeave }: { onLeave: () => void }) {
   return (
     <div className="sidebar">
       <Brand />
-      <Button block icon={<PlusOutlined />} onClick={startNew} data-action="new-chat">
+      <Button block icon={<PlusOutlined aria-hidden />} onClick={startNew} data-action="new-chat">
         {text.newChat}
       </Button>
       <nav className="conversations" aria-label={text.sidebar}>

@@ -43,6 +43,10 @@ function themeOf(scheme: ColorScheme, p: Palette, still: boolean): ThemeConfig {
       colorBorder: p.line,
       colorBorderSecondary: p.line,
       colorBgLayout: p.side,
+      colorPrimaryBg: p.accentSoft,
+      colorPrimaryBgHover: p.accentSoft,
+      controlItemBgActive: p.accentSoft,
+      controlItemBgActiveHover: p.accentSoft,
       borderRadius: 8,
       controlHeight: 34,
       fontSize: 14,
@@ -58,7 +62,6 @@ function themeOf(scheme: ColorScheme, p: Palette, still: boolean): ThemeConfig {
         defaultShadow: 'none',
       },
       Select: {
-        optionSelectedBg: p.accentSoft,
         optionSelectedColor: p.text,
         optionSelectedFontWeight: 500,
         optionActiveBg: p.raised,

@@ -7,7 +7,8 @@ import { inline } from './inline';
 interface BlockProps {
   readonly token: Token;
   readonly text: Messages;
-  readonly depth?: number;
+  readonly depth: number; // of nesting
+  readonly level: number; // of a heading; 0: none, or nested in something else
 }
 
 const kDepthMax = 16;
@@ -15,20 +16,33 @@ const kDepthMax = 16;
 // One block of an answer. While an answer streams in only its last block changes: the others are
 // recognised by their source and not drawn again.
 export const Block = memo(
-  function Block({ token, text, depth = 0 }: BlockProps) {
+  function Block({ token, text, depth, level }: BlockProps) {
     if (depth > kDepthMax) return <p>{token.raw}</p>;
+    if (token.type === 'heading') return drawHeading(token as Tokens.Heading, text, level);
     return drawBlock(token, text, depth);
   },
-  (a, b) => a.token.raw === b.token.raw && a.token.type === b.token.type && a.text === b.text,
+  (a, b) =>
+    a.token.raw === b.token.raw &&
+    a.token.type === b.token.type &&
+    a.text === b.text &&
+    a.level === b.level,
 );
+
+function drawHeading(heading: Tokens.Heading, text: Messages, level: number): ReactNode {
+  const children = inline(heading.tokens, text);
+  if (level === 0) {
+    return (
+      <p>
+        <strong>{children}</strong>
+      </p>
+    );
+  }
+  const Tag = `h${level}` as 'h3';
+  return <Tag className={`md-heading-${heading.depth}`}>{children}</Tag>;
+}
 
 function drawBlock(token: Token, text: Messages, depth: number): ReactNode {
   switch (token.type) {
-    case 'heading': {
-      // The page owns h1 and h2; an answer starts at h3.
-      const Tag = `h${Math.min(6, (token as Tokens.Heading).depth + 2)}` as 'h3';
-      return <Tag>{inline(token.tokens ?? [], text)}</Tag>;
-    }
     case 'paragraph':
       return <p>{inline(token.tokens ?? [], text)}</p>;
     case 'text':
@@ -50,10 +64,11 @@ function drawBlock(token: Token, text: Messages, depth: number): ReactNode {
   }
 }
 
-export function blocks(tokens: readonly Token[], text: Messages, depth = 0): ReactNode {
+// Blocks inside of another one.
+function blocks(tokens: readonly Token[], text: Messages, depth: number): ReactNode {
   return tokens
     .filter((token) => token.type !== 'space' && token.type !== 'def')
-    .map((token, i) => <Block key={i} token={token} text={text} depth={depth} />);
+    .map((token, i) => <Block key={i} token={token} text={text} depth={depth} level={0} />);
 }
 
 function drawList(list: Tokens.List, text: Messages, depth: number): ReactNode {

@@ -1,6 +1,6 @@
 import type { Tokens } from 'marked';
 import { describe, expect, it } from 'vitest';
-import { decodeEntities, lexMarkdown, safeHref } from './lexer';
+import { decodeEntities, headingLevels, lexMarkdown, safeHref } from './lexer';
 
 function inlineTypes(source: string): string[] {
   return ((lexMarkdown(source)[0] as Tokens.Paragraph).tokens ?? []).map((token) => token.type);
@@ -26,6 +26,13 @@ describe('lexMarkdown', () => {
     for (const source of ['> '.repeat(5000) + 'x', '['.repeat(5000), '*'.repeat(5000), '\u0000']) {
       expect(Array.isArray(lexMarkdown(source))).toBe(true);
     }
+  });
+});
+
+describe('headingLevels', () => {
+  it('starts at 3 and never skips on the way down', () => {
+    const source = '## a\n\ntext\n\n#### b\n\n# c\n\n###### d\n';
+    expect(headingLevels(lexMarkdown(source))).toEqual([3, 0, 4, 3, 4]);
   });
 });
 

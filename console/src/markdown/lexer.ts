@@ -36,6 +36,17 @@ export function lexMarkdown(source: string): Token[] {
   }
 }
 
+// The page owns h1 and h2: an answer starts at h3, and never skips a level on the way down, however
+// the model numbered its headings. One entry per token; 0 for what is not a heading.
+export function headingLevels(tokens: readonly Token[]): number[] {
+  let last = 2;
+  return tokens.map((token) => {
+    if (token.type !== 'heading') return 0;
+    last = Math.min((token as Tokens.Heading).depth + 2, last + 1, 6);
+    return last;
+  });
+}
+
 const kNamedEntities: Readonly<Record<string, string>> = {
   amp: '&',
   lt: '<',

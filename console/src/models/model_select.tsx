@@ -19,6 +19,7 @@ export function ModelSelect() {
       onChange={choose}
       onOpenChange={(open) => open && refresh()}
       popupMatchSelectWidth={false}
+      getPopupContainer={(trigger) => trigger.parentElement ?? document.body}
       variant="filled"
       virtual={false}
       labelRender={({ value }) => <Option model={byId.get(String(value))} short />}

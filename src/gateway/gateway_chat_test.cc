@@ -1,0 +1,161 @@
+// The chat-like routes, when all goes well.
+#include "gateway/gateway_test.h"
+
+namespace xc::gateway {
+namespace {
+
+TEST_F(GatewayTest, chat_whole) {
+  const Reply reply = post("/v1/chat/completions", chat_body("你好，世界"));
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.at("/object"), "chat.completion");
+  EXPECT_EQ(reply.at("/model"), "f");  // as the caller named it
+  EXPECT_EQ(reply.at("/choices/0/message/content"), "你好，世界");
+  EXPECT_EQ(reply.at("/choices/0/finish_reason"), "stop");
+  EXPECT_EQ(reply.at("/usage/prompt_tokens"), "5");
+  EXPECT_TRUE(reply.at("/id").starts_with("chatcmpl-"));
+  EXPECT_TRUE(reply.at("/system_fingerprint").starts_with("xingcha-1.2.3-"));
+  EXPECT_EQ(reply.headers.get("Content-Type"), "application/json");
+  EXPECT_TRUE(reply.headers.get("X-Request-Id").starts_with("req_"));
+}
+
+TEST_F(GatewayTest, chat_stream) {
+  const Reply reply = post("/v1/chat/completions", chat_body("hello there", R"(,"stream":true)"));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.headers.get("Content-Type"), "text/event-stream");
+  const auto events = reply.events();
+  ASSERT_GE(events.size(), 3u);
+  EXPECT_EQ(events.back().data, "[DONE]");
+  std::string text;
+  std::string id;
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+    const Reply chunk{200, {}, events[i].data};
+    EXPECT_EQ(chunk.at("/object"), "chat.completion.chunk");
+    if (i == 0) id = chunk.at("/id");
+    EXPECT_EQ(chunk.at("/id"), id);
+    EXPECT_EQ(chunk.at("/choices/0/delta/role"), i == 0 ? "assistant" : "(nothing)");
+    EXPECT_EQ(chunk.at("/usage"), "(nothing)");  // nobody asked for it
+    const std::string piece = chunk.at("/choices/0/delta/content");
+    if (piece != "(nothing)") text += piece;
+  }
+  EXPECT_EQ(text, "hello there");
+}
+
+TEST_F(GatewayTest, usage_comes_alone_and_last_when_asked) {
+  const std::string more = R"(,"stream":true,"stream_options":{"include_usage":true})";
+  const auto events = post("/v1/chat/completions", chat_body("hi", more)).events();
+  ASSERT_GE(events.size(), 2u);
+  const Reply last{200, {}, events[events.size() - 2].data};
+  EXPECT_EQ(last.at("/choices"), "[]");
+  EXPECT_EQ(last.at("/usage/prompt_tokens"), "2");
+}
+
+TEST_F(GatewayTest, several_choices_thoughts_and_tools) {
+  const Reply two = post("/v1/chat/completions", chat_body("ab", R"(,"n":2)"));
+  EXPECT_EQ(two.at("/choices/1/message/content"), "ab");
+  const Reply thought = post("/v1/chat/completions", chat_body("think first"));
+  EXPECT_EQ(thought.at("/choices/0/message/reasoning_content"), "hm");
+  EXPECT_EQ(thought.at("/choices/0/message/content"), "yes");
+  const std::string tools =
+      R"(,"tools":[{"type":"function","function":{"name":"add","parameters":{"type":"object"}}}])";
+  const Reply called = post("/v1/chat/completions", chat_body("use the tool", tools));
+  EXPECT_EQ(called.at("/choices/0/finish_reason"), "tool_calls");
+  EXPECT_EQ(called.at("/choices/0/message/tool_calls/0/function/name"), "add");
+  EXPECT_EQ(called.at("/choices/0/message/tool_calls/0/function/arguments"), R"({"a":1})");
+}
+
+TEST_F(GatewayTest, completions) {
+  const Reply whole =
+      post("/v1/completions", R"({"model":"fake","prompt":["ab","cd"],"echo":true})");
+  EXPECT_EQ(whole.status, 200) << whole.body;
+  EXPECT_EQ(whole.at("/object"), "text_completion");
+  EXPECT_EQ(whole.at("/choices/1/text"), "cdcd");
+  EXPECT_TRUE(whole.at("/id").starts_with("cmpl-"));
+  const std::string streamed = R"({"model":"fake","prompt":"abc","stream":true,)"
+                               R"("stream_options":{"include_usage":true}})";
+  const auto events = post("/v1/completions", streamed).events();
+  ASSERT_GE(events.size(), 3u);
+  EXPECT_EQ(events.back().data, "[DONE]");
+  const Reply usage{200, {}, events[events.size() - 2].data};
+  EXPECT_EQ(usage.at("/usage/prompt_tokens"), "3");
+}
+
+std::vector<std::string> names_of(const std::vector<net::SseEvent>& events) {
+  std::vector<std::string> names;
+  for (const net::SseEvent& event : events) {
+    if (names.empty() || names.back() != event.event) names.push_back(event.event);
+  }
+  return names;
+}
+
+TEST_F(GatewayTest, anthropic_messages) {
+  const std::string body =
+      R"({"model":"fake","max_tokens":50,"messages":[{"role":"user","content":"hello"}])";
+  const Reply whole = post("/v1/messages", body + "}");
+  EXPECT_EQ(whole.status, 200) << whole.body;
+  EXPECT_EQ(whole.at("/type"), "message");
+  EXPECT_EQ(whole.at("/content/0/text"), "hello");
+  EXPECT_EQ(whole.at("/stop_reason"), "end_turn");
+  EXPECT_EQ(whole.headers.get("request-id"), whole.headers.get("X-Request-Id"));
+  const std::vector<std::string> expected{"message_start",       "content_block_start",
+                                          "content_block_delta", "content_block_stop",
+                                          "message_delta",       "message_stop"};
+  EXPECT_EQ(names_of(post("/v1/messages", body + R"(,"stream":true})").events()), expected);
+  const std::string thinks = R"({"model":"fake","max_tokens":50,"stream":true,)"
+                             R"("messages":[{"role":"user","content":"think first"}]})";
+  int blocks = 0;
+  for (const auto& event : post("/v1/messages", thinks).events()) {
+    blocks += event.event == "content_block_start" ? 1 : 0;
+  }
+  EXPECT_EQ(blocks, 2);
+}
+
+TEST_F(GatewayTest, anthropic_count_tokens) {
+  const Reply reply = post("/v1/messages/count_tokens",
+                           R"({"model":"fake","messages":[{"role":"user","content":"four"}]})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.at("/input_tokens"), "4");
+}
+
+TEST_F(GatewayTest, responses) {
+  const Reply whole = post("/v1/responses", R"({"model":"fake","input":"hello"})");
+  EXPECT_EQ(whole.status, 200) << whole.body;
+  EXPECT_EQ(whole.at("/object"), "response");
+  EXPECT_EQ(whole.at("/status"), "completed");
+  EXPECT_EQ(whole.at("/output/0/content/0/text"), "hello");
+  EXPECT_EQ(whole.at("/store"), "false");
+  const auto events =
+      post("/v1/responses", R"({"model":"fake","input":"hello","stream":true})").events();
+  const std::vector<std::string> expected{
+      "response.created",           "response.in_progress",
+      "response.output_item.added", "response.content_part.added",
+      "response.output_text.delta", "response.output_text.done",
+      "response.content_part.done", "response.output_item.done",
+      "response.completed"};
+  EXPECT_EQ(names_of(events), expected);
+  const Reply stored = get("/v1/responses/resp_1");
+  EXPECT_EQ(stored.status, 404);
+  EXPECT_NE(stored.body.find("resp_1"), std::string::npos);
+}
+
+TEST_F(GatewayTest, inquiries) {
+  const Reply floats = post("/v1/embeddings", R"({"model":"f","input":["ab","cd"]})");
+  EXPECT_EQ(floats.status, 200) << floats.body;
+  EXPECT_EQ(floats.json().at("data").at(1).at("embedding").as_array().size(), 8u);
+  EXPECT_EQ(floats.at("/model"), "f");
+  EXPECT_EQ(floats.at("/usage/prompt_tokens"), "4");
+  const Reply base64 =
+      post("/v1/embeddings", R"({"model":"f","input":"ab","encoding_format":"base64"})");
+  EXPECT_EQ(base64.at("/data/0/embedding").size(), 44u);  // 32 bytes
+  for (const char* path : {"/v1/rerank", "/rerank"}) {
+    const Reply ranked = post(path, R"({"model":"f","query":"abc","documents":["xyz","abc"]})");
+    EXPECT_EQ(ranked.status, 200) << ranked.body;
+    EXPECT_EQ(ranked.at("/results/0/index"), "1");
+  }
+  const Reply tokens = post("/tokenize", R"({"model":"f","content":"星A"})");
+  EXPECT_EQ(tokens.at("/tokens"), "[26143,65]");
+  const Reply text = post("/detokenize", R"({"model":"f","tokens":[26143,65]})");
+  EXPECT_EQ(text.at("/content"), "星A");
+}
+
+}  // namespace
+}  // namespace xc::gateway

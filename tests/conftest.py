@@ -1,0 +1,26 @@
+"""Fixtures of all tests that drive the real program."""
+
+import pytest
+
+from harness import paths
+from harness.server import fresh_server
+
+
+@pytest.fixture(scope="module")
+def server(request):
+    """One server for a test file, on a fresh home with the small model."""
+    with fresh_server() as running:
+        failed = request.session.testsfailed
+        yield running
+        if request.session.testsfailed > failed:
+            print(running.log())
+
+
+@pytest.fixture
+def api(server):
+    return server.api
+
+
+@pytest.fixture(scope="session")
+def model():
+    return paths.MODEL

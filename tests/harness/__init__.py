@@ -1,0 +1,1 @@
+"""Drives the real program: homes, servers, HTTP, raw sockets, event streams."""
