@@ -152,6 +152,39 @@ test('a conversation survives a reload, is renamed and removed', async () => {
   });
 });
 
+test('the page follows an answer until the user scrolls away', async () => {
+  await onChat(
+    async (page) => {
+      const box = page.locator('.messages');
+      const fromEnd = () => box.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
+      const grown = (by) =>
+        page.waitForFunction(
+          (least) => {
+            const { scrollHeight, clientHeight } = document.querySelector('.messages');
+            return scrollHeight > clientHeight + least;
+          },
+          by,
+          { timeout: ui.kAnswerTimeoutMs },
+        );
+      // Lines that are certain to fill the page, whatever the model says.
+      await ui.ask(page, 'line\n'.repeat(60));
+      await grown(200);
+      await page.waitForFunction(() => {
+        const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.messages');
+        return scrollHeight - scrollTop - clientHeight < 48;
+      });
+      await ui.settledStatus(page);
+      assert.ok((await fromEnd()) < 48, 'at the end');
+      await box.hover();
+      await page.mouse.wheel(0, -400);
+      await page.getByRole('button', { name: 'Back to the latest' }).click();
+      await page.getByRole('button', { name: 'Back to the latest' }).waitFor({ state: 'hidden' });
+      assert.ok((await fromEnd()) < 48, 'back at the end');
+    },
+    { maxTokens: 32 },
+  );
+});
+
 test('an answer that a reload cuts off is kept as stopped', async () => {
   await onChat(
     async (page) => {

@@ -49,9 +49,20 @@ struct Shared {
   SteadyClock::time_point start;
   std::vector<StreamTimes> times;
   Status status;
+  std::size_t running = 0;
+  std::function<void()> wake;  // called by the last stream to end
+};
+
+// Counts a stream out however it ends.
+struct Leave {
+  Shared& shared;
+  ~Leave() {
+    if (--shared.running == 0 && shared.wake) shared.wake();
+  }
 };
 
 Task<void> one_stream(net::Client& client, Shared& shared, std::string body, std::size_t index) {
+  const Leave leave{shared};
   StreamTimes times;
   times.sent = seconds_since(shared.start);
   const OnEvent on_event = [&times, &shared](std::string_view data) {
@@ -79,18 +90,21 @@ Task<void> one_stream(net::Client& client, Shared& shared, std::string body, std
 
 Result<std::vector<StreamTimes>> measure(const ApiClient& api, const BenchPlan& plan, int streams,
                                          int prompt_tokens, int tokens) {
-  Shared shared{api, SteadyClock::now(), {}, {}};
+  Shared shared{api, SteadyClock::now(), {}, {}, 0, {}};
   shared.times.resize(static_cast<std::size_t>(streams));
   const auto work = [&](net::Runtime& runtime, net::Client& client) -> Task<void> {
     net::TaskGroup group("bench");
+    net::Notifier ended(runtime.executor(0));
+    shared.running = shared.times.size();
+    shared.wake = ended.waker();
     for (std::size_t i = 0; i < shared.times.size(); ++i) {
       std::string body = body_of(plan, prompt_tokens, tokens);
       group.spawn(runtime.executor(0), [&client, &shared, body = std::move(body), i] {
         return one_stream(client, shared, body, i);
       });
     }
-    Task<bool> joining = group.join(Deadline::never());
-    co_await std::move(joining);
+    Task<bool> waiting = ended.wait(Deadline::never());
+    co_await std::move(waiting);
   };
   if (!run_loop(work)) return fail(Code::Cancelled, Message::ClientGone);
   if (!shared.status) return std::unexpected(std::move(shared.status.error()));

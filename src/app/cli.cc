@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <cstdio>
@@ -165,6 +166,18 @@ std::string own_path(const char* argv0) {
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : argv0;
 }
 
+// What follows the program's name, last word first as the parser wants it. "xingcha help run" is
+// what many type first.
+std::vector<std::string> words_of(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  std::ranges::reverse(words);
+  return words;
+}
+
 int run_command_at(const Node& node, const std::string& path, const Surroundings& here) {
   if (const auto wrong = fill(node, here.language)) {
     return usage_error(*wrong, path, here.language);
@@ -220,8 +233,9 @@ int run_cli(int argc, const char* const* argv) {
   parser.set_version_flag("--version", "xingcha " XC_VERSION);
 
   std::string path = "xingcha";
+  std::vector<std::string> words = words_of(argc, argv);
   try {
-    parser.parse(argc, argv);
+    parser.parse(words);
   } catch (const CLI::CallForHelp&) {
     const Node& node = chosen(root, path);
     fmt::print("{}", help_of(path, *node.command, here.language));

@@ -55,6 +55,8 @@ TEST(Cli, ExitStatus) {
   EXPECT_EQ(run({"--lang", "en", "--home", "/nonexistent", "list", "--names"}), kExitFine);
   EXPECT_EQ(run({"list", "--home", "/nonexistent", "--names"}), kExitFine);
   EXPECT_EQ(run({"completion", "bash"}), kExitFine);
+  EXPECT_EQ(run({"help"}), kExitFine);
+  EXPECT_EQ(run({"help", "key", "create"}), kExitFine);
   EXPECT_EQ(run({"nonsense"}), kExitUsage);
   EXPECT_EQ(run({"list", "--nonsense"}), kExitUsage);
   EXPECT_EQ(run({"pull"}), kExitUsage);

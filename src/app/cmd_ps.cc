@@ -63,7 +63,9 @@ void print_table(const std::vector<RunningModel>& models, Language language) {
 Result<int> ps(const Surroundings& here, bool as_json) {
   XC_TRY(Credentials credentials, credentials_of(here.home));
   const ApiClient api(std::move(credentials), here.language);
-  XC_TRY(const std::vector<RunningModel> models, running_models(api));
+  XC_TRY(std::vector<RunningModel> models, running_models(api));
+  // One that was stopped in good order is not there any more; one that failed is worth a line.
+  std::erase_if(models, [](const RunningModel& model) { return model.state == "available"; });
   if (as_json) {
     print_json(models);
   } else if (models.empty()) {

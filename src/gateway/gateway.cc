@@ -5,9 +5,9 @@
 
 #include "gateway/audit.h"
 #include "gateway/call.h"
+#include "gateway/console_files.h"
 #include "gateway/metrics.h"
 #include "gateway/router.h"
-#include "gateway/static_file.h"
 
 namespace xc::gateway {
 
@@ -42,11 +42,11 @@ Task<Status> serve_unmatched(Call& call, std::string allowed) {
                    {request.method, request.path, std::move(allowed)});
   }
   const bool reads = request.method == "GET" || request.method == "HEAD";
-  const StaticFile* file = reads ? find_static_file(request.path) : nullptr;
+  const console::Asset* file = reads ? console::find_asset(request.path) : nullptr;
   if (file == nullptr) {
     co_return fail(Code::NotFound, Message::NoRoute, {request.method, request.path});
   }
-  Status served = co_await serve_static_file(call, *file);
+  Status served = co_await serve_console_file(call, *file);
   co_return served;
 }
 

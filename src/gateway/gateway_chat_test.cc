@@ -96,9 +96,9 @@ TEST_F(GatewayTest, anthropic_messages) {
   EXPECT_EQ(whole.at("/content/0/text"), "hello");
   EXPECT_EQ(whole.at("/stop_reason"), "end_turn");
   EXPECT_EQ(whole.headers.get("request-id"), whole.headers.get("X-Request-Id"));
-  const std::vector<std::string> expected{"message_start",       "content_block_start",
-                                          "content_block_delta", "content_block_stop",
-                                          "message_delta",       "message_stop"};
+  const std::vector<std::string> expected{
+      "message_start",      "ping",          "content_block_start", "content_block_delta",
+      "content_block_stop", "message_delta", "message_stop"};
   EXPECT_EQ(names_of(post("/v1/messages", body + R"(,"stream":true})").events()), expected);
   const std::string thinks = R"({"model":"fake","max_tokens":50,"stream":true,)"
                              R"("messages":[{"role":"user","content":"think first"}]})";

@@ -52,7 +52,7 @@ struct Metrics::Parts {
   Family<Counter>& tokens = counter("xingcha_tokens_total",
                                     "Tokens by model, route and kind; cached is a part of prompt.");
   Family<Histogram>& queue =
-      histogram("xingcha_queue_seconds", "Wait for a ready worker, loading included.");
+      histogram("xingcha_queue_seconds", "Wait for a ready worker (loading included) and in its queue.");
   Family<Histogram>& first_token = histogram("xingcha_time_to_first_token_seconds",
                                              "From the request's arrival to the first token.");
   Family<Histogram>& gap =

@@ -22,6 +22,7 @@ Reservation::Reservation(Reservation&& other) noexcept
     : call_(std::exchange(other.call_, nullptr)),
       series_(other.series_),
       last_token_(other.last_token_),
+      waited_s_(other.waited_s_),
       usage_(other.usage_) {}
 
 void Reservation::spend(const std::vector<schema::Delta>& deltas) {
@@ -29,6 +30,7 @@ void Reservation::spend(const std::vector<schema::Delta>& deltas) {
   for (const schema::Delta& delta : deltas) {
     tokens += has_tokens(delta) ? 1 : 0;
     if (delta.usage) usage_ = *delta.usage;
+    if (delta.timings) waited_s_ += delta.timings->queue_ms / 1000.0;
   }
   if (tokens == 0) return;
   const SteadyTime now = call_->services.clock.now();
@@ -43,6 +45,7 @@ void Reservation::spend(const std::vector<schema::Delta>& deltas) {
 void Reservation::settle() {
   Call* call = std::exchange(call_, nullptr);
   if (call == nullptr || series_ == nullptr) return;
+  series_->queued(waited_s_);
   series_->spent(usage_);
   call->audit.usage(usage_);
 }
@@ -69,8 +72,7 @@ Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::stri
   }
   call.audit.model(lease->model());
   Series& series = call.metrics.series(lease->model(), call.audit.route());
-  series.queued(seconds(call.services.clock.now() - asked));
-  reservation.start(series);
+  reservation.start(series, seconds(call.services.clock.now() - asked));
   co_return lease;
 }
 

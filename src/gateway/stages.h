@@ -23,7 +23,11 @@ class Reservation {
   ~Reservation() { settle(); }
 
   // From when the model is known; before it nothing is spent.
-  void start(Series& series) { series_ = &series; }
+  // `waited_s`: until a worker was ready.
+  void start(Series& series, double waited_s) {
+    series_ = &series;
+    waited_s_ = waited_s;
+  }
   // Deltas that came together.
   void spend(const std::vector<schema::Delta>& deltas);
   void spend(const schema::Usage& usage) { usage_ = usage; }
@@ -33,6 +37,7 @@ class Reservation {
   Call* call_;  // null: closed
   Series* series_ = nullptr;
   std::optional<SteadyTime> last_token_;
+  double waited_s_ = 0;  // for a worker, then in the worker's queue
   schema::Usage usage_;
 };
 

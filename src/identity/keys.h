@@ -46,10 +46,11 @@ class KeyStore {
     KeyRecord record;
     std::string secret;  // shown once
   };
-  // Blocking (database). Thread-safe.
+  // Blocking (database). Thread-safe. Error: BadSetting (a name or tenant that is empty, longer
+  // than limits::kKeyNameBytesMax or has control characters), DatabaseError.
   Result<NewKey> create(std::string_view name, std::string_view tenant);
   Result<std::vector<KeyRecord>> list() const;
-  // Takes effect at once in this process. NotFound when unknown.
+  // Takes effect at once in this process. NotFound with NoSuchKey when unknown.
   Status revoke(std::string_view id);
   // Reads keys that another process (the command line) added or revoked.
   Status reload();

@@ -121,7 +121,11 @@ Result<std::vector<Delta>> read_chunk(std::string_view text, ReadText read_text)
     out.push_back(std::move(*delta));
   }
   // Some endpoints repeat the usage so far in every chunk; only the end counts.
-  if (usage != nullptr && finished) out.emplace_back().usage = usage_of(*usage);
+  if (usage == nullptr || !finished) return out;
+  out.emplace_back().usage = usage_of(*usage);
+  if (const json::object* timings = object_in(chunk, "timings")) {
+    out.back().timings = timings_of(*timings);
+  }
   return out;
 }
 

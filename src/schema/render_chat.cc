@@ -101,6 +101,7 @@ std::string render_chat_chunk(const ReplyHead& head, const Delta& delta, bool fi
   if (delta.usage) {
     w.raw("choices", "[]");
     append_usage(w.key("usage"), *delta.usage);
+    if (delta.timings) append_timings(w.key("timings"), *delta.timings);
     w.end();
     return out;
   }

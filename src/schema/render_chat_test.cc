@@ -162,5 +162,17 @@ TEST(RenderSmall, Answers) {
   EXPECT_EQ(render_text("a\"b"), R"({"content":"a\"b"})");
 }
 
+TEST(RenderChatChunk, timings_travel_with_the_usage) {
+  Delta delta;
+  delta.usage = Usage{1, 2, 0, 0};
+  delta.timings = Timings{1.5, 2.5, 3.5};
+  const auto back = parse_chat_chunk(render_chat_chunk(ReplyHead{}, delta, false));
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->size(), 1u);
+  ASSERT_TRUE(back->front().timings);
+  EXPECT_DOUBLE_EQ(back->front().timings->queue_ms, 1.5);
+  EXPECT_DOUBLE_EQ(back->front().timings->decode_ms, 3.5);
+}
+
 }  // namespace
 }  // namespace xc::schema

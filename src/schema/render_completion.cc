@@ -51,6 +51,7 @@ std::string render_completion_chunk(const ReplyHead& head, const Delta& delta) {
   if (delta.usage) {
     w.raw("choices", "[]");
     append_usage(w.key("usage"), *delta.usage);
+    if (delta.timings) append_timings(w.key("timings"), *delta.timings);
   } else {
     w.key("choices") += '[';
     append_choice(out, delta.choice, delta.content,

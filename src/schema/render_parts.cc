@@ -143,6 +143,14 @@ void append_usage(std::string& out, const Usage& usage) {
   w.end();
 }
 
+void append_timings(std::string& out, const Timings& timings) {
+  JsonWriter w(out);
+  w.number("queue_ms", timings.queue_ms);
+  w.number("prefill_ms", timings.prefill_ms);
+  w.number("decode_ms", timings.decode_ms);
+  w.end();
+}
+
 void append_prompt_usage(std::string& out, std::int64_t prompt_tokens) {
   JsonWriter w(out);
   w.integer("prompt_tokens", prompt_tokens);

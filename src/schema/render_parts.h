@@ -17,6 +17,8 @@ void write_head(JsonWriter& out, const ReplyHead& head, std::string_view object)
 // {"id","type","function":{"name","arguments"}}
 void append_tool_call(std::string& out, const ToolCall& call);
 // {"prompt_tokens", "completion_tokens", "total_tokens", …_details}
+// {"queue_ms","prefill_ms","decode_ms"}
+void append_timings(std::string& out, const Timings& timings);
 void append_usage(std::string& out, const Usage& usage);
 // {"prompt_tokens", "total_tokens"}: embeddings and rerank.
 void append_prompt_usage(std::string& out, std::int64_t prompt_tokens);

@@ -161,6 +161,14 @@ Usage usage_of(const json::object& usage) {
   return out;
 }
 
+Timings timings_of(const json::object& timings) {
+  const auto ms = [&timings](std::string_view key) {
+    const json::value* value = timings.if_contains(key);
+    return value == nullptr ? 0.0 : std::max(number_of(*value).value_or(0.0), 0.0);
+  };
+  return {ms("queue_ms"), ms("prefill_ms"), ms("decode_ms")};
+}
+
 std::vector<LogprobEntry> logprobs_of(const json::object& logprobs) {
   if (const json::array* content = array_in(logprobs, "content")) return chat_entries(*content);
   if (const json::array* tokens = array_in(logprobs, "tokens")) {

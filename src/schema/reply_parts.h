@@ -29,6 +29,7 @@ Result<boost::json::object> read_reply(std::string_view json, boost::json::stora
 std::optional<Error> error_in(const boost::json::object& payload, int http_status);
 
 Usage usage_of(const boost::json::object& usage);
+Timings timings_of(const boost::json::object& timings);
 // Either shape: {"content":[…]} of chat, or {"tokens":[…],…} of completions.
 std::vector<LogprobEntry> logprobs_of(const boost::json::object& logprobs);
 

@@ -100,7 +100,8 @@ TEST(ResponsesParse, Items) {
   const std::string out_b = R"({"type":"function_call_output","call_id":"b",
       "output":[{"type":"input_text","text":"2"}]})";
   const std::string thought =
-      R"({"type":"reasoning","id":"rs","summary":[],"content":[{"type":"reasoning_text","text":"hm"}]})";
+      R"({"type":"reasoning","id":"rs","summary":[],"content":
+          [{"type":"reasoning_text","text":"hm"}]})";
   const std::string summary =
       R"({"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"sum"}]})";
   const std::string said = R"({"type":"message","id":"msg","role":"assistant","status":"completed",

@@ -14,6 +14,7 @@ class Case:
     name: str
     languages: tuple = ("",)
     key: str = "good"
+    warm: int = 0
     repeat: int = 1
     check: str = "all"
     same: tuple = ()
@@ -57,6 +58,8 @@ def _directive(case, line):
         case.languages = tuple(rest.split())
     elif word == "key":
         case.key = rest
+    elif word == "warm":
+        case.warm = int(rest)
     elif word == "repeat":
         case.repeat = int(rest)
     elif word == "check":

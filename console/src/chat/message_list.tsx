@@ -22,7 +22,7 @@ export function MessageList({ messages, running, target, modelState }: MessageLi
   const { chat } = useServices();
   const box = useRef<HTMLElement>(null);
   const lastQuestion = messages.findLastIndex((message) => message.role === 'user');
-  const { atEnd, scrollToEnd } = useStickToEnd(box, messages[lastQuestion]?.id);
+  const { atEnd, scrollToEnd } = useStickToEnd(box, messages[lastQuestion]?.id, running);
   const idle = !running && target !== null;
 
   return (

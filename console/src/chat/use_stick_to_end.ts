@@ -1,38 +1,47 @@
-import { useCallback, useEffect, useLayoutEffect, useState, type RefObject } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
 // Nearer than this to the end counts as "at the end".
 const kNearEndPx = 48;
 
-// Keeps a scroll box at its end while its content grows, until the user scrolls away; a new
-// `question` brings it back.
-export function useStickToEnd(box: RefObject<HTMLElement | null>, question: string | undefined) {
+// Keeps a scroll box at its end while an answer grows (`following`), until the user scrolls away; a
+// new `question` brings it back. What the user unfolds or edits later moves nothing.
+export function useStickToEnd(
+  box: RefObject<HTMLElement | null>,
+  question: string | undefined,
+  following: boolean,
+) {
   const [atEnd, setAtEnd] = useState(true);
+  const stuck = useRef(true);
 
   const scrollToEnd = useCallback(() => {
     const element = box.current;
     if (element !== null) element.scrollTop = element.scrollHeight;
+    stuck.current = true;
     setAtEnd(true);
   }, [box]);
 
   useLayoutEffect(scrollToEnd, [scrollToEnd, question]);
+  // The last lines come with the end of the answer.
+  useLayoutEffect(() => {
+    if (stuck.current) scrollToEnd();
+  }, [scrollToEnd, following]);
 
   useEffect(() => {
     const element = box.current;
     const content = element?.firstElementChild;
     if (element === null || !content) return;
-    let stuck = true;
     let lastTop = element.scrollTop;
     const near = () => element.scrollHeight - element.scrollTop - element.clientHeight < kNearEndPx;
     const onScroll = () => {
       // Only a move up, which the user makes, lets go; growth alone never does.
-      if (element.scrollTop < lastTop - 1) stuck = near();
-      else if (near()) stuck = true;
+      if (element.scrollTop < lastTop - 1) stuck.current = near();
+      else if (near()) stuck.current = true;
       lastTop = element.scrollTop;
-      setAtEnd(stuck || near());
+      setAtEnd(near());
     };
     const observer = new ResizeObserver(() => {
-      if (stuck) element.scrollTop = element.scrollHeight;
-      else setAtEnd(near());
+      if (following && stuck.current) element.scrollTop = element.scrollHeight;
+      setAtEnd(near());
     });
     element.addEventListener('scroll', onScroll, { passive: true });
     observer.observe(content);
@@ -41,7 +50,7 @@ export function useStickToEnd(box: RefObject<HTMLElement | null>, question: stri
       element.removeEventListener('scroll', onScroll);
       observer.disconnect();
     };
-  }, [box]);
+  }, [box, following]);
 
   return { atEnd, scrollToEnd };
 }

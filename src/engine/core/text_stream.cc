@@ -66,7 +66,12 @@ std::string TextStream::add(std::string_view piece) {
   if (stopped_) return {};
   pending_ += piece;
   std::size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, pending_.find(stop));
+  for (const std::string& stop : stops_) {
+    const std::size_t at = pending_.find(stop);
+    if (at >= first) continue;
+    first = at;
+    stop_match_ = stop;
+  }
   if (first != std::string::npos) {
     stopped_ = true;
     std::string out = repaired(std::string_view(pending_).substr(0, first));

@@ -18,12 +18,15 @@ class TextStream {
   // The rest at the end of generation; incomplete characters become U+FFFD.
   std::string finish();
   bool stopped() const { return stopped_; }
+  // Which stop string ended the text; empty when none did.
+  const std::string& stop_match() const { return stop_match_; }
 
  private:
   std::size_t held_for_stops() const;
 
   std::vector<std::string> stops_;
   std::string pending_;
+  std::string stop_match_;
   bool stopped_ = false;
 };
 

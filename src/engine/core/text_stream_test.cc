@@ -34,6 +34,12 @@ TEST(TextStream, stop_strings_never_leak_a_byte) {
   }
 }
 
+TEST(TextStream, says_which_stop_string_matched) {
+  TextStream stream({"END", "###"});
+  stream.add("a ### b END");
+  EXPECT_EQ(stream.stop_match(), "###");
+}
+
 TEST(TextStream, near_misses_are_delivered) {
   bool stopped = true;
   EXPECT_EQ(run("x<|im_en y", {"<|im_end|>"}, 1, &stopped), "x<|im_en y");

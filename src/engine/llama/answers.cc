@@ -40,6 +40,7 @@ void StreamAnswer::take(Piece piece) {
   reader.read(piece.text, piece.finish.has_value(), delta);
   if (reader.in_reasoning()) reasoning_tokens_ += piece.tokens;
   delta.finish = piece.finish;
+  delta.stop_match = std::move(piece.stop_match);
   if (delta.finish == schema::Finish::Stop && reader.has_tool_calls()) {
     delta.finish = schema::Finish::ToolCalls;
   }

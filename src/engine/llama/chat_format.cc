@@ -123,6 +123,12 @@ common_chat_templates_inputs inputs_of(const schema::ChatRequest& request,
   for (const schema::Message& m : messages) {
     inputs.messages.push_back(message_of(m, images));
   }
+  // A last turn of the assistant is a beginning that the model continues.
+  if (!messages.empty() && messages.back().role == schema::Role::Assistant &&
+      messages.back().tool_calls.empty()) {
+    inputs.continue_final_message = COMMON_CHAT_CONTINUATION_AUTO;
+    inputs.add_generation_prompt = false;
+  }
   inputs.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
   inputs.chat_template_kwargs = request.template_kwargs;
   if (request.thinking) inputs.enable_thinking = *request.thinking;

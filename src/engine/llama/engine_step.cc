@@ -202,6 +202,7 @@ void EngineThread::finish_choice(Choice& choice, schema::Finish finish) {
   piece.choice = choice.number;
   piece.text = choice.text.finish();
   piece.finish = finish;
+  piece.stop_match = choice.text.stop_match();
   choice.done = true;
   unplace(choice, choice.number == 0);
   if (run.ended()) {

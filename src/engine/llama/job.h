@@ -23,6 +23,7 @@ struct Piece {
   int tokens = 0;
   std::vector<schema::LogprobEntry> logprobs;
   std::optional<schema::Finish> finish;
+  std::string stop_match;  // with finish: the stop string that ended the text
   struct End {
     schema::Usage usage;
     schema::Timings timings;

@@ -10,7 +10,7 @@ namespace xc::engine {
 
 struct WorkerOptions {
   LoadOptions load;
-  std::string socket;   // path of the Unix socket; created mode 0600
+  std::string socket;  // path of the Unix socket; created mode 0600
   int io_threads = 1;
 };
 

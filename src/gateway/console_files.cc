@@ -1,4 +1,4 @@
-#include "gateway/static_file.h"
+#include "gateway/console_files.h"
 
 #include <zlib.h>
 
@@ -8,13 +8,6 @@
 
 namespace xc::gateway {
 namespace {
-
-// Scripts and styles from here only; inline styles because Ant Design writes them; images also as
-// data: for attachments. Nothing may frame the console.
-constexpr std::string_view kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
-    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
@@ -60,8 +53,8 @@ std::optional<std::string> unzip(std::string_view gzip) {
   return out;
 }
 
-void set_headers(net::Headers& headers, const StaticFile& file) {
-  headers.set("Content-Security-Policy", std::string(kPolicy));
+void set_headers(net::Headers& headers, const console::Asset& file) {
+  headers.set("Content-Security-Policy", std::string(console::kContentSecurityPolicy));
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("Referrer-Policy", "no-referrer");
   headers.set("ETag", std::string(file.etag));
@@ -94,7 +87,7 @@ bool names_tag(std::string_view if_none_match, std::string_view etag) {
   return named;
 }
 
-Task<Status> serve_static_file(Call& call, StaticFile file) {
+Task<Status> serve_console_file(Call& call, const console::Asset& file) {
   net::Headers& headers = call.exchange.reply_headers();
   set_headers(headers, file);
   call.audit.outcome(200);
