@@ -1,9 +1,16 @@
 """Fixtures of all tests that drive the real program."""
 
+import os
+
 import pytest
 
 from harness import paths
 from harness.server import fresh_server
+
+# The packages under test read these; a proxy has no business with a server on this machine.
+for name in list(os.environ):
+    if name.upper().endswith("_PROXY"):
+        del os.environ[name]
 
 
 @pytest.fixture(scope="module")

@@ -114,6 +114,7 @@ Status Platform::start() {
                         [this] { return shelf_.rows(); }, XC_VERSION});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
+  gateway_->watch(*server_);
   XC_CHECK(server_->open());
   return write_first_credentials();
 }

@@ -12,8 +12,8 @@ using Duration = std::chrono::nanoseconds;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual SteadyTime now() const = 0;         // for durations and deadlines
-  virtual std::int64_t unix_ms() const = 0;   // for records
+  virtual SteadyTime now() const = 0;        // for durations and deadlines
+  virtual std::int64_t unix_ms() const = 0;  // for records
 };
 
 // The machine's clocks. One instance is enough; thread-safe.

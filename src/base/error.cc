@@ -47,9 +47,9 @@ constexpr std::array kFacts{
 };
 
 constexpr std::array<std::string_view, kFacts.size()> kCodeNames{
-    "InvalidRequest", "ContextExceeded", "Unauthorized", "Forbidden",   "NotFound",
-    "MethodNotAllowed", "Timeout",       "Conflict",     "TooLarge",    "HeadTooLarge",
-    "RateLimited",    "Cancelled",       "Internal",     "Upstream",    "Unavailable"};
+    "InvalidRequest",   "ContextExceeded", "Unauthorized", "Forbidden", "NotFound",
+    "MethodNotAllowed", "Timeout",         "Conflict",     "TooLarge",  "HeadTooLarge",
+    "RateLimited",      "Cancelled",       "Internal",     "Upstream",  "Unavailable"};
 
 constexpr bool facts_in_order() {
   for (std::size_t i = 0; i < kFacts.size(); ++i) {

@@ -11,21 +11,21 @@ namespace xc {
 
 // Closed: a new kind of failure is a new Message, rarely a new Code. Code decides status and type.
 enum class Code : std::uint8_t {
-  InvalidRequest,   // 400 the caller's mistake; a retry fails again
-  ContextExceeded,  // 400 prompt longer than the model's context
-  Unauthorized,     // 401
-  Forbidden,        // 403
-  NotFound,         // 404
-  MethodNotAllowed, // 405
-  Timeout,          // 408 / deadline
-  Conflict,         // 409
-  TooLarge,         // 413
-  HeadTooLarge,     // 431
-  RateLimited,      // 429 the caller's own limit
-  Cancelled,        // 499 the client went away; never sent
-  Internal,         // 500 a bug or an unexpected state
-  Upstream,         // 502 the model process or a remote endpoint failed
-  Unavailable,      // 503 no capacity, loading failed, shutting down
+  InvalidRequest,    // 400 the caller's mistake; a retry fails again
+  ContextExceeded,   // 400 prompt longer than the model's context
+  Unauthorized,      // 401
+  Forbidden,         // 403
+  NotFound,          // 404
+  MethodNotAllowed,  // 405
+  Timeout,           // 408 / deadline
+  Conflict,          // 409
+  TooLarge,          // 413
+  HeadTooLarge,      // 431
+  RateLimited,       // 429 the caller's own limit
+  Cancelled,         // 499 the client went away; never sent
+  Internal,          // 500 a bug or an unexpected state
+  Upstream,          // 502 the model process or a remote endpoint failed
+  Unavailable,       // 503 no capacity, loading failed, shutting down
 };
 
 enum class Message : std::uint8_t {

@@ -11,102 +11,109 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // --- HTTP server ---
-inline constexpr std::size_t kHeadBytesMax = 64 * 1024;  // cookies and trace headers fit, floods do not
-inline constexpr std::size_t kHeadFieldsMax = 200;       // real clients send under 30
+inline constexpr std::size_t kHeadBytesMax =
+    64 * 1024;                                      // cookies and trace headers fit, floods do not
+inline constexpr std::size_t kHeadFieldsMax = 200;  // real clients send under 30
 inline constexpr std::size_t kBodyBytesMax = 32u << 20;  // a few photographs as data URLs
 inline constexpr seconds kHeadTimeout{15};               // slowloris: a head is one packet or two
 inline constexpr seconds kBodyTimeout{120};              // 32 MiB over a 2 Mbit/s line
 inline constexpr seconds kIdleTimeout{75};               // longer than the usual client pool
-inline constexpr seconds kWriteTimeout{60};              // a client that reads nothing for this long is gone
-inline constexpr std::size_t kConnectionsMax = 10'000;   // file descriptors, 2 a stream
-inline constexpr std::size_t kConnectionsOverMax = 64;   // above kConnectionsMax: told 503, then closed
-inline constexpr std::size_t kThreadBufferBytes = 64 * 1024;  // one read; per thread, not per connection
-inline constexpr std::size_t kPipelineKeepBytes = 4 * 1024;   // kept capacity of a connection's rest buffer
-inline constexpr int kTurnsMax = 16;                     // reads or requests of one connection before others run
-inline constexpr milliseconds kSweepInterval{250};       // how late a connection's deadline may be noticed
-inline constexpr seconds kLingerTimeout{3};              // after an error reply: time to read it
+inline constexpr seconds kWriteTimeout{60};  // a client that reads nothing for this long is gone
+inline constexpr std::size_t kConnectionsMax = 10'000;  // file descriptors, 2 a stream
+inline constexpr std::size_t kConnectionsOverMax =
+    64;  // above kConnectionsMax: told 503, then closed
+inline constexpr std::size_t kThreadBufferBytes =
+    64 * 1024;  // one read; per thread, not per connection
+inline constexpr std::size_t kPipelineKeepBytes =
+    4 * 1024;                         // kept capacity of a connection's rest buffer
+inline constexpr int kTurnsMax = 16;  // reads or requests of one connection before others run
+inline constexpr milliseconds kSweepInterval{
+    250};                                    // how late a connection's deadline may be noticed
+inline constexpr seconds kLingerTimeout{3};  // after an error reply: time to read it
 inline constexpr std::size_t kLingerBytesMax = 64u << 20;  // what a refused client may still send
-inline constexpr milliseconds kAcceptBackoff{100};       // no file descriptors left
-inline constexpr int kListenBacklog = 1'024;             // the kernel caps it at somaxconn
+inline constexpr milliseconds kAcceptBackoff{100};         // no file descriptors left
+inline constexpr int kListenBacklog = 1'024;               // the kernel caps it at somaxconn
 
 // --- HTTP client ---
-inline constexpr seconds kClientIdleTimeout{60};         // shorter than kIdleTimeout: we close first
-inline constexpr milliseconds kConnectRetry{5};          // a Unix socket whose backlog is full
+inline constexpr seconds kClientIdleTimeout{60};  // shorter than kIdleTimeout: we close first
+inline constexpr milliseconds kConnectRetry{5};   // a Unix socket whose backlog is full
 
 // --- JSON and requests ---
-inline constexpr std::size_t kJsonDepthMax = 64;        // JSON schemas nest, attacks nest deeper
-inline constexpr std::size_t kMessagesMax = 4'096;      // turns of one conversation
-inline constexpr std::size_t kToolsMax = 512;           // MCP servers offer hundreds
-inline constexpr std::size_t kChoicesMax = 16;          // n
-inline constexpr std::size_t kPromptsMax = 128;         // of one completion request; each is n choices
-inline constexpr std::size_t kStopsMax = 16;            // OpenAI allows 4
-inline constexpr std::size_t kStopBytesMax = 256;       // held back while it may match
-inline constexpr std::size_t kTopLogprobsMax = 20;      // OpenAI's own limit
-inline constexpr std::size_t kLogitBiasMax = 1'024;     // entries
+inline constexpr std::size_t kJsonDepthMax = 64;     // JSON schemas nest, attacks nest deeper
+inline constexpr std::size_t kMessagesMax = 4'096;   // turns of one conversation
+inline constexpr std::size_t kToolsMax = 512;        // MCP servers offer hundreds
+inline constexpr std::size_t kChoicesMax = 16;       // n
+inline constexpr std::size_t kPromptsMax = 128;      // of one completion request; each is n choices
+inline constexpr std::size_t kStopsMax = 16;         // OpenAI allows 4
+inline constexpr std::size_t kStopBytesMax = 256;    // held back while it may match
+inline constexpr std::size_t kTopLogprobsMax = 20;   // OpenAI's own limit
+inline constexpr std::size_t kLogitBiasMax = 1'024;  // entries
 inline constexpr std::size_t kEmbeddingInputsMax = 2'048;  // OpenAI's own limit
 inline constexpr std::size_t kRerankDocumentsMax = 1'024;
-inline constexpr std::size_t kImagesMax = 16;           // per request
+inline constexpr std::size_t kImagesMax = 16;  // per request
 inline constexpr std::size_t kImageBytesMax = 16u << 20;
-inline constexpr int kMaxTokensMax = 1 << 20;           // beyond any context
+inline constexpr int kMaxTokensMax = 1 << 20;  // beyond any context
 
 // --- SSE and upstream replies ---
 inline constexpr std::size_t kSseEventBytesMax = 16u << 20;  // one event: an embedding batch fits
 inline constexpr std::size_t kReplyBytesMax = 256u << 20;    // embeddings of 2,048 inputs as JSON
 
 // --- gateway ---
-inline constexpr seconds kRequestTimeout{3600};        // the longest answer: 32,768 tokens at 10 a second
+inline constexpr seconds kRequestTimeout{3600};  // the longest answer: 32,768 tokens at 10 a second
 inline constexpr milliseconds kUpstreamRetryDelay{100};  // lets the fleet notice that a worker died
 inline constexpr std::size_t kRequestIdBytesMax = 128;   // of X-Request-Id: a UUID and a prefix
 
 // --- worker ---
-inline constexpr std::size_t kWorkerQueueMax = 256;    // waiting requests before 429
-inline constexpr std::size_t kSequencesMax = 256;      // LLAMA_MAX_SEQ
-inline constexpr std::size_t kDeltaQueueMax = 64;      // tokens a slow client may lag before its sequence parks
-inline constexpr seconds kWorkerStartTimeout{300};     // a 70B model from a slow disk
+inline constexpr std::size_t kWorkerQueueMax = 256;  // waiting requests before 429
+inline constexpr std::size_t kSequencesMax = 256;    // LLAMA_MAX_SEQ
+inline constexpr std::size_t kDeltaQueueMax =
+    64;  // tokens a slow client may lag before its sequence parks
+inline constexpr seconds kWorkerStartTimeout{300};  // a 70B model from a slow disk
 inline constexpr seconds kDrainTimeout{30};
 
 inline constexpr std::size_t kToolTextBytesMax = 256u << 10;  // text held as a possible call
 
 // --- fleet ---
-inline constexpr int kRestartsMax = 5;                 // in kRestartWindow, then the circuit opens
+inline constexpr int kRestartsMax = 5;  // in kRestartWindow, then the circuit opens
 inline constexpr seconds kRestartWindow{120};
 inline constexpr milliseconds kRestartBackoffFirst{200};
 inline constexpr seconds kRestartBackoffMax{10};
 inline constexpr std::size_t kLoadWaitersMax = 4'096;  // requests that wait for a model, all models
 inline constexpr std::size_t kResolvedNamesMax = 4'096;  // cached names and aliases
-inline constexpr milliseconds kResolveFresh{1'000};    // a file that changed is noticed this late
-inline constexpr milliseconds kReadyPoll{25};          // of a worker that loads
-inline constexpr milliseconds kMemoryPoll{500};        // memory that others freed is noticed this late
-inline constexpr seconds kWorkerAnswerTimeout{1};      // to /readyz; one that loads answers 503 at once
-inline constexpr seconds kWorkerKillWait{5};           // from SIGKILL to the end, page tables of 100 GB
-inline constexpr seconds kWorkerTermTimeout{10};       // from SIGTERM of an idle worker to SIGKILL
+inline constexpr milliseconds kResolveFresh{1'000};      // a file that changed is noticed this late
+inline constexpr milliseconds kReadyPoll{25};            // of a worker that loads
+inline constexpr milliseconds kMemoryPoll{500};    // memory that others freed is noticed this late
+inline constexpr seconds kWorkerAnswerTimeout{1};  // to /readyz; one that loads answers 503 at once
+inline constexpr seconds kWorkerKillWait{5};       // from SIGKILL to the end, page tables of 100 GB
+inline constexpr seconds kWorkerTermTimeout{10};   // from SIGTERM of an idle worker to SIGKILL
 inline constexpr std::uint64_t kWorkerLogBytesMax = 1u << 20;  // then the log moves to .1
-inline constexpr seconds kWorkerLogCheck{30};          // how often its size is looked at
+inline constexpr seconds kWorkerLogCheck{30};                  // how often its size is looked at
 inline constexpr std::size_t kWorkerLogTailBytes = 16 * 1024;  // searched for the reason of a death
-inline constexpr std::size_t kReasonBytesMax = 512;    // of a worker's "fatal: " line
+inline constexpr std::size_t kReasonBytesMax = 512;            // of a worker's "fatal: " line
 
 // --- database ---
-inline constexpr milliseconds kDatabaseBusyTimeout{10'000};  // others hold the lock for milliseconds
+inline constexpr milliseconds kDatabaseBusyTimeout{
+    10'000};  // others hold the lock for milliseconds
 
 // --- keys ---
-inline constexpr std::size_t kApiKeyBytesMax = 256;    // ours have 46; longer is never hashed
+inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is never hashed
 inline constexpr std::size_t kKeyNameBytesMax = 128;
 
 // --- files ---
 inline constexpr std::uint64_t kGgufKeysMax = 65'536;
 inline constexpr std::uint64_t kGgufTensorsMax = 65'536;
-inline constexpr std::uint64_t kGgufStringBytesMax = 64u << 20;    // a chat template is 20 KiB
-inline constexpr std::uint64_t kGgufArrayItemsMax = 16u << 20;     // vocabularies have 300,000
-inline constexpr std::uint64_t kGgufHeaderBytesMax = 256u << 20;   // vocabularies take 6–30 MiB
+inline constexpr std::uint64_t kGgufStringBytesMax = 64u << 20;   // a chat template is 20 KiB
+inline constexpr std::uint64_t kGgufArrayItemsMax = 16u << 20;    // vocabularies have 300,000
+inline constexpr std::uint64_t kGgufHeaderBytesMax = 256u << 20;  // vocabularies take 6–30 MiB
 inline constexpr std::size_t kConfigBytesMax = 1u << 20;
 
 // --- pull ---
-inline constexpr seconds kTransferConnectTimeout{10};    // a blocked hub must not hold up the next
-inline constexpr seconds kTransferStallTimeout{30};      // no byte for this long: try again
-inline constexpr int kTransferRetriesMax = 3;            // tries in a row that bring no byte
-inline constexpr long kTransferRedirectsMax = 8;         // hubs redirect once or twice
-inline constexpr seconds kPackageTimeout{3600};          // one wheel of 100 MiB over 256 kbit/s
-inline constexpr std::size_t kModelNameBytesMax = 128;   // a file name with room for a suffix
+inline constexpr seconds kTransferConnectTimeout{10};   // a blocked hub must not hold up the next
+inline constexpr seconds kTransferStallTimeout{30};     // no byte for this long: try again
+inline constexpr int kTransferRetriesMax = 3;           // tries in a row that bring no byte
+inline constexpr long kTransferRedirectsMax = 8;        // hubs redirect once or twice
+inline constexpr seconds kPackageTimeout{3600};         // one wheel of 100 MiB over 256 kbit/s
+inline constexpr std::size_t kModelNameBytesMax = 128;  // a file name with room for a suffix
 inline constexpr std::uint64_t kManifestBytesMax = 1u << 20;
 
 }  // namespace xc::limits

@@ -22,8 +22,8 @@ inline std::unexpected<Error> fail(Code code, Message message, std::vector<std::
 // A mistake in one field of the request: 400 with error.param.
 inline std::unexpected<Error> fail_field(std::string field, Message message,
                                          std::vector<std::string> args) {
-  return std::unexpected(Error{Code::InvalidRequest, message, std::move(args), std::string(),
-                               std::move(field), 0});
+  return std::unexpected(
+      Error{Code::InvalidRequest, message, std::move(args), std::string(), std::move(field), 0});
 }
 inline std::unexpected<Error> fail_internal(std::string detail) {
   return std::unexpected(
@@ -35,14 +35,14 @@ inline std::unexpected<Error> fail_internal(std::string detail) {
 #define XC_CONCAT_(a, b) a##b
 #define XC_CONCAT(a, b) XC_CONCAT_(a, b)
 // XC_TRY(auto value, expression): unwraps a Result or returns its error from this function.
-#define XC_TRY(declaration, expression)                                     \
-  auto XC_CONCAT(xc_try_, __LINE__) = (expression);                         \
-  if (!XC_CONCAT(xc_try_, __LINE__))                                        \
+#define XC_TRY(declaration, expression)                                      \
+  auto XC_CONCAT(xc_try_, __LINE__) = (expression);                          \
+  if (!XC_CONCAT(xc_try_, __LINE__))                                         \
     return std::unexpected(std::move(XC_CONCAT(xc_try_, __LINE__).error())); \
   declaration = std::move(*XC_CONCAT(xc_try_, __LINE__))
 // For Status, where there is no value to name.
-#define XC_CHECK(expression)                                  \
-  do {                                                        \
-    auto xc_check_ = (expression);                            \
+#define XC_CHECK(expression)                                              \
+  do {                                                                    \
+    auto xc_check_ = (expression);                                        \
     if (!xc_check_) return std::unexpected(std::move(xc_check_.error())); \
   } while (false)

@@ -26,39 +26,39 @@ struct LoadOptions {
   std::string model_path;      // GGUF
   std::string projector_path;  // mmproj GGUF, empty: text only
   int context = 8192;          // tokens one request may use; bounded by the model's training length
-  int cells = 0;               // KV cells in all, shared by all requests; 0: the larger of context and 8192
-  int sequences = 64;          // requests that may be live at once
-  int threads = 0;             // 0: the cores this process may use
-  int batch = 2048;            // tokens a step at most
+  int cells = 0;       // KV cells in all, shared by all requests; 0: the larger of context and 8192
+  int sequences = 64;  // requests that may be live at once
+  int threads = 0;     // 0: the cores this process may use
+  int batch = 2048;    // tokens a step at most
   int micro_batch = 512;
-  std::string kv_type = "f16"; // f16, bf16, f32, q8_0, q4_0
-  int gpu_layers = -1;         // -1: all, when there is a device
-  schema::Sampling sampling;   // the model's defaults from the catalogue
-  int queue_max = 256;         // waiting requests
+  std::string kv_type = "f16";  // f16, bf16, f32, q8_0, q4_0
+  int gpu_layers = -1;          // -1: all, when there is a device
+  schema::Sampling sampling;    // the model's defaults from the catalogue
+  int queue_max = 256;          // waiting requests
 };
 
 struct Facts {
   std::string name;
   std::string architecture;
-  std::string description;     // "qwen2 1.5B Q4_K - Medium"
-  std::string digest;          // of the weights' header: names this model in fingerprints
+  std::string description;  // "qwen2 1.5B Q4_K - Medium"
+  std::string digest;       // of the weights' header: names this model in fingerprints
   int context = 0;
   int cells = 0;
   int vocabulary = 0;
-  int embedding = 0;           // width
+  int embedding = 0;  // width
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
   bool chat = false, vision = false, embeddings = false, rerank = false, infill = false;
-  bool thinking = false;       // the template knows a thinking switch
-  std::string cpu_variant;     // "cascadelake", …
+  bool thinking = false;    // the template knows a thinking switch
+  std::string cpu_variant;  // "cascadelake", …
   std::vector<std::string> devices;
-  std::string self_test;       // "ok", or why the chosen variant was given up
+  std::string self_test;  // "ok", or why the chosen variant was given up
 };
 
 struct RequestContext {
   std::string request_id;
   std::string tenant;
-  int priority = 1;            // 0 first, 1 normal, 2 background
+  int priority = 1;  // 0 first, 1 normal, 2 background
   Deadline deadline = Deadline::never();
 };
 
@@ -89,7 +89,7 @@ struct Stats {
   std::uint64_t preemptions = 0;
   int queued = 0, running = 0;
   int cells_used = 0, cells = 0;
-  double step_ms_mean = 0;                   // moving average
+  double step_ms_mean = 0;  // moving average
 };
 
 class Engine {

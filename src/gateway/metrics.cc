@@ -51,8 +51,8 @@ struct Metrics::Parts {
       counter("xingcha_requests_total", "Requests by model, route and status.");
   Family<Counter>& tokens = counter("xingcha_tokens_total",
                                     "Tokens by model, route and kind; cached is a part of prompt.");
-  Family<Histogram>& queue =
-      histogram("xingcha_queue_seconds", "Wait for a ready worker (loading included) and in its queue.");
+  Family<Histogram>& queue = histogram(
+      "xingcha_queue_seconds", "Wait for a ready worker (loading included) and in its queue.");
   Family<Histogram>& first_token = histogram("xingcha_time_to_first_token_seconds",
                                              "From the request's arrival to the first token.");
   Family<Histogram>& gap =

@@ -26,16 +26,16 @@ struct Image {
 };
 
 struct ContentPart {
-  std::string text;              // when there is no image
+  std::string text;  // when there is no image
   std::optional<Image> image;
 };
 
 struct Message {
   Role role = Role::User;
   std::vector<ContentPart> parts;
-  std::string reasoning;          // reasoning_content of an earlier assistant turn
+  std::string reasoning;  // reasoning_content of an earlier assistant turn
   std::vector<ToolCall> tool_calls;
-  std::string tool_call_id;       // Role::Tool: which call this answers
+  std::string tool_call_id;  // Role::Tool: which call this answers
   std::string name;
 };
 
@@ -84,10 +84,10 @@ struct ChatRequest {
   bool include_usage = false;  // stream_options.include_usage
   bool logprobs = false;
   int top_logprobs = 0;
-  bool ignore_eos = false;                            // extra field
-  std::optional<bool> thinking;                       // extra: chat_template_kwargs.enable_thinking
-  std::string reasoning_effort;                       // "", none, minimal, low, medium, high
-  std::map<std::string, std::string> template_kwargs; // chat_template_kwargs: name → JSON text
+  bool ignore_eos = false;       // extra field
+  std::optional<bool> thinking;  // extra: chat_template_kwargs.enable_thinking
+  std::string reasoning_effort;  // "", none, minimal, low, medium, high
+  std::map<std::string, std::string> template_kwargs;  // chat_template_kwargs: name → JSON text
 };
 
 // /v1/completions. A prompt is text or token ids; several prompts are several choices.
@@ -168,10 +168,10 @@ struct Delta {
   std::string reasoning;
   std::vector<ToolCallDelta> tool_calls;
   std::vector<LogprobEntry> logprobs;
-  std::optional<Finish> finish;  // the choice's last delta
-  std::optional<Usage> usage;    // the request's last delta, alone
+  std::optional<Finish> finish;    // the choice's last delta
+  std::optional<Usage> usage;      // the request's last delta, alone
   std::optional<Timings> timings;  // with usage; rendered as "timings" in chunks
-  std::string stop_match;        // beside Finish::Stop: which of the request's stops ended it, if any
+  std::string stop_match;  // beside Finish::Stop: which of the request's stops ended it, if any
 };
 
 }  // namespace xc::schema

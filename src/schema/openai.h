@@ -30,7 +30,7 @@ struct DetokenizeRequest {
   std::string model;
   std::vector<std::int32_t> tokens;
 };
-Result<TokenizeRequest> parse_tokenize(std::string_view json);      // {"model","content"|"prompt",…}
+Result<TokenizeRequest> parse_tokenize(std::string_view json);  // {"model","content"|"prompt",…}
 Result<DetokenizeRequest> parse_detokenize(std::string_view json);  // {"model","tokens"}
 
 // --- requests: struct → JSON, for an endpoint. `stream` and include_usage are set as in the
@@ -44,8 +44,8 @@ std::string render(const DetokenizeRequest& request);
 
 // --- answers: struct → JSON ---
 struct ReplyHead {
-  std::string id;       // chatcmpl-… / cmpl-…
-  std::string model;    // the name that the caller used
+  std::string id;            // chatcmpl-… / cmpl-…
+  std::string model;         // the name that the caller used
   std::int64_t created = 0;  // seconds since 1970
   std::string fingerprint;   // system_fingerprint: program version and model digest prefix
 };

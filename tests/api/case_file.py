@@ -18,6 +18,7 @@ class Case:
     repeat: int = 1
     check: str = "all"
     same: tuple = ()
+    broken: str = ""
     method: str = ""
     path: str = ""
     headers: dict = dataclasses.field(default_factory=dict)
@@ -62,6 +63,8 @@ def _directive(case, line):
         case.warm = int(rest)
     elif word == "repeat":
         case.repeat = int(rest)
+    elif word == "broken":
+        case.broken = rest
     elif word == "check":
         case.check = rest
     elif word == "same":

@@ -16,7 +16,9 @@ def _all_cases():
         for case in case_file.read_cases(path):
             for language in case.languages:
                 name = f"{path.stem}: {case.name}" + (f" [{language}]" if language else "")
-                yield pytest.param(case, language, id=name)
+                broken = pytest.mark.xfail(reason=case.broken, strict=True)
+                marks = [broken] if case.broken else []
+                yield pytest.param(case, language, id=name, marks=marks)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#define XC_TARGETS(X)                                                                    \
-  X(http) X(sse) X(gguf) X(config) X(chat_request) X(completion_request)                 \
-  X(embedding_request) X(rerank_request) X(messages_request) X(responses_request)        \
-  X(reply_chunk)
+#define XC_TARGETS(X)                                                                 \
+  X(http)                                                                             \
+  X(sse) X(gguf) X(config) X(chat_request) X(completion_request) X(embedding_request) \
+      X(rerank_request) X(messages_request) X(responses_request) X(reply_chunk)
 
 #define XC_DECLARE(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
 XC_TARGETS(XC_DECLARE)
@@ -37,12 +37,17 @@ std::string mutated(std::string text, std::mt19937& random) {
   for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
     const std::size_t at = below(text.size() + 1);
     switch (below(4)) {
-      case 0: text.insert(at, 1, static_cast<char>(random())); break;
-      case 1: text.erase(at, below(16)); break;
+      case 0:
+        text.insert(at, 1, static_cast<char>(random()));
+        break;
+      case 1:
+        text.erase(at, below(16));
+        break;
       case 2:
         if (at < text.size()) text[at] = static_cast<char>(random());
         break;
-      default: text.insert(at, text.substr(below(text.size() + 1), below(64)));
+      default:
+        text.insert(at, text.substr(below(text.size() + 1), below(64)));
     }
   }
   return text;

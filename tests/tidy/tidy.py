@@ -21,11 +21,12 @@ ALLOWED = {
 }
 # Third-party headers and the one place that owns each.
 OWNERS = [
-    (r"boost/asio/(awaitable|any_io_executor)\.hpp", "base/task.h|net/.*|cmake/.*"),
+    # The coroutine and executor types are re-exported: headers of other rooms may name them.
+    (r"boost/asio/(awaitable|any_io_executor)\.hpp", r"base/task\.h|net/.*|fleet/.*\.h"),
     (r"boost/(asio|beast)", "net/.*"),
     (r"openssl/(ssl|x509|bio|err|pem)", "net/.*"),
     (r"openssl/(evp|sha|crypto|rand)", "identity/.*|catalog/.*|net/.*"),
-    (r"boost/json", r".*\.cc|schema/json_reader\.h|.*_test\.h|catalog/json_fields\.h"),
+    (r"boost/json", r".*\.cc|schema/(json_reader|reply_parts|responses_input|anthropic_parts)\.h|catalog/.*_fields\.h"),
     (r"soci", "store/.*"),
     (r"(llama|ggml|mtmd|gguf)", "engine/llama/.*"),
     (r"(common|chat|sampling|log|json-schema-to-grammar)\.h$", "engine/llama/.*"),
@@ -105,7 +106,7 @@ def code_faults(path):
         yield f"{name}: the name says nothing"
     for number, line in enumerate(lines, 1):
         width = len(line)
-        if width > COLUMNS_MAX and "http" not in line and path.suffix in (".cc", ".h"):
+        if width > COLUMNS_MAX and not is_test and "http" not in line and path.suffix in (".cc", ".h"):
             yield f"{name}:{number}: {width} columns"
         if LEFTOVERS.search(line):
             yield f"{name}:{number}: leftover: {line.strip()[:60]}"

@@ -11,14 +11,14 @@ do_build() {
   step "构建 / build" ninja -C build "$@"
 }
 
-# The server of this home answers.
-server_ready() { ./build/bin/xingcha ps >/dev/null 2>&1; }
+# The model is on this machine, in the home in use.
+has_model() { ./build/bin/xingcha list --names | grep -qx -- "$1"; }
 
 do_run() {
   do_setup
   do_build xingcha xingcha-llama
   local model=${XINGCHA_MODEL:-$DEFAULT_MODEL}
-  ./build/bin/xingcha show "$model" --installed >/dev/null 2>&1 || ./build/bin/xingcha pull "$model"
+  has_model "$model" || ./build/bin/xingcha pull "$model"
   exec ./build/bin/xingcha serve "$@"
 }
 

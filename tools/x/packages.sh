@@ -21,7 +21,7 @@ build_packages() {
     libgmock-dev"
   have_node || echo "nodejs npm"
 }
-test_packages() { echo "chromium fonts-noto-cjk iproute2"; }
+test_packages() { echo "chromium fonts-noto-cjk procps"; }
 bench_packages() { echo "wrk nginx-light"; }
 fuzz_packages() { echo "libclang-rt-19-dev"; }
 format_packages() { echo "clang-format-19"; }

@@ -19,7 +19,7 @@ make_environment() {
 }
 
 test_models() {
-  XINGCHA_HOME=$(test_home) ./build/bin/xingcha show "$TEST_MODEL" --installed >/dev/null 2>&1 ||
+  XINGCHA_HOME=$(test_home) has_model "$TEST_MODEL" ||
     XINGCHA_HOME=$(test_home) ./build/bin/xingcha pull "$TEST_MODEL"
 }
 

@@ -8,7 +8,7 @@ namespace xc::engine {
 // exactly its shared_ptr's use count.
 struct KvLedger::Node {
   NodeRef parent;
-  int start = 0;   // position of the first cell
+  int start = 0;  // position of the first cell
   int length = 0;
 };
 

@@ -17,7 +17,10 @@ int common_prefix(const std::vector<Token>& a, const std::vector<Token>& b, int 
 }  // namespace
 
 SequencePool::SequencePool(int sequences, int cells, bool can_share, CacheMemory& memory)
-    : cells_(cells), can_share_(can_share), memory_(memory), ledger_(sequences),
+    : cells_(cells),
+      can_share_(can_share),
+      memory_(memory),
+      ledger_(sequences),
       slots_(static_cast<std::size_t>(sequences)) {}
 
 // seq: the donor; reused: how much of it serves. In memories that cannot be cut, only a retained

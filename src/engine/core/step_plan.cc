@@ -4,8 +4,7 @@
 
 namespace xc::engine {
 
-std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences,
-                             const StepBudget& budget) {
+std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget) {
   std::vector<Slice> slices;
   int left = budget.tokens;
   for (const SequenceView& s : sequences) {
@@ -20,9 +19,8 @@ std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences,
   for (const SequenceView& s : sequences) {
     if (s.prompt_left > 0) prompts.push_back(&s);
   }
-  std::sort(prompts.begin(), prompts.end(), [](const SequenceView* a, const SequenceView* b) {
-    return a->arrival < b->arrival;
-  });
+  std::sort(prompts.begin(), prompts.end(),
+            [](const SequenceView* a, const SequenceView* b) { return a->arrival < b->arrival; });
   for (const SequenceView* s : prompts) {
     if (left == 0) break;
     const int tokens = std::min(left, s->prompt_left);

@@ -16,7 +16,7 @@ struct SequenceView {
 };
 
 struct StepBudget {
-  int tokens = 2048;          // at most in one step
+  int tokens = 2048;                // at most in one step
   int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
 };
 

@@ -54,7 +54,11 @@ TEST(TextStream, clean_text_is_not_delayed) {
 }
 
 TEST(TextStream, broken_bytes_become_replacement_characters) {
-  EXPECT_EQ(run("a\xFF""b", {}, 1), "a\xEF\xBF\xBD""b");
+  EXPECT_EQ(run("a\xFF"
+                "b",
+                {}, 1),
+            "a\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(run("a\xE6\x98", {}, 1), "a\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 

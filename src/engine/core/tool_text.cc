@@ -110,11 +110,11 @@ std::string call_schema(const std::vector<schema::Tool>& tools) {
     if (error || !parameters.is_object() || parameters.get_object().empty()) {
       parameters = json::object{{"type", "object"}};
     }
-    choices.push_back(json::object{
-        {"type", "object"},
-        {"properties", {{"name", {{"const", tool.name}}}, {"arguments", parameters}}},
-        {"required", {"name", "arguments"}},
-        {"additionalProperties", false}});
+    choices.push_back(
+        json::object{{"type", "object"},
+                     {"properties", {{"name", {{"const", tool.name}}}, {"arguments", parameters}}},
+                     {"required", {"name", "arguments"}},
+                     {"additionalProperties", false}});
   }
   if (choices.size() == 1) return json::serialize(choices.front());
   return json::serialize(json::object{{"anyOf", choices}});
@@ -126,9 +126,8 @@ std::string tool_instructions(const std::vector<schema::Tool>& tools) {
     boost::system::error_code error;
     json::value parameters = json::parse(tool.parameters_json, error);
     if (error) parameters = json::object{};
-    text += json::serialize(json::object{{"name", tool.name},
-                                         {"description", tool.description},
-                                         {"parameters", parameters}});
+    text += json::serialize(json::object{
+        {"name", tool.name}, {"description", tool.description}, {"parameters", parameters}});
     text += '\n';
   }
   text +=

@@ -24,8 +24,11 @@ Outcome run(const std::string& text, std::size_t cut) {
 
 TEST(ToolText, calls_are_found_whatever_the_cut) {
   const std::string call = R"({"name": "add", "arguments": {"a": 1, "b": [2]}})";
-  const std::vector<std::string> forms{call, "\n " + call + "\n", "```json\n" + call + "\n```",
-                                       "```\n" + call + "```\n", "[" + call + "]",
+  const std::vector<std::string> forms{call,
+                                       "\n " + call + "\n",
+                                       "```json\n" + call + "\n```",
+                                       "```\n" + call + "```\n",
+                                       "[" + call + "]",
                                        "<tool_call>\n" + call + "\n</tool_call>",
                                        "<tool_call>" + call};
   for (const std::string& form : forms) {
@@ -49,10 +52,10 @@ TEST(ToolText, several_calls) {
 }
 
 TEST(ToolText, everything_else_is_delivered_as_text) {
-  for (const std::string text :
-       {"The answer is 4.", R"({"name":"unknown","arguments":{}})", R"({"name":"add"})",
-        R"({"name":"add","arguments":{}} and more)", "```json\n{\"a\":1}\n```", "{", "",
-        "```python\nprint(1)\n```", R"({"name":"add","arguments":{"a":)", "<tool_calling> is fun"}) {
+  for (const std::string text : {"The answer is 4.", R"({"name":"unknown","arguments":{}})",
+                                 R"({"name":"add"})", R"({"name":"add","arguments":{}} and more)",
+                                 "```json\n{\"a\":1}\n```", "{", "", "```python\nprint(1)\n```",
+                                 R"({"name":"add","arguments":{"a":)", "<tool_calling> is fun"}) {
     for (std::size_t cut = 1; cut <= text.size() + 1; ++cut) {
       const Outcome outcome = run(text, cut);
       EXPECT_TRUE(outcome.calls.empty()) << text;
@@ -68,9 +71,10 @@ TEST(ToolText, plain_text_is_not_delayed) {
 }
 
 TEST(ToolText, schema_of_one_and_of_several_tools) {
-  EXPECT_EQ(call_schema({{"add", "", R"({"type":"object"})", false}}),
-            R"({"type":"object","properties":{"name":{"const":"add"},"arguments":{"type":"object"}},)"
-            R"("required":["name","arguments"],"additionalProperties":false})");
+  EXPECT_EQ(
+      call_schema({{"add", "", R"({"type":"object"})", false}}),
+      R"({"type":"object","properties":{"name":{"const":"add"},"arguments":{"type":"object"}},)"
+      R"("required":["name","arguments"],"additionalProperties":false})");
   EXPECT_NE(call_schema({{"a", "", "{}", false}, {"b", "", "{}", false}}).find("anyOf"),
             std::string::npos);
 }

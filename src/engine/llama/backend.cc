@@ -115,8 +115,8 @@ Result<BackendReport> load_backends(const std::string& dir) {
   report.self_test = given_up.empty() ? "ok" : "gave up " + given_up;
   for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
     ggml_backend_dev_t device = ggml_backend_dev_get(i);
-    report.devices.push_back(fmt::format("{}: {}", ggml_backend_dev_name(device),
-                                         ggml_backend_dev_description(device)));
+    report.devices.push_back(
+        fmt::format("{}: {}", ggml_backend_dev_name(device), ggml_backend_dev_description(device)));
   }
   if (report.cpu_variant.empty()) {
     return fail(Code::Unavailable, Message::ModelFailed, {"", "no CPU backend could be loaded"});

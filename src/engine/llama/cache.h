@@ -9,9 +9,7 @@ namespace xc::engine::llama {
 
 struct EngineThread::Cache final : CacheMemory {
   explicit Cache(llama_context* context) : memory(llama_get_memory(context)) {}
-  void share(int src, int dst, int end) override {
-    llama_memory_seq_cp(memory, src, dst, 0, end);
-  }
+  void share(int src, int dst, int end) override { llama_memory_seq_cp(memory, src, dst, 0, end); }
   bool drop(int seq, int from) override {
     return llama_memory_seq_rm(memory, seq, from == 0 ? -1 : from, -1);
   }

@@ -15,10 +15,14 @@ namespace {
 
 std::string_view role_name(schema::Role role) {
   switch (role) {
-    case schema::Role::System: return "system";
-    case schema::Role::User: return "user";
-    case schema::Role::Assistant: return "assistant";
-    case schema::Role::Tool: return "tool";
+    case schema::Role::System:
+      return "system";
+    case schema::Role::User:
+      return "user";
+    case schema::Role::Assistant:
+      return "assistant";
+    case schema::Role::Tool:
+      return "tool";
   }
   return "user";
 }
@@ -57,8 +61,8 @@ std::vector<schema::Message> in_words(const schema::ChatRequest& request,
   std::vector<schema::Message> messages = request.messages;
   for (schema::Message& m : messages) {
     for (const schema::ToolCall& call : m.tool_calls) {
-      m.parts.push_back({fmt::format("{{\"name\": \"{}\", \"arguments\": {}}}", call.name,
-                                     call.arguments), {}});
+      m.parts.push_back(
+          {fmt::format("{{\"name\": \"{}\", \"arguments\": {}}}", call.name, call.arguments), {}});
     }
     m.tool_calls.clear();
     if (m.role == schema::Role::Tool) {
@@ -102,10 +106,16 @@ void set_tools(common_chat_templates_inputs& inputs, const schema::ChatRequest& 
   }
   inputs.parallel_tool_calls = request.parallel_tool_calls;
   switch (request.tool_choice.kind) {
-    case Kind::Auto: inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO; break;
-    case Kind::None: inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE; break;
+    case Kind::Auto:
+      inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
+      break;
+    case Kind::None:
+      inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;
+      break;
     case Kind::Required:
-    case Kind::Named: inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED; break;
+    case Kind::Named:
+      inputs.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+      break;
   }
 }
 
@@ -215,8 +225,7 @@ Result<RenderedChat> ChatFormat::render(const schema::ChatRequest& request) cons
     if (knows_tools_) set_tools(inputs, request);
     inputs.force_pure_content = plain;
     if (!plain) inputs.json_schema = schema;
-    const common_chat_params params =
-        common_chat_templates_apply(templates_->handle.get(), inputs);
+    const common_chat_params params = common_chat_templates_apply(templates_->handle.get(), inputs);
     rendered.prompt = params.prompt;
     rendered.stops = params.additional_stops;
     if (plain) {
@@ -236,8 +245,7 @@ Result<RenderedChat> ChatFormat::render(const schema::ChatRequest& request) cons
     return schema_at_fault
                ? Result<RenderedChat>(fail_field("response_format", Message::BadSchema,
                                                  {"response_format", e.what()}))
-               : Result<RenderedChat>(
-                     fail_field("messages", Message::BadTemplate, {e.what()}));
+               : Result<RenderedChat>(fail_field("messages", Message::BadTemplate, {e.what()}));
   }
   rendered.stops.insert(rendered.stops.end(), request.stop.begin(), request.stop.end());
   return rendered;
@@ -318,8 +326,8 @@ void ChatReader::read(std::string_view text, bool final, schema::Delta& delta) {
   delta.content += end.text;
   for (std::size_t i = 0; i < end.calls.size(); ++i) {
     schema::ToolCall& call = end.calls[i];
-    delta.tool_calls.push_back({static_cast<int>(i), p.make_id(), std::move(call.name),
-                                std::move(call.arguments)});
+    delta.tool_calls.push_back(
+        {static_cast<int>(i), p.make_id(), std::move(call.name), std::move(call.arguments)});
   }
   p.calls = !end.calls.empty();
 }

@@ -18,9 +18,9 @@ struct common_chat_parser_params;
 namespace xc::engine::llama {
 
 struct RenderedChat {
-  std::string prompt;              // images stand as media markers
+  std::string prompt;  // images stand as media markers
   Constraint constraint;
-  std::vector<std::string> stops;  // the template's and the request's
+  std::vector<std::string> stops;            // the template's and the request's
   std::vector<const schema::Image*> images;  // into the request or `kept`, in order of the markers
   std::shared_ptr<const std::vector<schema::Message>> kept;  // rewritten messages, if any
   // How to read the output; null: it is all content.

@@ -27,7 +27,8 @@ const Media* media_at(const Job& job, int token) {
 int text_ahead(const Choice& choice, int from) {
   const auto& target = choice.target;
   int n = from;
-  while (n < static_cast<int>(target.size()) && target[static_cast<std::size_t>(n)] != kMediaToken) {
+  while (n < static_cast<int>(target.size()) &&
+         target[static_cast<std::size_t>(n)] != kMediaToken) {
     ++n;
   }
   return n - from;
@@ -38,9 +39,8 @@ int text_ahead(const Choice& choice, int from) {
 // The abort callback of the library, called between operations of a running step.
 bool EngineThread::step_cancelled() const {
   if (rows_.empty()) return false;
-  return std::all_of(rows_.begin(), rows_.end(), [](const Row& row) {
-    return row.choice->run->job->queue->cancelled();
-  });
+  return std::all_of(rows_.begin(), rows_.end(),
+                     [](const Row& row) { return row.choice->run->job->queue->cancelled(); });
 }
 
 // Images are encoded one at a time, before the text behind them.
@@ -50,8 +50,7 @@ bool EngineThread::step_media() {
     const Media* media = media_at(*choice->run->job, at);
     if (media == nullptr) continue;
     llama_pos pos = at + choice->media_shift;
-    const Status done = vision_->decode(context_.get(), *media, choice->seq,
-                                        budget_.tokens, pos);
+    const Status done = vision_->decode(context_.get(), *media, choice->seq, budget_.tokens, pos);
     if (!done) {
       fail_run(*choice->run, done.error());
       return true;
@@ -99,8 +98,8 @@ void EngineThread::build_batch(const std::vector<Slice>& plan) {
     for (int i = 0; i < slice.tokens; ++i) {
       const auto at = static_cast<std::size_t>(from + i);
       const bool last = at + 1 == choice->target.size();
-      const int index = batch_.add(choice->target[at], from + i + choice->media_shift,
-                                   choice->seq, last);
+      const int index =
+          batch_.add(choice->target[at], from + i + choice->media_shift, choice->seq, last);
       if (last) row.row = index;
     }
     rows_.push_back(row);
@@ -183,8 +182,7 @@ void EngineThread::on_token(Choice& choice, int row) {
   const bool visible = job.show_special || job.preserved.contains(token);
   piece.text = choice.text.add(model_.piece(token, visible));
   if (job.top_logprobs >= 0) {
-    piece.logprobs.push_back(
-        logprobs_of(model_, context_.get(), row, token, job.top_logprobs));
+    piece.logprobs.push_back(logprobs_of(model_, context_.get(), row, token, job.top_logprobs));
   }
   const bool worth_sending = !piece.text.empty() || !piece.logprobs.empty();
   if (worth_sending) run.job->queue->push(std::move(piece));
@@ -236,8 +234,12 @@ void EngineThread::handle_decode_failure(int code) {
   const std::string reason = last_error_logged();
   for (const Row& row : rows_) {
     if (row.choice->done) continue;
-    fail_run(*row.choice->run, {Code::Upstream, Message::WorkerLost, {},
-                                fmt::format("decode returned {}: {}", code, reason), {}, 0});
+    fail_run(*row.choice->run, {Code::Upstream,
+                                Message::WorkerLost,
+                                {},
+                                fmt::format("decode returned {}: {}", code, reason),
+                                {},
+                                0});
   }
 }
 
@@ -245,10 +247,11 @@ void EngineThread::handle_decode_failure(int code) {
 // said stays said. False when only one run is left.
 bool EngineThread::preempt_one() {
   if (running_.size() < 2) return false;
-  auto victim = std::max_element(running_.begin(), running_.end(), [](const auto& a, const auto& b) {
-    return std::pair(a->job->context.priority, a->arrival) <
-           std::pair(b->job->context.priority, b->arrival);
-  });
+  auto victim =
+      std::max_element(running_.begin(), running_.end(), [](const auto& a, const auto& b) {
+        return std::pair(a->job->context.priority, a->arrival) <
+               std::pair(b->job->context.priority, b->arrival);
+      });
   for (auto& choice : (*victim)->choices) unplace(*choice, false);
   ++counters_.preemptions;
   waiting_.push_front(std::move(*victim));

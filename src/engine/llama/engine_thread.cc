@@ -12,7 +12,7 @@
 namespace xc::engine::llama {
 namespace {
 
-constexpr int kReserveMax = 256;          // cells set aside for a request's answer at admission
+constexpr int kReserveMax = 256;           // cells set aside for a request's answer at admission
 constexpr int kPrefillBesideDecode = 256;  // prompt tokens a step while somebody decodes
 
 StepBudget budget_of(const Model& model) {
@@ -25,16 +25,19 @@ StepBudget budget_of(const Model& model) {
 
 }  // namespace
 
-EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* vision,
-                           Vectors* vectors)
-    : model_(model), context_(std::move(context)), vision_(vision), vectors_(vectors),
+EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors)
+    : model_(model),
+      context_(std::move(context)),
+      vision_(vision),
+      vectors_(vectors),
       cache_(std::make_unique<Cache>(context_.get())),
       pool_(model.options().sequences, model.facts().cells, model.can_share_prefixes(), *cache_),
-      budget_(budget_of(model)), batch_(budget_.tokens + model.options().sequences) {
+      budget_(budget_of(model)),
+      batch_(budget_.tokens + model.options().sequences) {
   counters_.cells = model.facts().cells;
   llama_set_abort_callback(
-      context_.get(),
-      [](void* self) { return static_cast<EngineThread*>(self)->step_cancelled(); }, this);
+      context_.get(), [](void* self) { return static_cast<EngineThread*>(self)->step_cancelled(); },
+      this);
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -137,9 +140,8 @@ bool EngineThread::wait_for_work() {
   }
   std::unique_lock lock(mutex_);
   if (idle) {
-    wake_.wait(lock, [this] {
-      return stop_ || poked_ || !inbox_.empty() || !vector_inbox_.empty();
-    });
+    wake_.wait(lock,
+               [this] { return stop_ || poked_ || !inbox_.empty() || !vector_inbox_.empty(); });
   }
   poked_ = false;
   return !stop_;

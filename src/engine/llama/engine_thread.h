@@ -77,8 +77,8 @@ class EngineThread {
 
   struct Row {
     Choice* choice;
-    int row;      // of the logits; -1: none wanted
-    int tokens;   // added in this batch
+    int row;     // of the logits; -1: none wanted
+    int tokens;  // added in this batch
   };
   Batch batch_;
   std::vector<Row> rows_;
@@ -89,9 +89,9 @@ class EngineThread {
   std::deque<std::unique_ptr<VectorJob>> vector_inbox_;
   bool stop_ = false;
   bool poked_ = false;
-  int pending_ = 0;           // submitted and not yet running
-  Stats stats_;               // published copy
-  Stats counters_;            // the thread's own
+  int pending_ = 0;  // submitted and not yet running
+  Stats stats_;      // published copy
+  Stats counters_;   // the thread's own
   std::thread thread_;
 };
 

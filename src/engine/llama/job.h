@@ -45,16 +45,16 @@ struct Media {
 
 struct Job {
   RequestContext context;
-  std::uint64_t salt = 0;            // separates tenants in the prefix cache
-  std::vector<Token> prompt;         // kMediaToken where images are
+  std::uint64_t salt = 0;     // separates tenants in the prefix cache
+  std::vector<Token> prompt;  // kMediaToken where images are
   std::vector<Media> media;
-  int max_tokens = 0;                // of each choice, already bounded by the context
-  int top_logprobs = -1;             // -1: none
-  bool show_special = false;         // control tokens stay visible (tool-call marks)
-  std::set<Token> preserved;         // these control tokens stay visible
+  int max_tokens = 0;         // of each choice, already bounded by the context
+  int top_logprobs = -1;      // -1: none
+  bool show_special = false;  // control tokens stay visible (tool-call marks)
+  std::set<Token> preserved;  // these control tokens stay visible
   std::vector<std::string> stops;
   std::vector<std::unique_ptr<Sampler>> samplers;  // one a choice
-  std::string echo;                  // delivered before the first token of every choice
+  std::string echo;  // delivered before the first token of every choice
   std::shared_ptr<PieceQueue> queue;
   SteadyTime arrived;
 };

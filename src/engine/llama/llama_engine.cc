@@ -21,8 +21,8 @@ int cores_here() {
 }
 
 ggml_type kv_type_of(const std::string& name) {
-  for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_F32, GGML_TYPE_Q8_0,
-                               GGML_TYPE_Q4_0}) {
+  for (const ggml_type type :
+       {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_F32, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0}) {
     if (name == ggml_type_name(type)) return type;
   }
   return GGML_TYPE_F16;
@@ -100,8 +100,8 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
     model.facts().vision = true;
   }
   engine->vectors_ = std::make_unique<Vectors>(model);
-  engine->thread_ = std::make_unique<EngineThread>(model, std::move(context),
-                                                   engine->vision_.get(), engine->vectors_.get());
+  engine->thread_ = std::make_unique<EngineThread>(model, std::move(context), engine->vision_.get(),
+                                                   engine->vectors_.get());
   return std::unique_ptr<Engine>(std::move(engine));
 }
 
@@ -130,9 +130,9 @@ Result<std::vector<Token>> LlamaEngine::tokens_of(const schema::Prompt& prompt) 
 }
 
 // Never cut a prompt silently: the error says both numbers.
-Status LlamaEngine::check_length(const std::vector<Token>& prompt, int max) const {
+Status LlamaEngine::check_length(const std::vector<Token>& prompt, int max, int answer) const {
   if (prompt.empty()) return fail_field("prompt", Message::PromptEmpty, {});
-  if (static_cast<int>(prompt.size()) < max) return {};
+  if (static_cast<int>(prompt.size()) + answer <= max) return {};
   return fail(Code::ContextExceeded, Message::PromptTooLong,
               {std::to_string(prompt.size()), std::to_string(max)});
 }
@@ -193,7 +193,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
                                                        const RequestContext& context, Wake wake) {
   std::unique_ptr<Job> job = new_job(context, wake);
   XC_TRY(RenderedChat rendered, render(request, *job));
-  XC_CHECK(check_length(job->prompt, model_->facts().context));
+  XC_CHECK(check_length(job->prompt, model_->facts().context, 1));
   job->max_tokens =
       bounded_max_tokens(request.max_tokens, job->prompt.size(), model_->facts().context);
   job->top_logprobs = request.logprobs ? request.top_logprobs : -1;
@@ -202,12 +202,14 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
     const auto tokens = model_->tokenize(text, false, true);
     if (tokens.size() == 1) job->preserved.insert(tokens.front());
   }
-  XC_CHECK(add_samplers(*job, request.sampling, rendered.constraint, request.ignore_eos, request.n));
+  XC_CHECK(
+      add_samplers(*job, request.sampling, rendered.constraint, request.ignore_eos, request.n));
   auto queue = job->queue;
   XC_CHECK(thread_->submit(std::move(job)));
   EngineThread* thread = thread_.get();
-  return std::make_unique<StreamAnswer>(queue, [thread] { thread->poke(); }, request.n,
-                                        rendered.parser, rendered.tool_names, new_call_id);
+  return std::make_unique<StreamAnswer>(
+      queue, [thread] { thread->poke(); }, request.n, rendered.parser, rendered.tool_names,
+      new_call_id);
 }
 
 }  // namespace xc::engine::llama

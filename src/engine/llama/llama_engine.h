@@ -25,14 +25,11 @@ class LlamaEngine final : public Engine {
   Result<std::unique_ptr<DeltaAnswer>> chat(const schema::ChatRequest& request,
                                             const RequestContext& context, Wake wake) override;
   Result<std::unique_ptr<DeltaAnswer>> complete(const schema::CompletionRequest& request,
-                                                const RequestContext& context,
-                                                Wake wake) override;
+                                                const RequestContext& context, Wake wake) override;
   Result<std::unique_ptr<EmbeddingAnswer>> embed(const schema::EmbeddingRequest& request,
-                                                 const RequestContext& context,
-                                                 Wake wake) override;
+                                                 const RequestContext& context, Wake wake) override;
   Result<std::unique_ptr<RankingAnswer>> rerank(const schema::RerankRequest& request,
-                                                const RequestContext& context,
-                                                Wake wake) override;
+                                                const RequestContext& context, Wake wake) override;
 
  private:
   LlamaEngine() = default;
@@ -40,7 +37,8 @@ class LlamaEngine final : public Engine {
   Result<std::vector<Token>> infill_of(const schema::CompletionRequest& request,
                                        const schema::Prompt& prompt) const;
   Result<RenderedChat> render(const schema::ChatRequest& request, Job& job) const;
-  Status check_length(const std::vector<Token>& prompt, int max) const;
+  // answer: tokens that must have room behind the prompt.
+  Status check_length(const std::vector<Token>& prompt, int max, int answer) const;
   Status add_samplers(Job& job, const schema::Sampling& sampling, const Constraint& constraint,
                       bool ignore_eos, int n) const;
   std::unique_ptr<Job> new_job(const RequestContext& context, const Wake& wake) const;
@@ -54,7 +52,7 @@ class LlamaEngine final : public Engine {
   std::unique_ptr<ChatFormat> chat_;
   std::unique_ptr<Vision> vision_;
   std::unique_ptr<Vectors> vectors_;
-  struct Pool;                      // the compute threads
+  struct Pool;  // the compute threads
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<EngineThread> thread_;
 };

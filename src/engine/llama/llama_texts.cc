@@ -42,9 +42,8 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
   std::unique_ptr<Job> job = new_job(context, wake);
   const bool infill = request.has_suffix && !request.suffix.empty();
   XC_TRY(job->prompt, infill ? infill_of(request, prompt) : tokens_of(prompt));
-  XC_CHECK(check_length(job->prompt, model_->facts().context));
-  job->max_tokens =
-      bounded_max_tokens(request.max_tokens, job->prompt.size(), kCompletionTokens);
+  XC_CHECK(check_length(job->prompt, model_->facts().context, 1));
+  job->max_tokens = bounded_max_tokens(request.max_tokens, job->prompt.size(), kCompletionTokens);
   job->top_logprobs = request.logprobs.value_or(-1);
   job->stops = request.stop;
   if (request.echo) {
@@ -54,12 +53,13 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
   auto queue = job->queue;
   XC_CHECK(thread_->submit(std::move(job)));
   EngineThread* thread = thread_.get();
-  return std::make_unique<StreamAnswer>(queue, [thread] { thread->poke(); }, request.n, nullptr,
-                                        std::vector<std::string>(), nullptr);
+  return std::make_unique<StreamAnswer>(
+      queue, [thread] { thread->poke(); }, request.n, nullptr, std::vector<std::string>(), nullptr);
 }
 
-Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete(
-    const schema::CompletionRequest& request, const RequestContext& context, Wake wake) {
+Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete(const schema::CompletionRequest& request,
+                                                           const RequestContext& context,
+                                                           Wake wake) {
   std::vector<std::unique_ptr<DeltaAnswer>> parts;
   for (const schema::Prompt& prompt : request.prompts) {
     XC_TRY(auto part, complete_one(request, prompt, context, wake));
@@ -70,14 +70,15 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete(
   return std::make_unique<JoinedAnswer>(std::move(parts), request.n);
 }
 
-Result<std::unique_ptr<EmbeddingAnswer>> LlamaEngine::embed(
-    const schema::EmbeddingRequest& request, const RequestContext& context, Wake wake) {
+Result<std::unique_ptr<EmbeddingAnswer>> LlamaEngine::embed(const schema::EmbeddingRequest& request,
+                                                            const RequestContext& context,
+                                                            Wake wake) {
   auto job = std::make_unique<VectorJob>();
   job->context = context;
   std::int64_t prompt_tokens = 0;
   for (const schema::Prompt& input : request.inputs) {
     XC_TRY(auto row, tokens_of(input));
-    XC_CHECK(check_length(row, vectors_->row_max() + 1));
+    XC_CHECK(check_length(row, vectors_->row_max(), 0));
     prompt_tokens += static_cast<std::int64_t>(row.size());
     job->rows.push_back(std::move(row));
   }
@@ -117,8 +118,8 @@ std::vector<Token> LlamaEngine::rank_row(const std::string& query,
     return model_->tokenize(text, false, true);
   }
   const llama_vocab* vocab = model_->vocab();
-  const llama_token end = llama_vocab_eos(vocab) != LLAMA_TOKEN_NULL ? llama_vocab_eos(vocab)
-                                                                    : llama_vocab_sep(vocab);
+  const llama_token end =
+      llama_vocab_eos(vocab) != LLAMA_TOKEN_NULL ? llama_vocab_eos(vocab) : llama_vocab_sep(vocab);
   std::vector<Token> row;
   const auto append = [&row, this](const std::string& text) {
     const auto tokens = model_->tokenize(text, false, false);
@@ -145,7 +146,7 @@ Result<std::unique_ptr<RankingAnswer>> LlamaEngine::rerank(const schema::RerankR
   std::int64_t prompt_tokens = 0;
   for (const std::string& document : request.documents) {
     std::vector<Token> row = rank_row(request.query, document);
-    XC_CHECK(check_length(row, vectors_->row_max() + 1));
+    XC_CHECK(check_length(row, vectors_->row_max(), 0));
     prompt_tokens += static_cast<std::int64_t>(row.size());
     job->rows.push_back(std::move(row));
   }

@@ -56,7 +56,12 @@ Facts facts_of(const llama_model* model, const LoadOptions& options) {
   f.infill = llama_vocab_fim_pre(vocab) != LLAMA_TOKEN_NULL &&
              llama_vocab_fim_suf(vocab) != LLAMA_TOKEN_NULL &&
              llama_vocab_fim_mid(vocab) != LLAMA_TOKEN_NULL;
-  f.rerank = llama_model_n_cls_out(model) > 0 && llama_model_cls_label(model, 0) == nullptr;
+  // Every model reports one class output; only rank pooling makes it a score.
+  text[0] = '\0';
+  const std::string pooling = f.architecture + ".pooling_type";
+  llama_model_meta_val_str(model, pooling.c_str(), text.data(), text.size());
+  f.rerank = text.data() == std::to_string(LLAMA_POOLING_TYPE_RANK) &&
+             llama_model_cls_label(model, 0) == nullptr;
   return f;
 }
 

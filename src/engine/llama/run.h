@@ -14,9 +14,9 @@ struct Run;
 struct Choice {
   Run* run = nullptr;
   int number = 0;
-  int seq = -1;                 // in the cache; -1: waiting for room
-  std::vector<Token> target;    // prompt, then what was generated: what the cache must hold next
-  int media_shift = 0;          // positions minus tokens, from images with their own positions
+  int seq = -1;               // in the cache; -1: waiting for room
+  std::vector<Token> target;  // prompt, then what was generated: what the cache must hold next
+  int media_shift = 0;        // positions minus tokens, from images with their own positions
   std::unique_ptr<Sampler> sampler;
   TextStream text;
   int generated = 0;
@@ -31,7 +31,7 @@ struct Run {
   std::vector<std::unique_ptr<Choice>> choices;
   int prompt_tokens = 0;
   int cached_tokens = 0;
-  bool sampled = false;         // the prompt is computed and every choice has its first token
+  bool sampled = false;  // the prompt is computed and every choice has its first token
   SteadyTime admitted{};
   SteadyTime first_token{};
 

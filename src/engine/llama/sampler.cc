@@ -35,9 +35,7 @@ common_params_sampling params_of(const Model& model, const schema::Sampling& wan
   overlay(p.penalty_freq, wanted.frequency_penalty, defaults.frequency_penalty);
   overlay(p.penalty_repeat, wanted.repetition_penalty, defaults.repetition_penalty);
   for (const auto& [token, bias] : wanted.logit_bias) {
-    if (token >= 0 && token < model.facts().vocabulary) {
-      p.logit_bias.push_back({token, static_cast<float>(bias)});
-    }
+    p.logit_bias.push_back({token, static_cast<float>(bias)});
   }
   p.ignore_eos = ignore_eos;
   if (ignore_eos) {
@@ -50,9 +48,9 @@ common_params_sampling params_of(const Model& model, const schema::Sampling& wan
 
 void constrain(common_params_sampling& p, const Model& model, const Constraint& constraint) {
   if (constraint.grammar.empty()) return;
-  p.grammar = common_grammar(constraint.tool_calls ? COMMON_GRAMMAR_TYPE_TOOL_CALLS
-                                                   : COMMON_GRAMMAR_TYPE_OUTPUT_FORMAT,
-                             constraint.grammar);
+  p.grammar = common_grammar(
+      constraint.tool_calls ? COMMON_GRAMMAR_TYPE_TOOL_CALLS : COMMON_GRAMMAR_TYPE_OUTPUT_FORMAT,
+      constraint.grammar);
   p.grammar_lazy = constraint.lazy;
   p.generation_prompt = constraint.generation_prompt;
   for (const std::string& text : constraint.preserved) {
@@ -75,8 +73,8 @@ void constrain(common_params_sampling& p, const Model& model, const Constraint& 
 }
 
 bool is_plain_greedy(const common_params_sampling& p, const schema::Sampling& wanted) {
-  return p.temp <= 0 && p.grammar.empty() && wanted.logit_bias.empty() &&
-         p.penalty_present == 0 && p.penalty_freq == 0 && p.penalty_repeat == 1.0F;
+  return p.temp <= 0 && p.grammar.empty() && wanted.logit_bias.empty() && p.penalty_present == 0 &&
+         p.penalty_freq == 0 && p.penalty_repeat == 1.0F;
 }
 
 }  // namespace
@@ -84,6 +82,11 @@ bool is_plain_greedy(const common_params_sampling& p, const schema::Sampling& wa
 Result<std::unique_ptr<Sampler>> Sampler::make(const Model& model, const schema::Sampling& wanted,
                                                const Constraint& constraint, bool ignore_eos,
                                                std::uint32_t seed_fallback) {
+  for (const auto& [token, bias] : wanted.logit_bias) {
+    if (token >= 0 && token < model.facts().vocabulary) continue;
+    return fail_field("logit_bias", Message::BadToken,
+                      {std::to_string(token), std::to_string(model.facts().vocabulary)});
+  }
   std::unique_ptr<Sampler> sampler(new Sampler());
   sampler->model_ = &model;
   sampler->wanted_ = wanted;

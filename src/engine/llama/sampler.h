@@ -17,11 +17,11 @@ namespace xc::engine::llama {
 
 // What the chat format adds to a request's sampling.
 struct Constraint {
-  std::string grammar;           // GBNF; empty: free
-  bool tool_calls = false;       // grammar comes from tools, else from response_format
-  bool lazy = false;             // grammar starts at a trigger
+  std::string grammar;      // GBNF; empty: free
+  bool tool_calls = false;  // grammar comes from tools, else from response_format
+  bool lazy = false;        // grammar starts at a trigger
   struct Trigger {
-    int kind = 0;                // common_grammar_trigger_type
+    int kind = 0;  // common_grammar_trigger_type
     std::string value;
   };
   std::vector<Trigger> triggers;

@@ -8,7 +8,7 @@
 namespace xc::engine::llama {
 namespace {
 
-constexpr int kRowTokensMax = 2048;   // non-causal models must see a row in one micro-batch
+constexpr int kRowTokensMax = 2048;  // non-causal models must see a row in one micro-batch
 constexpr int kRowsPerBatch = 64;
 
 }  // namespace
