@@ -57,7 +57,7 @@ export async function openContext(browser, options = {}) {
 }
 
 // Opens the chat page with the key, on the model under test, with greedy and bounded answers.
-export async function openChat(context, { key = kKey, maxTokens = 96 } = {}) {
+export async function openChat(context, { key = kKey, maxTokens = 40 } = {}) {
   const page = await context.newPage();
   await page.addInitScript(
     ({ model, settings }) => {

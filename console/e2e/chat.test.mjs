@@ -152,7 +152,7 @@ test('a conversation survives a reload, is renamed and removed', async () => {
   });
 });
 
-test('the page follows an answer until the user scrolls away', async () => {
+test('the page follows an answer, and a button leads back to its end', async () => {
   await onChat(
     async (page) => {
       const box = page.locator('.messages');

@@ -18,7 +18,7 @@ namespace {
 namespace json = boost::json;
 
 struct KeyFlags {
-  std::string name, id;
+  std::string name = "cli", id;
   bool save = false, json = false;
 };
 

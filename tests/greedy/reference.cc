@@ -1,6 +1,7 @@
 // llama.cpp's own greedy answers, without any of this program: the simplest loop that its API
-// allows. usage: greedy_reference MODEL TOKENS < prompts; a line of input is a prompt's token ids
-// separated by blanks, a line of output is the answer's, up to and without the end of generation.
+// allows. usage: greedy_reference MODEL TOKENS BACKENDS < prompts;
+// BACKENDS is the folder of the CPU variants. A line of input is a prompt's token ids separated by
+// blanks, a line of output is the answer's, up to and without the end of generation.
 #include <llama.h>
 
 #include <algorithm>
@@ -41,9 +42,9 @@ void answer(llama_context* context, std::vector<llama_token> tokens, int tokens_
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-  ggml_backend_load_all();
+  ggml_backend_load_all_from_path(argv[3]);
   llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
   if (model == nullptr) return 1;
   // As the worker opens it: micro-batch, flash attention by itself, f16 cache.

@@ -1,6 +1,7 @@
 #include "engine/llama/engine_thread.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -33,6 +34,7 @@ EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* visio
       cache_(std::make_unique<Cache>(context_.get())),
       pool_(model.options().sequences, model.facts().cells, model.can_share_prefixes(), *cache_),
       budget_(budget_of(model)),
+      governor_(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), model.options().threads),
       batch_(budget_.tokens + model.options().sequences) {
   counters_.cells = model.facts().cells;
   llama_set_abort_callback(
@@ -110,6 +112,10 @@ void EngineThread::loop() {
     bool worked = step_media();
     if (!worked) {
       const auto started = std::chrono::steady_clock::now();
+      const int threads = governor_.threads(started);
+      if (threads != llama_n_threads(context_.get())) {
+        llama_set_n_threads(context_.get(), threads, threads);
+      }
       worked = step_tokens();
       if (worked) {
         const std::chrono::duration<double, std::milli> took =

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "engine/core/step_plan.h"
+#include "engine/core/thread_governor.h"
 #include "engine/llama/model.h"
 #include "engine/llama/run.h"
 #include "engine/llama/vectors.h"
@@ -69,6 +70,7 @@ class EngineThread {
   std::unique_ptr<Cache> cache_;
   SequencePool pool_;
   StepBudget budget_;
+  ThreadGovernor governor_;
 
   std::list<std::unique_ptr<Run>> waiting_;  // in order; preempted ones come back to the front
   std::list<std::unique_ptr<Run>> running_;

@@ -1,0 +1,43 @@
+// How many compute threads pay off right now. ggml's threads meet at a spinning barrier after
+// every operation: when one of them loses its core to a neighbour, all wait for a time slice, some
+// hundred times a token. So there are never more threads than cores that nobody else uses.
+// Engine thread only.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace xc::engine {
+
+// Seconds of processor time since some fixed point.
+struct CpuTimes {
+  double others = 0;  // all cores: everything that is neither idle nor this process
+};
+// From /proc/stat and getrusage; nullopt where these do not exist.
+std::optional<CpuTimes> read_cpu_times();
+
+// Cores that others keep busy, to threads: at least 1, at most `threads_max`.
+int threads_for(double cores_busy_with_others, int cores, int threads_max);
+
+class ThreadGovernor {
+ public:
+  using Reader = std::function<std::optional<CpuTimes>()>;
+  // cores: of the machine; threads_max: what the configuration allows.
+  ThreadGovernor(int cores, int threads_max, Reader reader = read_cpu_times);
+
+  // Call before each step; looks at the machine every kLook at most.
+  int threads(SteadyTime now);
+
+ private:
+  static constexpr std::chrono::milliseconds kLook{250};
+  int cores_;
+  int threads_max_;
+  Reader reader_;
+  int threads_;
+  std::optional<CpuTimes> last_;
+  SteadyTime last_look_{};
+};
+
+}  // namespace xc::engine

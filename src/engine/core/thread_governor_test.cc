@@ -1,0 +1,60 @@
+#include "engine/core/thread_governor.h"
+
+#include <gtest/gtest.h>
+
+namespace xc::engine {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(ThreadGovernor, never_more_threads_than_free_cores) {
+  EXPECT_EQ(threads_for(0.0, 2, 2), 2);
+  EXPECT_EQ(threads_for(0.3, 2, 2), 2);
+  EXPECT_EQ(threads_for(1.0, 2, 2), 1);
+  EXPECT_EQ(threads_for(5.0, 2, 2), 1);
+  EXPECT_EQ(threads_for(0.0, 16, 4), 4);
+  EXPECT_EQ(threads_for(4.1, 16, 16), 12);
+}
+
+TEST(ThreadGovernor, follows_a_neighbour_that_comes_and_goes) {
+  ManualClock clock;
+  double others = 100;
+  ThreadGovernor governor(2, 2, [&] { return CpuTimes{others}; });
+  const auto after = [&](double busy) {
+    clock.advance(milliseconds(300));
+    others += busy * 0.3;
+    return governor.threads(clock.now());
+  };
+  after(0);
+  EXPECT_EQ(after(0.1), 2);
+  EXPECT_EQ(after(1.0), 1);
+  EXPECT_EQ(after(0.9), 1);
+  EXPECT_EQ(after(0.0), 2);
+}
+
+TEST(ThreadGovernor, looks_rarely_and_forgets_pauses) {
+  ManualClock clock;
+  int looks = 0;
+  double others = 0;
+  ThreadGovernor governor(2, 2, [&] {
+    ++looks;
+    return CpuTimes{others};
+  });
+  for (int i = 0; i < 100; ++i) {
+    clock.advance(milliseconds(10));
+    governor.threads(clock.now());
+  }
+  EXPECT_LE(looks, 5);
+  others = 1000;  // busy while we slept
+  clock.advance(std::chrono::seconds(60));
+  EXPECT_EQ(governor.threads(clock.now()), 2);
+}
+
+TEST(ThreadGovernor, reads_this_machine) {
+  const auto times = read_cpu_times();
+  ASSERT_TRUE(times);
+  EXPECT_GE(times->others, 0);
+}
+
+}  // namespace
+}  // namespace xc::engine
