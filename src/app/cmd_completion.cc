@@ -34,16 +34,18 @@ std::string_view source_of(Complete complete) {
 struct Words {
   std::string options;          // all flags
   std::string values;           // case branches: flag → what follows
-  std::string_view positional;  // what the positionals are
-  std::string choices;          // of a positional
+  std::string_view positional;  // what the first positional is
+  std::string choices;          // of the first positional
 };
 
 Words words_of(const Command& command) {
   Words words{std::string(kGlobalOptions), "", "", ""};
+  bool first = true;
   for (const Option& option : command.options) {
     if (option.positional()) {
-      words.positional = source_of(option.complete);
-      words.choices = fmt::format("{}", fmt::join(option.choices, " "));
+      if (first) words.positional = source_of(option.complete);
+      if (first) words.choices = fmt::format("{}", fmt::join(option.choices, " "));
+      first = false;
       continue;
     }
     words.options += " " + words_of(option);

@@ -4,13 +4,11 @@
 // blanks, a line of output is the answer's, up to and without the end of generation.
 #include <llama.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -54,8 +52,8 @@ int main(int argc, char** argv) {
   params.n_ubatch = 512;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
   params.type_k = params.type_v = GGML_TYPE_F16;
-  params.n_threads = params.n_threads_batch =
-      static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  // Alone, so that a busy neighbour does not stall the library's spinning barriers.
+  params.n_threads = params.n_threads_batch = 1;
   llama_context* context = llama_init_from_model(model, params);
   if (context == nullptr) return 1;
   for (std::string line; std::getline(std::cin, line);) {

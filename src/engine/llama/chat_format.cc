@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "base/id.h"
 #include "chat.h"
 #include "common.h"
 #include "engine/core/tool_text.h"
 #include "json-schema-to-grammar.h"
-#include "mtmd.h"
 
 namespace xc::engine::llama {
 namespace {
@@ -40,7 +40,7 @@ common_chat_msg message_of(const schema::Message& message,
   for (const schema::ContentPart& part : message.parts) {
     if (part.image) {
       images.push_back(&*part.image);
-      out.content += mtmd_default_marker();
+      out.content += media_marker();
     } else {
       out.content += part.text;
     }
@@ -179,6 +179,14 @@ bool template_knows_tools(const common_chat_templates* templates) {
 }
 
 }  // namespace
+
+const std::string& media_marker() {
+  static const std::string marker = [] {
+    SystemRandom random;
+    return "<__" + make_id(random, "media_", 24) + "__>";
+  }();
+  return marker;
+}
 
 ChatFormat::~ChatFormat() = default;
 

@@ -17,6 +17,9 @@ struct common_chat_parser_params;
 
 namespace xc::engine::llama {
 
+// Where an image stands in a prompt. Random, the same for the process: no text can pose as one.
+const std::string& media_marker();
+
 struct RenderedChat {
   std::string prompt;  // images stand as media markers
   Constraint constraint;

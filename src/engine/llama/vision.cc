@@ -4,6 +4,7 @@
 #include <mtmd-helper.h>
 #include <mtmd.h>
 
+#include "engine/llama/chat_format.h"
 #include "engine/llama/log_capture.h"
 
 namespace xc::engine::llama {
@@ -39,6 +40,7 @@ Result<std::unique_ptr<Vision>> Vision::open(const Model& model, const std::stri
   mtmd_context_params params = mtmd_context_params_default();
   params.print_timings = false;
   params.warmup = false;
+  params.media_marker = media_marker().c_str();
   params.n_threads = model.options().threads;
   vision->handle_ = mtmd_init_from_file(path.c_str(), model.get(), params);
   if (vision->handle_ == nullptr || !mtmd_support_vision(vision->handle_)) {
