@@ -4,6 +4,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <csignal>
 
 #include "base/limits.h"
 #include "net/sse.h"
@@ -98,15 +99,21 @@ std::string path_escaped(std::string_view text) {
 }
 
 bool run_loop(const std::function<Task<void>(net::Runtime&, net::Client&)>& work) {
-  net::Runtime runtime(1);
-  net::Client client(runtime);
-  net::TaskGroup group("command");
+  // A runtime that ends leaves the default behind; a chat goes on with its own.
+  struct sigaction before{};
+  ::sigaction(SIGINT, nullptr, &before);
   bool finished = false;
-  runtime.on_signals([&group](int) { group.cancel(); });
-  group.spawn(runtime.executor(0), [&runtime, &client, &work, &finished] {
-    return guarded(runtime, client, work, finished);
-  });
-  runtime.run();
+  {
+    net::Runtime runtime(1);
+    net::Client client(runtime);
+    net::TaskGroup group("command");
+    runtime.on_signals([&group](int) { group.cancel(); });
+    group.spawn(runtime.executor(0), [&runtime, &client, &work, &finished] {
+      return guarded(runtime, client, work, finished);
+    });
+    runtime.run();
+  }
+  ::sigaction(SIGINT, &before, nullptr);
   return finished;
 }
 

@@ -52,14 +52,14 @@ Result<int> create(const Surroundings& here, const KeyFlags& flags) {
   XC_TRY(const std::unique_ptr<KeyRing> open, open_keys(here));
   XC_TRY(const identity::KeyStore::NewKey created, open->keys->create(flags.name, "default"));
   XC_TRY(Credentials credentials, credentials_of(here.home));
-  const bool keyless = credentials.key.empty();
+  // Told with the key that the server knows; without one of our own the new one has to do.
+  Credentials known = credentials;
+  if (known.key.empty()) known.key = created.secret;
   if (flags.save) {
     credentials.key = created.secret;
     XC_CHECK(write_credentials(here.home.credentials(), credentials));
   }
-  // Without a key of our own the new one has to do; the server does not know it yet then.
-  if (keyless) credentials.key = created.secret;
-  tell_server(here, credentials);
+  tell_server(here, known);
   if (flags.json) {
     json::object row = json_of(created.record);
     row["key"] = created.secret;

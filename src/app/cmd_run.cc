@@ -113,6 +113,7 @@ class Repl {
       : here_(here), api_(api), chat_(chat), flags_(flags), reader_(here.home.history()) {}
 
   int run() {
+    const InterruptFlag between;  // Ctrl-C between an answer and the prompt ends nothing
     note(say<texts::ChatHello>(here_.language, chat_.request().model));
     bool warned = false;
     for (;;) {

@@ -1,9 +1,11 @@
 #include "app/line_reader.h"
 
 #include <histedit.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cwchar>
 
@@ -34,16 +36,30 @@ struct LineReaderCalls {
     return static_cast<LineReader::Parts*>(data);
   }
   static char* prompt(EditLine* editor) { return parts(editor)->prompt.data(); }
+  // False on Ctrl-C. SIGINT is let in only while ppoll waits: one that comes before the wait would
+  // set the flag and wake nobody.
+  static bool wait_for_input() {
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+    struct pollfd input{STDIN_FILENO, POLLIN, 0};
+    while (!InterruptFlag::raised()) {
+      if (::ppoll(&input, 1, nullptr, &before) >= 0 || errno != EINTR) break;
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return !InterruptFlag::raised();
+  }
   static int character(EditLine* editor, wchar_t* out) {
     std::mbstate_t state{};
     for (;;) {
-      char byte = 0;
-      const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
-      if (n < 0 && errno == EINTR) {
-        if (!InterruptFlag::raised()) continue;  // a resized window
+      if (!wait_for_input()) {
         parts(editor)->interrupted = true;
         return -1;
       }
+      char byte = 0;
+      const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+      if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return static_cast<int>(n);
       const std::size_t used = std::mbrtowc(out, &byte, 1, &state);
       if (used == static_cast<std::size_t>(-2)) continue;  // more bytes of this character

@@ -81,7 +81,6 @@ char32_t decode(std::string_view bytes) {
 bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
 volatile std::sig_atomic_t g_interrupted = 0;
-struct sigaction g_previous;
 
 }  // namespace
 
@@ -226,9 +225,9 @@ InterruptFlag::InterruptFlag() {
   g_interrupted = 0;
   struct sigaction action{};
   action.sa_handler = [](int) { g_interrupted = 1; };
-  ::sigaction(SIGINT, &action, &g_previous);
+  ::sigaction(SIGINT, &action, &previous_);
 }
-InterruptFlag::~InterruptFlag() { ::sigaction(SIGINT, &g_previous, nullptr); }
+InterruptFlag::~InterruptFlag() { ::sigaction(SIGINT, &previous_, nullptr); }
 bool InterruptFlag::raised() { return g_interrupted != 0; }
 void InterruptFlag::clear() { g_interrupted = 0; }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class ProgressBar {
 bool confirm(std::string_view question, Language language, bool otherwise);
 
 // Ctrl-C for commands that run without an event loop: sets a flag instead of ending the program.
+// May be nested; the inner one starts with a flag that is not set.
 class InterruptFlag {
  public:
   InterruptFlag();
@@ -73,6 +75,9 @@ class InterruptFlag {
   InterruptFlag& operator=(const InterruptFlag&) = delete;
   static bool raised();
   static void clear();
+
+ private:
+  struct sigaction previous_;
 };
 
 }  // namespace xc::app

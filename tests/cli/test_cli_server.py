@@ -13,6 +13,12 @@ from harness.server import fresh_server, wait_until
 ENDLESS = "Repeat the word ship for ever."
 
 
+@pytest.fixture(scope="module")
+def server():
+    with fresh_server(XINGCHA_THREADS="1") as running:  # the cores are shared with other tests
+        yield running
+
+
 @pytest.fixture
 def home(server):
     return server.home
