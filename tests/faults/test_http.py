@@ -83,6 +83,18 @@ def test_a_chunked_body_that_breaks_off(api):
     assert api.get("/healthz").status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("field", ["Transfer-Encoding: chunked", "Content-Length: 100"])
+def test_a_body_that_never_ends_is_cut_off(api, field):
+    with Raw(api) as raw:
+        raw.socket.settimeout(2 * paths.PATIENCE_S)
+        raw.head("POST", "/tokenize", field)
+        raw.send("20\r\n{")
+        status, _, body = raw.reply()
+        assert status == 408 and json.loads(body)["error"]["code"] == "timeout"
+        assert raw.closed()
+
+
 @pytest.mark.parametrize("chunk", ["zz\r\n", "-1\r\n", "ffffffffffffffffff\r\n", "5\r\nhelloXX\r\n0\r\n\r\n"])
 def test_a_chunk_that_is_none(api, chunk):
     with Raw(api) as raw:
