@@ -66,8 +66,9 @@ npm_build() { (cd console && npm run --silent build); }
 build_console() {
   local stamp key
   key=$(console_key)
-  stamp=console/dist/.built-$key
-  [ -f "$stamp" ] && return 0
+  stamp=console/node_modules/.xingcha-built-$key
+  # Beside dist, not in it: every file of dist goes into the binary.
+  [ -f "$stamp" ] && [ -f console/dist/index.html ] && return 0
   command -v npm >/dev/null || fail "缺少 npm / npm is missing"
   if [ ! -d console/node_modules ] ||
     [ console/package-lock.json -nt console/node_modules/.package-lock.json ]; then
