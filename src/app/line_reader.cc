@@ -61,6 +61,8 @@ struct LineReaderCalls {
       const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return static_cast<int>(n);
+      // What a Ctrl-D typed during an answer has become; libedit would quote the next key with it.
+      if (byte == '\0') continue;
       const std::size_t used = std::mbrtowc(out, &byte, 1, &state);
       if (used == static_cast<std::size_t>(-2)) continue;  // more bytes of this character
       if (used == static_cast<std::size_t>(-1)) {

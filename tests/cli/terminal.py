@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 
 from harness import paths
@@ -61,6 +62,15 @@ class Terminal:
             assert open_still or text in self.seen[self._from :], f"ended before {text!r}: {self.seen!r}"
         at = self.seen.index(text, self._from)
         before, self._from = self.seen[self._from : at], at + len(text)
+        return before
+
+    def wait_for_prompt(self, prompt=">>> "):
+        """Until keys go to the line editor: it prints the prompt before it takes the terminal over."""
+        before = self.wait_for(prompt)
+        deadline = time.monotonic() + paths.PATIENCE_S
+        while termios.tcgetattr(self._master)[3] & termios.ICANON:
+            assert time.monotonic() < deadline, f"no line editor: {self.seen!r}"
+            time.sleep(0.01)
         return before
 
     def end(self):

@@ -110,41 +110,57 @@ def test_a_wrong_key(home):
 def test_ctrl_c_stops_the_answer_and_not_the_program(home, api):
     with Terminal(home, "run", paths.MODEL) as terminal:
         terminal.wait_for("Chatting with")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter("/set temperature 0")
         terminal.wait_for("temperature = 0")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter(ENDLESS)
         terminal.wait_for(ENDLESS)
         wait_until(lambda: (terminal.pump(), len(terminal.left().strip()) > 3)[1], "the answer begins")
         terminal.press_ctrl_c()
         terminal.wait_for("(stopped)")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         wait_until(lambda: api.worker()["in_flight"] == 0, "decoding stops")
         terminal.enter("/set max_tokens 4")
         terminal.wait_for("max_tokens = 4")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter("Say hi.")
         terminal.wait_for("(length limit reached)")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter("/bye")
         assert terminal.end() == 0
 
 
 def test_ctrl_c_twice_at_the_prompt_quits(home):
     with Terminal(home, "run", paths.MODEL) as terminal:
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.type("half a line")
         terminal.press_ctrl_c()
         terminal.wait_for("Press Ctrl-C again to quit")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.press_ctrl_c()
         assert terminal.end() == 0
 
 
 def test_ctrl_d_quits(home):
     with Terminal(home, "run", paths.MODEL) as terminal:
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_what_is_typed_during_an_answer_waits(home):
+    """Lines come next; a Ctrl-D of then must not change what the next key means."""
+    with Terminal(home, "run", paths.MODEL) as terminal:
+        terminal.wait_for_prompt()
+        terminal.enter("/set max_tokens 24")
+        terminal.wait_for_prompt()
+        terminal.enter("Say hi.")
+        terminal.wait_for("Say hi.")
+        terminal.enter("/set seed 7")
+        terminal.wait_for("seed = 7")
+        terminal.wait_for_prompt()
+        terminal.type("\0")
         terminal.type("\x04")
         assert terminal.end() == 0
 
@@ -162,24 +178,24 @@ def test_commands_of_the_chat(home):
             ("/model no-such", "没有模型"),
             ("/model smollm2", "smollm2 对话"),
         ]:
-            terminal.wait_for(">>> ")
+            terminal.wait_for_prompt()
             terminal.enter(line)
             terminal.wait_for(words)
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter('"""')
-        terminal.wait_for("... ")
+        terminal.wait_for_prompt("... ")
         terminal.enter("two")
-        terminal.wait_for("... ")
+        terminal.wait_for_prompt("... ")
         terminal.enter('lines"""')
         terminal.wait_for("到达长度上限")
         saved = home.root / "chat.md"
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter(f"/save {saved}")
         terminal.wait_for("已存到")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter("/clear")
         terminal.wait_for("对话已清空")
-        terminal.wait_for(">>> ")
+        terminal.wait_for_prompt()
         terminal.enter("/bye")
         assert terminal.end() == 0
     text = saved.read_text()
