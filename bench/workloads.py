@@ -49,7 +49,7 @@ def ttft_ms(server, tokens=32):
     return (times[0] - started) * 1000
 
 
-def prefill(server, tokens=1536):
+def prefill(server, tokens=768):
     """Prompt tokens a second, from the time to the first token of a long new prompt."""
     connection = server.connection()
     started, times, usage = connection.stream(
@@ -58,7 +58,7 @@ def prefill(server, tokens=1536):
     return usage["prompt_tokens"] / (times[0] - started)
 
 
-def embeddings(server, rows=64):
+def embeddings(server, rows=32):
     connection = server.connection()
     body = {"model": server.model_name,
             "input": [prompt(16, next(_salt)) for _ in range(rows)]}

@@ -50,15 +50,17 @@ ThreadGovernor::ThreadGovernor(int cores, int threads_max, Reader reader)
       threads_(std::max(threads_max, 1)) {}
 
 int ThreadGovernor::threads(SteadyTime now) {
-  if (threads_max_ <= 1 || now - last_look_ < kLook) return threads_;
-  const std::chrono::duration<double> passed = now - last_look_;
-  const bool fresh = passed.count() < 5;  // after a pause the average says nothing
-  last_look_ = now;
+  if (threads_max_ <= 1 || (last_ && now - last_look_ < kLook)) return threads_;
   const std::optional<CpuTimes> times = reader_();
-  if (times && last_ && fresh) {
+  if (times && last_) {
+    const std::chrono::duration<double> passed = now - last_look_;
     threads_ = threads_for((times->others - last_->others) / passed.count(), cores_, threads_max_);
+    decided_ = now;
+  } else if (now - decided_ > kMemory) {
+    threads_ = threads_max_;
   }
   last_ = times;
+  last_look_ = now;
   return threads_;
 }
 

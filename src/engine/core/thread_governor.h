@@ -29,15 +29,20 @@ class ThreadGovernor {
 
   // Call before each step; looks at the machine every kLook at most.
   int threads(SteadyTime now);
+  // Call when steps begin again after a pause: what others did meanwhile says nothing of now. What
+  // was decided while we last ran is kept for kMemory, then all threads get another chance.
+  void resume() { last_.reset(); }
 
  private:
   static constexpr std::chrono::milliseconds kLook{250};
+  static constexpr std::chrono::seconds kMemory{10};
   int cores_;
   int threads_max_;
   Reader reader_;
   int threads_;
   std::optional<CpuTimes> last_;
   SteadyTime last_look_{};
+  SteadyTime decided_{};
 };
 
 }  // namespace xc::engine

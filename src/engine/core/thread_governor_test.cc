@@ -46,7 +46,24 @@ TEST(ThreadGovernor, looks_rarely_and_forgets_pauses) {
   }
   EXPECT_LE(looks, 5);
   others = 1000;  // busy while we slept
-  clock.advance(std::chrono::seconds(60));
+  governor.resume();
+  clock.advance(milliseconds(400));
+  EXPECT_EQ(governor.threads(clock.now()), 2);
+}
+
+TEST(ThreadGovernor, remembers_a_neighbour_over_a_short_pause_only) {
+  ManualClock clock;
+  double others = 0;
+  ThreadGovernor governor(2, 2, [&] { return CpuTimes{others}; });
+  governor.threads(clock.now());
+  clock.advance(milliseconds(300));
+  others += 0.3;
+  EXPECT_EQ(governor.threads(clock.now()), 1);
+  governor.resume();
+  clock.advance(std::chrono::seconds(2));
+  EXPECT_EQ(governor.threads(clock.now()), 1);
+  governor.resume();
+  clock.advance(std::chrono::seconds(20));
   EXPECT_EQ(governor.threads(clock.now()), 2);
 }
 

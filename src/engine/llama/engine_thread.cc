@@ -146,6 +146,7 @@ bool EngineThread::wait_for_work() {
   }
   std::unique_lock lock(mutex_);
   if (idle) {
+    governor_.resume();
     wake_.wait(lock,
                [this] { return stop_ || poked_ || !inbox_.empty() || !vector_inbox_.empty(); });
   }
