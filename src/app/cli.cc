@@ -209,6 +209,7 @@ std::vector<Command> all_commands() {
   commands.push_back(show_command());
   commands.push_back(rm_command());
   commands.push_back(import_command());
+  commands.push_back(convert_command());
   commands.push_back(ps_command());
   commands.push_back(stop_command());
   commands.push_back(key_command());

@@ -85,6 +85,12 @@ Command worker_command() {
   add("--kv-type", &load.kv_type);
   add("--gpu-layers", &load.gpu_layers);
   add("--queue", &load.queue_max);
+  add("--queue-per-tenant", &load.queue_per_tenant_max);
+  add("--target-tbt-ms", &load.target_tbt_ms);
+  add("--chunk-ram-mib", &load.chunk_ram_mib);
+  add("--chunk-disk-mib", &load.chunk_disk_mib);
+  add("--chunk-folder", &load.chunk_folder);
+  add("--speculation", &load.speculation);
   add("--io-threads", &flags->options.io_threads);
   add("--sampling", &flags->sampling);
   command.run = [flags](const Surroundings&) { return worker(*flags); };

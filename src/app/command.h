@@ -67,6 +67,7 @@ Command list_command();
 Command show_command();
 Command rm_command();
 Command import_command();
+Command convert_command();
 Command ps_command();
 Command stop_command();
 Command key_command();

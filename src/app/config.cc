@@ -70,7 +70,10 @@ std::string kind_reason(const Setting& setting, Language language) {
 Status read_value(Reading& in, const Setting& setting, const toml::node& node,
                   ModelSettings& models) {
   const std::optional<std::string> text = text_of_node(setting, node);
-  if (!text) return in.wrong(node.source(), kind_reason(setting, in.source.language));
+  if (!text) {
+    return in.wrong(node.source(),
+                    fmt::format("{} {}", setting.name, kind_reason(setting, in.source.language)));
+  }
   const std::string where =
       fmt::format("{} ({}:{})", setting.name, in.file, node.source().begin.line);
   return put_setting(setting, *text, where, in.source.language, in.config, models);

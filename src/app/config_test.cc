@@ -43,6 +43,12 @@ TEST(Config, DefaultsAreTheTable) {
   EXPECT_EQ(config->models.keep_alive_s, 300);
   EXPECT_EQ(config->models.kv_type, "f16");
   EXPECT_EQ(config->models.gpu_layers, -1);
+  EXPECT_EQ(config->models.target_tbt_ms, 250);
+  EXPECT_EQ(config->models.chunk_ram_mib, 512);
+  EXPECT_EQ(config->models.chunk_disk_mib, 4096);
+  EXPECT_EQ(config->models.speculation, "auto");
+  EXPECT_EQ(config->models.queue_max, 256);
+  EXPECT_EQ(config->models.queue_per_tenant_max, 0);
   EXPECT_TRUE(config->preload.empty());
 }
 
@@ -81,6 +87,22 @@ TEST(Config, MistakesNameTheirLine) {
   expect_bad_line("[model.x]\n\nlisten = \"127.0.0.1:1\"\n", "3");
   expect_bad_line("model = 1\n", "1");
   expect_bad_line("[model]\nx = 1\n", "2");
+}
+
+TEST(Config, AValueOfTheWrongTypeNamesItsSetting) {
+  constexpr std::pair<std::string_view, std::string_view> kCases[] = {
+      {"[models]\ncontext = \"many\"\n", "models.context must be an integer"},
+      {"insecure = 1\n", "insecure must be true or false"},
+      {"listen = 7\n", "listen must be a string"},
+      {"[models]\npreload = [1]\n", "models.preload must be an array"},
+      {"[model.x]\ncontext = true\n", "models.context must be an integer"},
+  };
+  for (const auto& [toml, words] : kCases) {
+    const Result<Config> config = parse(toml);
+    ASSERT_FALSE(config) << toml;
+    const std::string said = text_of(config.error(), Language::En);
+    EXPECT_NE(said.find(words), std::string::npos) << said;
+  }
 }
 
 TEST(Config, BadValuesNameTheirOrigin) {

@@ -53,7 +53,7 @@ Home home_of(const std::string& chosen) {
 
 Status make_folders(const Home& home) {
   for (const std::string& folder :
-       {home.root, home.models(), home.data(), home.logs(), home.sockets()}) {
+       {home.root, home.models(), home.data(), home.logs(), home.chunks(), home.sockets()}) {
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), error);
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return file_error(folder);

@@ -16,6 +16,7 @@ struct Home {
   std::string models() const { return root + "/models"; }
   std::string data() const { return root + "/data"; }
   std::string logs() const { return data() + "/logs"; }
+  std::string chunks() const { return data() + "/chunks"; }  // KV of prompts, of all models
   std::string serve_log() const { return data() + "/serve.log"; }
   std::string history() const { return data() + "/history"; }
   std::string database() const { return data() + "/xingcha.db"; }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "catalog/fit.h"
+#include "schema/model_name.h"
 
 namespace xc::app {
 namespace {
@@ -57,6 +58,20 @@ std::vector<std::string> worker_arguments(const ModelSettings& settings, const L
                                      "--ubatch",     std::to_string(settings.micro_batch),
                                      "--kv-type",    settings.kv_type,
                                      "--gpu-layers", std::to_string(settings.gpu_layers)};
+  const auto put = [&arguments](std::string_view name, std::string value) {
+    arguments.emplace_back(name);
+    arguments.push_back(std::move(value));
+  };
+  // One tenant cannot fill the queue: others find room.
+  const int per_tenant = settings.queue_per_tenant_max > 0
+                             ? settings.queue_per_tenant_max
+                             : std::max(settings.queue_max * 3 / 4, 1);
+  put("--target-tbt-ms", std::to_string(settings.target_tbt_ms));
+  put("--chunk-ram-mib", std::to_string(settings.chunk_ram_mib));
+  put("--chunk-disk-mib", std::to_string(settings.chunk_disk_mib));
+  put("--speculation", settings.speculation);
+  put("--queue", std::to_string(settings.queue_max));
+  put("--queue-per-tenant", std::to_string(per_tenant));
   const auto add = [&arguments](std::string_view name, const auto& value) {
     if (!value) return;
     arguments.emplace_back("--sampling");
@@ -73,8 +88,11 @@ std::vector<std::string> worker_arguments(const ModelSettings& settings, const L
 }
 
 ModelShelf::ModelShelf(const catalog::ModelStore& store, const Config& config,
-                       std::string models_dir)
-    : store_(store), config_(config), manifests_dir_(std::move(models_dir) + "/manifests") {}
+                       const std::string& models_dir, std::string chunks_dir)
+    : store_(store),
+      config_(config),
+      manifests_dir_(models_dir + "/manifests"),
+      chunks_dir_(std::move(chunks_dir)) {}
 
 std::vector<gateway::ModelRow> ModelShelf::rows() const {
   // Before the list is read: a change in between is seen again by the next call.
@@ -93,8 +111,18 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
   return *rows_;
 }
 
+// Adapters have no place in the catalogue yet: the name is understood, none is known.
+Result<catalog::InstalledModel> ModelShelf::find(std::string_view name) const {
+  Result<catalog::InstalledModel> model = store_.find(name);
+  if (model || model.error().message != Message::NoModel) return model;
+  const schema::ModelName parts = schema::split_adapter(name);
+  if (parts.adapter.empty() || !store_.find(parts.base)) return model;
+  return fail(Code::NotFound, Message::NoAdapter,
+              {std::string(parts.base), std::string(parts.adapter)});
+}
+
 Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
-  XC_TRY(const catalog::InstalledModel model, store_.find(name));
+  XC_TRY(const catalog::InstalledModel model, find(name));
   XC_CHECK(store_.check(model));
   const ModelSettings& settings = config_.settings_of(model.name);
   const LoadShape shape = shape_of(settings, model.facts);
@@ -112,6 +140,7 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   spec.keep_alive = std::chrono::seconds(settings.keep_alive_s);
   spec.capabilities = model.capabilities;
   spec.arguments = worker_arguments(settings, shape, model.sampling);
+  spec.arguments.insert(spec.arguments.end(), {"--chunk-folder", chunks_dir_});
   return spec;
 }
 

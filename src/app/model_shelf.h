@@ -18,19 +18,24 @@ namespace xc::app {
 
 class ModelShelf {
  public:
-  // References must outlive the shelf. models_dir: the store's folder.
-  ModelShelf(const catalog::ModelStore& store, const Config& config, std::string models_dir);
+  // References must outlive the shelf. models_dir: the store's folder. chunks_dir: where workers
+  // keep the KV of prompts.
+  ModelShelf(const catalog::ModelStore& store, const Config& config, const std::string& models_dir,
+             std::string chunks_dir);
 
   // One stat() when nothing changed.
   std::vector<gateway::ModelRow> rows() const;
-  // Blocking (disk). Error: NoModel, ModelGone.
+  // Blocking (disk). Error: NoModel, NoAdapter, ModelGone.
   Result<fleet::ModelSpec> resolve(std::string_view name) const;
 
  private:
   using Rows = std::vector<gateway::ModelRow>;
+  Result<catalog::InstalledModel> find(std::string_view name) const;
+
   const catalog::ModelStore& store_;
   const Config& config_;
   std::string manifests_dir_;
+  std::string chunks_dir_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Rows> rows_;
   mutable std::int64_t changed_ns_ = -1;

@@ -83,7 +83,7 @@ Platform::Platform(const Config& config, const Surroundings& here, store::HomeLo
       lock_(std::move(lock)),
       database_(std::move(database)),
       models_(here.home.models()),
-      shelf_(models_, config_, here.home.models()),
+      shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
       blocking_(kBlockingThreads),
       client_(runtime_),

@@ -65,6 +65,8 @@ inline constexpr std::size_t kRequestIdBytesMax = 128;   // of X-Request-Id: a U
 
 // --- worker ---
 inline constexpr std::size_t kWorkerQueueMax = 256;  // waiting requests before 429
+inline constexpr std::size_t kTenantQueueMax = 192;  // of them of one tenant: others find room
+inline constexpr std::size_t kFairFlowsMax = 1'024;   // tenants, or keys of one, remembered idle
 inline constexpr std::size_t kSequencesMax = 256;    // LLAMA_MAX_SEQ
 inline constexpr std::size_t kDeltaQueueMax =
     64;  // tokens a slow client may lag before its sequence parks
@@ -72,6 +74,23 @@ inline constexpr seconds kWorkerStartTimeout{300};  // a 70B model from a slow d
 inline constexpr seconds kDrainTimeout{30};
 
 inline constexpr std::size_t kToolTextBytesMax = 256u << 10;  // text held as a possible call
+
+// --- chunk store ---
+inline constexpr int kDraftRows = 32;  // guessed tokens in one step: a few rows ride along free
+inline constexpr std::size_t kChunkBytesMax = 256u << 20;  // 256 tokens at 1 MiB: beyond any model
+inline constexpr std::size_t kChunkFilesMax = 262'144;     // about 200 bytes each in the index
+inline constexpr std::size_t kChunkWritesMax = 4'096;      // chunks that wait for the disk
+inline constexpr std::uint64_t kChunkWriteBytesMax = 512u << 20;  // and their bytes
+inline constexpr std::size_t kChunkLoadsMax = 256;                // requests that wait for the disk
+inline constexpr std::size_t kChunkTouchesMax = 4'096;     // files whose time of use is to be noted
+inline constexpr std::size_t kChunkTenantsMax = 65'536;    // secrets kept in memory without a folder
+inline constexpr std::uint64_t kChunkDiskReserve = 1u << 30;  // a cache leaves this much disk free
+inline constexpr seconds kChunkTouchEvery{60};  // how stale a file's time of use may be
+inline constexpr seconds kChunkRescan{600};     // files of other workers are noticed this late
+inline constexpr seconds kChunkPauseFirst{5};   // no writes after one failed; doubles
+inline constexpr seconds kChunkPauseMax{300};
+inline constexpr seconds kChunkFlushTimeout{10};  // of a worker that ends
+inline constexpr seconds kChunkTempAge{600};  // a temporary file this old was left by a crash
 
 // --- fleet ---
 inline constexpr int kRestartsMax = 5;  // in kRestartWindow, then the circuit opens
@@ -106,6 +125,23 @@ inline constexpr std::uint64_t kGgufStringBytesMax = 64u << 20;   // a chat temp
 inline constexpr std::uint64_t kGgufArrayItemsMax = 16u << 20;    // vocabularies have 300,000
 inline constexpr std::uint64_t kGgufHeaderBytesMax = 256u << 20;  // vocabularies take 6–30 MiB
 inline constexpr std::size_t kConfigBytesMax = 1u << 20;
+
+// --- convert ---
+inline constexpr std::uint64_t kSafetensorsHeaderBytesMax = 64u << 20;  // a shard's has 0.1–2 MiB
+inline constexpr std::uint64_t kCheckpointIndexBytesMax = 64u << 20;    // DeepSeek-V3's has 9 MiB
+inline constexpr std::size_t kCheckpointTensorsMax = 1u << 20;          // DeepSeek-V3 has 92,000
+inline constexpr std::size_t kCheckpointFilesMax = 4'096;               // DeepSeek-V3 has 163
+inline constexpr std::size_t kTensorDimensionsMax = 8;
+inline constexpr std::uint64_t kTokenizerBytesMax = 64u << 20;  // tokenizer.json has up to 20 MiB
+inline constexpr std::uint32_t kVocabularyMax = 4u << 20;       // entries; the largest have 300,000
+inline constexpr std::size_t kTokenBytesMax = 4'096;            // one piece
+inline constexpr std::uint64_t kConvertJournalBytesMax = 16u << 20;  // 80 bytes a tensor
+// Beyond any model; their products fit 64 bits.
+inline constexpr std::uint32_t kModelLayersMax = 512;  // LLAMA_MAX_LAYERS
+inline constexpr std::uint32_t kModelWidthMax = 1u << 20;
+inline constexpr std::uint32_t kModelHeadsMax = 4'096;
+inline constexpr std::uint32_t kModelExpertsMax = 1'024;
+inline constexpr std::uint32_t kModelContextMax = 1u << 30;
 
 // --- pull ---
 inline constexpr seconds kTransferConnectTimeout{10};   // a blocked hub must not hold up the next

@@ -7,6 +7,7 @@
 // the engine thread, at most once between two polls, when there is something to pull.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "base/deadline.h"
 #include "base/result.h"
+#include "engine/priority.h"
 #include "schema/chat.h"
 #include "schema/openai.h"
 
@@ -31,10 +33,16 @@ struct LoadOptions {
   int threads = 0;     // 0: the cores this process may use
   int batch = 2048;    // tokens a step at most
   int micro_batch = 512;
-  std::string kv_type = "f16";  // f16, bf16, f32, q8_0, q4_0
-  int gpu_layers = -1;          // -1: all, when there is a device
-  schema::Sampling sampling;    // the model's defaults from the catalogue
-  int queue_max = 256;          // waiting requests
+  std::string kv_type = "f16";       // f16, bf16, f32, q8_0, q4_0
+  int gpu_layers = -1;               // -1: all, when there is a device
+  schema::Sampling sampling;         // the model's defaults from the catalogue
+  int queue_max = 256;               // waiting requests
+  int queue_per_tenant_max = 192;    // of them of one tenant
+  int target_tbt_ms = 250;           // between two tokens of a stream while prompts are computed
+  int chunk_ram_mib = 512;           // KV chunks kept in RAM; 0: none
+  int chunk_disk_mib = 4096;         // and on disk; 0: none
+  std::string chunk_folder;          // empty: nothing on disk
+  std::string speculation = "auto";  // or off, whatever a request says
 };
 
 struct Facts {
@@ -55,10 +63,13 @@ struct Facts {
   std::string self_test;  // "ok", or why the chosen variant was given up
 };
 
+inline constexpr int kPriorityClasses = 3;  // of priority
+
 struct RequestContext {
   std::string request_id;
-  std::string tenant;
-  int priority = 1;  // 0 first, 1 normal, 2 background
+  std::string tenant;  // from the authenticated key, never from the request's body
+  std::string key;     // its id; fairness is tenant, then key, then request
+  int priority = 1;    // 0 first, 1 normal, 2 background
   Deadline deadline = Deadline::never();
 };
 
@@ -90,6 +101,36 @@ struct Stats {
   int queued = 0, running = 0;
   int cells_used = 0, cells = 0;
   double step_ms_mean = 0;  // moving average
+  // Prompt tokens that were not computed, by where they came from.
+  std::uint64_t cached_live_tokens = 0, cached_ram_tokens = 0, cached_disk_tokens = 0;
+  std::uint64_t swaps_out = 0, swaps_in = 0;  // preempted sequences to RAM and back
+  std::uint64_t drafted_tokens = 0, accepted_tokens = 0;
+  std::array<int, kPriorityClasses> queued_by_class{};
+  std::array<double, kPriorityClasses> wait_ms_mean_by_class{};  // moving averages
+  std::uint64_t chunk_ram_bytes = 0, chunk_disk_bytes = 0;
+  std::uint64_t chunk_rejected = 0;  // corrupt or foreign files, ignored
+};
+
+// The live tree and queues, for an operator's eyes. Tenants as hashes: who sees this need not know
+// who the others are.
+struct EngineView {
+  struct Sequence {
+    int seq = 0;
+    std::string state;     // "prefill", "decode", "retained", "swapped"
+    int tokens = 0;        // that it holds
+    int shared = 0;        // of them shared with another sequence
+    int shared_with = -1;  // the sequence it took them from; -1: none
+    std::string tenant_hash;
+  };
+  struct Waiting {
+    std::string request_id;
+    int priority = 1;
+    int tokens = 0;  // of its prompt
+    double waited_ms = 0;
+    std::string tenant_hash;
+  };
+  std::vector<Sequence> sequences;
+  std::vector<Waiting> queue;  // in the order in which they would be served
 };
 
 class Engine {
@@ -97,6 +138,7 @@ class Engine {
   virtual ~Engine() = default;
   virtual const Facts& facts() const = 0;
   virtual Stats stats() const = 0;
+  virtual EngineView view() const { return {}; }
 
   virtual Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) = 0;
   virtual Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) = 0;

@@ -69,6 +69,13 @@ std::string text_of(const schema::Message& message) {
   return text;
 }
 
+// The answer to "who asks?".
+std::string asker(const schema::ChatRequest& request, const RequestContext& context) {
+  const bool off = request.speculation == schema::Speculation::Off;
+  return "tenant=" + context.tenant + " key=" + context.key +
+         " priority=" + std::to_string(context.priority) + " speculation=" + (off ? "off" : "auto");
+}
+
 std::string text_of(const schema::Prompt& prompt) {
   return prompt.tokens.empty() ? prompt.text : fake_text(prompt.tokens);
 }
@@ -210,6 +217,7 @@ bool FakeEngine::Parts::step(Job& job) {
     more = true;
     schema::Delta delta = deltas[at];
     delta.choice = static_cast<int>(choice);
+    if (job.step == 0 && choice == 0) delta.prompt = job.usage;
     if (!delta.finish) ++job.usage.completion_tokens;
     job.queue->push(std::move(delta));
   }
@@ -278,7 +286,6 @@ Result<int> FakeEngine::count(const schema::ChatRequest& request) {
 
 Result<std::unique_ptr<DeltaAnswer>> FakeEngine::chat(const schema::ChatRequest& request,
                                                       const RequestContext& context, Wake wake) {
-  static_cast<void>(context);  // no tenants, no priorities, no deadline: the fake is fair by turns
   const Facts& known = parts_->facts;
   if (!known.chat) return fail(Code::InvalidRequest, Message::NoChat, {known.name});
   for (const schema::Message& message : request.messages) {
@@ -293,14 +300,16 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::chat(const schema::ChatRequest&
   Job job;
   job.usage.prompt_tokens = prompt;
   const FakeLimits limits{request.stop, request.max_tokens.value_or(0), request.logprobs};
-  parts_->play(job, text_of(request.messages.back()), request.n, limits);
+  std::string said = text_of(request.messages.back());
+  if (said == "who asks?") said = asker(request, context);
+  parts_->play(job, said, request.n, limits);
   return parts_->submit(std::move(job), std::move(wake));
 }
 
 Result<std::unique_ptr<DeltaAnswer>> FakeEngine::complete(const schema::CompletionRequest& request,
                                                           const RequestContext& context,
                                                           Wake wake) {
-  static_cast<void>(context);
+  static_cast<void>(context);  // no tenants, no priorities, no deadline: the fake is fair by turns
   if (request.has_suffix && !parts_->facts.infill) {
     return fail(Code::InvalidRequest, Message::NoInfill, {parts_->facts.name});
   }

@@ -35,9 +35,10 @@ struct FakeOptions {
   std::vector<FakeScript> scripts;
 };
 
-// Without a script chat answers with the text of the last message and complete with the prompt,
-// cut at stops and max_tokens. Vectors have 8 numbers that depend on text and seed only. Relevance
-// is the share of the query's characters that the document has.
+// Asked "who asks?", chat answers with the request's context. Without a script chat answers with
+// the text of the last message and complete with the prompt, cut at stops and max_tokens. Vectors
+// have 8 numbers that depend on text and seed only. Relevance is the share of the query's
+// characters that the document has.
 class FakeEngine final : public Engine {
  public:
   explicit FakeEngine(FakeOptions options);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "fleet/fleet_state.h"
 #include "fleet/lease.h"
 #include "fleet/process_memory.h"
@@ -103,6 +104,17 @@ bool same_model(const ModelSpec& a, const ModelSpec& b) {
          a.sha256 == b.sha256 && a.context == b.context && a.arguments == b.arguments;
 }
 
+// The worker is leasable. The name leads to it from now on without asking here.
+Lease lease_on(const FleetRef& fleet, const std::string& name, const Worker& worker) {
+  const bool taken = worker.usage->try_take();
+  XC_ASSERT(taken);
+  const auto looked_up = fleet->resolved.find(name);
+  if (looked_up != fleet->resolved.end()) {
+    fleet->shortcuts.put(name, worker.ready, looked_up->second.at);
+  }
+  return Lease(std::make_shared<Lease::State>(worker.ready));
+}
+
 std::unexpected<Error> shutting_down() { return fail(Code::Unavailable, Message::ShuttingDown); }
 
 std::unexpected<Error> circuit_open(const Model& model, SteadyTime until, SteadyTime now) {
@@ -113,7 +125,8 @@ std::unexpected<Error> circuit_open(const Model& model, SteadyTime until, Steady
 }
 
 // One look at the model: a lease, an error, or nothing yet (then `load` is the life to wait for).
-std::optional<Result<Lease>> look(const FleetRef& fleet, const ModelRef& model,
+std::optional<Result<Lease>> look(const FleetRef& fleet, const std::string& name,
+                                  const ModelRef& model,
                                   const std::shared_ptr<const ModelSpec>& spec,
                                   std::uint64_t& load) {
   if (fleet->closing) return shutting_down();
@@ -124,7 +137,7 @@ std::optional<Result<Lease>> look(const FleetRef& fleet, const ModelRef& model,
       if (coming && !worker->end_by) load = worker->number;
       return std::nullopt;
     }
-    if (same_model(*worker->spec, *spec)) return Lease(std::make_shared<Lease::State>(*worker));
+    if (same_model(*worker->spec, *spec)) return lease_on(fleet, name, *worker);
     worker->ask_to_end(Deadline::after(fleet->options.drain_timeout), "its file changed");
     return std::nullopt;
   }
@@ -145,7 +158,7 @@ Task<Result<Lease>> acquire_here(FleetRef fleet, std::string name, Deadline dead
   const ModelRef model = fleet->model_of(**spec);
   const std::shared_ptr<Worker> ready = model->worker;
   if (!fleet->closing && ready && ready->leasable() && same_model(*ready->spec, **spec)) {
-    co_return Lease(std::make_shared<Lease::State>(*ready));
+    co_return lease_on(fleet, name, *ready);
   }
   if (fleet->waiting >= static_cast<int>(limits::kLoadWaitersMax)) {
     Error full{Code::RateLimited, Message::QueueFull, {}, {}, {}, 5};
@@ -156,7 +169,7 @@ Task<Result<Lease>> acquire_here(FleetRef fleet, std::string name, Deadline dead
   Listener listener(fleet, model);
   std::uint64_t load = 0;
   for (;;) {
-    std::optional<Result<Lease>> answer = look(fleet, model, *spec, load);
+    std::optional<Result<Lease>> answer = look(fleet, name, model, *spec, load);
     if (answer) co_return std::move(*answer);
     const bool woken = co_await listener.wait(deadline);
     if (woken) continue;
@@ -211,6 +224,9 @@ Fleet::~Fleet() {
 
 Task<Result<Lease>> Fleet::acquire(std::string model, Deadline deadline) {
   const FleetRef fleet = state_;
+  if (auto ready = fleet->shortcuts.take(model, fleet->clock.now())) {
+    co_return Lease(std::make_shared<Lease::State>(std::move(ready)));
+  }
   auto answer = std::make_shared<std::optional<Result<Lease>>>();
   std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
     *answer = co_await acquire_here(fleet, model, deadline);
@@ -246,7 +262,7 @@ std::vector<ModelStatus> Fleet::status() const {
       status.state = State::Available;
     }
     if (entry.usage) {
-      status.in_flight = entry.usage->in_flight;
+      status.in_flight = entry.usage->in_flight();
       status.resident_bytes = memory_of(status.pid).resident_bytes;
     }
     const bool idle = status.state == State::Ready && status.in_flight == 0;
@@ -256,6 +272,15 @@ std::vector<ModelStatus> Fleet::status() const {
           now_unix_ms + std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
     }
     all.push_back(std::move(status));
+  }
+  return all;
+}
+
+std::vector<Endpoint> Fleet::ready() const {
+  std::vector<Endpoint> all;
+  const std::lock_guard hold(state_->published_lock);
+  for (const auto& [name, entry] : state_->published) {
+    if (entry.ready) all.push_back({name, entry.status.pid, entry.ready->origin});
   }
   return all;
 }

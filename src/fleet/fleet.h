@@ -1,6 +1,8 @@
 // The model processes: starts, watches, restarts, drains and stops them; loads on demand and
-// evicts by memory. All state lives on I/O thread 0; the public calls hop there. The gateway links
-// no inference library: a worker is a child process that answers OpenAI HTTP on a Unix socket.
+// evicts by memory. All state lives on I/O thread 0; the public calls hop there, except acquire()
+// of a model that is ready, which takes its worker where it is called (shortcuts.h). The gateway
+// links no inference library: a worker is a child process that answers OpenAI HTTP on a Unix
+// socket.
 //
 // A worker that dies is not started again by itself: the next acquire does that, after the
 // back-off, and every unasked death counts towards the open circuit (restart_policy.h). Whoever
@@ -60,6 +62,14 @@ struct ModelStatus {
   std::optional<std::int64_t> expires_unix_ms;  // when idle keep-alive ends
 };
 
+// A ready worker to be looked at, not used: it may end at any time, and being looked at does not
+// keep it alive.
+struct Endpoint {
+  std::string model;
+  int pid = 0;
+  net::Origin origin;
+};
+
 struct FleetOptions {
   std::string program;     // the binary to start as `program worker …`
   std::string socket_dir;  // mode 0700
@@ -107,6 +117,8 @@ class Fleet {
   Task<Result<Lease>> acquire(std::string model, Deadline deadline);
   // Every model that has or had a worker, sorted by name. Any thread; a snapshot.
   std::vector<ModelStatus> status() const;
+  // Every worker that is ready, sorted by model. Any thread; a snapshot.
+  std::vector<Endpoint> ready() const;
   // Drains and stops one worker, by name or alias; kills it at the deadline. NoModel when none
   // runs.
   Task<Status> stop(std::string model, Deadline deadline);

@@ -55,6 +55,50 @@ TEST_F(FleetTest, an_alias_is_the_same_model_and_lookups_are_cached) {
   EXPECT_EQ(acquire("none").error().message, Message::NoModel);
 }
 
+TEST_F(FleetTest, the_short_way_ends_with_its_worker) {
+  options_.resolve_fresh = std::chrono::hours(1);  // so that only the first one goes the long way
+  open();
+  catalogue_.put(spec("a"));
+  auto lease = acquire("a");
+  ASSERT_TRUE(lease);
+  const std::string socket = lease->origin().unix_path;
+  {
+    const auto second = acquire("a");
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->origin().unix_path, socket);
+    EXPECT_EQ(status_of("a").in_flight, 2);
+  }
+  EXPECT_EQ(status_of("a").in_flight, 1);
+  ASSERT_EQ(fleet_->ready().size(), 1u);
+  EXPECT_EQ(fleet_->ready()[0].origin.unix_path, socket);
+  lease = fail_internal("dropped");
+  ASSERT_TRUE(stop("a"));
+  EXPECT_TRUE(fleet_->ready().empty());
+  lease = acquire("a");
+  ASSERT_TRUE(lease);
+  EXPECT_NE(lease->origin().unix_path, socket);
+  ::kill(status_of("a").pid, SIGKILL);
+  ASSERT_TRUE(net::eventually([&] { return status_of("a").pid == 0; }));
+  const auto again = acquire("a");
+  ASSERT_TRUE(again);
+  EXPECT_NE(again->origin().unix_path, lease->origin().unix_path);
+}
+
+TEST_F(FleetTest, the_short_way_and_an_idle_end_do_not_cross) {
+  options_.resolve_fresh = std::chrono::hours(1);
+  open();
+  ModelSpec quick = spec("a");
+  quick.keep_alive = seconds(0);
+  catalogue_.put(quick);
+  for (int i = 0; i < 20; ++i) {
+    const auto lease = acquire("a");
+    ASSERT_TRUE(lease) << text_of(lease.error(), Language::En);
+    EXPECT_TRUE(std::filesystem::exists(lease->origin().unix_path));
+    EXPECT_EQ(status_of("a").in_flight, 1);
+  }
+  EXPECT_TRUE(becomes("a", State::Available));
+}
+
 TEST_F(FleetTest, sockets_and_logs_are_private_and_the_socket_goes_with_the_worker) {
   open();
   catalogue_.put(spec("a"));

@@ -10,7 +10,7 @@ namespace {
 Occupation occupation_of(const Worker& worker) {
   if (worker.exit_status || worker.end_by) return Occupation::Draining;
   if (worker.state != State::Ready) return Occupation::Loading;
-  return worker.usage->in_flight > 0 ? Occupation::Busy : Occupation::Idle;
+  return worker.usage->in_flight() > 0 ? Occupation::Busy : Occupation::Idle;
 }
 
 State state_of(const Model& model, RestartPolicy::Decision decision) {
@@ -40,6 +40,7 @@ std::string_view name_of(State state) {
 }
 
 void Worker::ask_to_end(Deadline deadline, std::string why) {
+  usage->close();
   if (end_by) {
     end_by = end_by->sooner(deadline);
   } else {
@@ -56,7 +57,8 @@ FleetState::FleetState(net::Runtime& runtime, net::BlockingPool& pool, net::Clie
       client(http),
       options(std::move(fleet_options)),
       resolver(std::move(resolve)),
-      probe(std::move(memory)) {}
+      probe(std::move(memory)),
+      shortcuts(options.resolve_fresh) {}
 
 std::shared_ptr<Model> FleetState::model_of(const ModelSpec& spec) {
   std::shared_ptr<Model>& model = models[spec.name];
@@ -118,6 +120,7 @@ void FleetState::publish(const Model& model) {
     entry.status.started_unix_ms = worker.started_unix_ms;
     entry.keep_alive = worker.spec->keep_alive;
     entry.usage = worker.usage;
+    if (worker.leasable()) entry.ready = worker.ready;
   }
   const std::lock_guard hold(published_lock);
   published[model.name] = std::move(entry);

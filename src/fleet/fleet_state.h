@@ -1,8 +1,7 @@
-// What the fleet knows. Everything here lives on I/O thread 0, except Usage (atomics) and the
-// published list (a lock). Private to this room.
+// What the fleet knows. Everything here lives on I/O thread 0, except Usage (atomics), the
+// shortcuts and the published list (a lock each). Private to this room.
 #pragma once
 
-#include <atomic>
 #include <deque>
 #include <list>
 #include <map>
@@ -15,22 +14,11 @@
 #include "fleet/eviction.h"
 #include "fleet/fleet.h"
 #include "fleet/restart_policy.h"
+#include "fleet/shortcuts.h"
+#include "fleet/usage.h"
 #include "fleet/worker_process.h"
 
 namespace xc::fleet {
-
-// What leases share with their worker; it outlives the worker when a lease does.
-struct Usage {
-  std::atomic<int> in_flight{0};
-  std::atomic<SteadyTime> last_used{SteadyTime{}};
-  std::function<void()> wake;  // the worker's life; safe after it ended
-
-  void take() { ++in_flight; }
-  void give_back() {
-    last_used = std::chrono::steady_clock::now();
-    if (--in_flight == 0) wake();
-  }
-};
 
 // One life of one worker, from the wish to the end. worker_life.cc drives it; others only ask.
 struct Worker {
@@ -46,11 +34,13 @@ struct Worker {
   State state = State::Loading;  // or BackingOff, Ready, Draining
   bool admitted = false;         // its memory is reserved
   std::shared_ptr<WorkerProcess> process;
-  std::optional<int> exit_status;  // set by the watch on the process
-  std::optional<Deadline> end_by;  // somebody asked it to end
+  std::shared_ptr<const ReadyWorker> ready;  // from when it is ready: what leases need
+  std::optional<int> exit_status;            // set by the watch on the process
+  std::optional<Deadline> end_by;            // somebody asked it to end
   std::string end_why;
   std::int64_t started_unix_ms = 0;
 
+  // Then the usage is open: whatever closes it also sets one of these, on this thread.
   bool leasable() const { return state == State::Ready && !end_by && !exit_status; }
   void ask_to_end(Deadline deadline, std::string why);
 };
@@ -92,6 +82,7 @@ struct FleetState : std::enable_shared_from_this<FleetState> {
     SteadyTime at;
   };
   std::unordered_map<std::string, Resolved> resolved;  // by the name that callers use
+  Shortcuts shortcuts;
   std::map<std::string, std::shared_ptr<Model>> models;
   std::deque<Worker*> memory_queue;  // loads that wait for memory, first come first served
   std::uint64_t lives = 0;
@@ -115,6 +106,7 @@ struct FleetState : std::enable_shared_from_this<FleetState> {
     std::optional<SteadyTime> backing_off_until;
     std::chrono::seconds keep_alive{0};
     std::shared_ptr<const Usage> usage;
+    std::shared_ptr<const ReadyWorker> ready;
   };
   mutable std::mutex published_lock;
   std::map<std::string, Published> published;

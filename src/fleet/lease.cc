@@ -6,8 +6,8 @@ Lease::Lease(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Lease::Lease(Lease&&) noexcept = default;
 Lease& Lease::operator=(Lease&&) noexcept = default;
 Lease::~Lease() = default;
-const net::Origin& Lease::origin() const { return state_->origin; }
-const std::string& Lease::model() const { return state_->spec->name; }
-int Lease::context() const { return state_->spec->context; }
+const net::Origin& Lease::origin() const { return state_->worker->origin; }
+const std::string& Lease::model() const { return state_->worker->spec->name; }
+int Lease::context() const { return state_->worker->spec->context; }
 
 }  // namespace xc::fleet

@@ -3,22 +3,18 @@
 
 #include <memory>
 
-#include "fleet/fleet_state.h"
+#include "fleet/shortcuts.h"
 
 namespace xc::fleet {
 
 struct Lease::State {
-  explicit State(const Worker& worker)
-      : usage(worker.usage), spec(worker.spec), origin(worker.process->origin()) {
-    usage->take();
-  }
-  ~State() { usage->give_back(); }
+  // Owns one use of the worker, which was taken already.
+  explicit State(std::shared_ptr<const ReadyWorker> taken) : worker(std::move(taken)) {}
+  ~State() { worker->usage->give_back(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  std::shared_ptr<Usage> usage;
-  std::shared_ptr<const ModelSpec> spec;
-  net::Origin origin;
+  const std::shared_ptr<const ReadyWorker> worker;
 };
 
 }  // namespace xc::fleet

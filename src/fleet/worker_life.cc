@@ -82,9 +82,17 @@ void evict(FleetState& fleet, const std::vector<std::string>& victims, const Mod
   for (const std::string& name : victims) {
     const auto found = fleet.models.find(name);
     if (found == fleet.models.end() || !found->second->worker) continue;
+    if (!found->second->worker->usage->close_if_idle()) continue;  // somebody was faster
     log::info(kModule, "{}: unloading, its memory is needed for {}", name, model.name);
     const Deadline deadline = Deadline::after(fleet.options.drain_timeout);
     found->second->worker->ask_to_end(deadline, fmt::format("evicted for {}", model.name));
+  }
+}
+
+// Busy workers say when they become idle. Before the look at them, so that none is missed.
+void hear_of_idle(FleetState& fleet) {
+  for (const auto& [name, model] : fleet.models) {
+    if (model->worker) model->worker->usage->announce_idle();
   }
 }
 
@@ -95,6 +103,7 @@ Task<End> wait_for_memory(FleetRef fleet, ModelRef model, WorkerRef worker) {
   const std::uint64_t need = worker->spec->need_bytes;
   for (;;) {
     if (abandoned(*model, *worker)) co_return stopped(*model, *worker);
+    hear_of_idle(*fleet);
     const Plan plan = plan_load(need, fleet->memory_state());
     if (plan.kind == Plan::Kind::WontFit) {
       co_return End{wont_fit(*model, need, plan.most_bytes), false};
@@ -113,6 +122,7 @@ Task<End> wait_for_memory(FleetRef fleet, ModelRef model, WorkerRef worker) {
 Task<void> watch(WorkerRef worker) {
   const int status = co_await worker->process->wait();
   worker->exit_status = status;
+  worker->usage->close();
   worker->usage->wake();
 }
 
@@ -157,13 +167,17 @@ Task<End> wait_until_ready(FleetRef fleet, ModelRef model, WorkerRef worker) {
 // The point at which an idle worker is unloaded; never while it is used or about to be.
 Deadline idle_end(const Model& model, const Worker& worker) {
   if (worker.spec->keep_alive.count() < 0 || model.wanted_by > 0) return Deadline::never();
-  if (worker.usage->in_flight > 0) return Deadline::never();
+  worker.usage->announce_idle();  // before the look: who leaves after it wakes us
+  if (worker.usage->in_flight() > 0) return Deadline::never();
+  worker.usage->stay_silent();  // short uses until the deadline need not wake us
   return Deadline::at(worker.usage->last_used.load() + worker.spec->keep_alive);
 }
 
 // Until it dies or is asked to end.
 Task<End> serve(FleetRef fleet, ModelRef model, WorkerRef worker) {
   worker->usage->last_used = fleet->clock.now();
+  worker->ready = std::make_shared<const ReadyWorker>(
+      ReadyWorker{worker->usage, worker->spec, worker->process->origin()});
   worker->state = State::Ready;
   model->policy.ready();
   fleet->publish(*model);
@@ -179,6 +193,7 @@ Task<End> serve(FleetRef fleet, ModelRef model, WorkerRef worker) {
     if (worker->end_by) co_return End{};
     const Deadline idle = idle_end(*model, *worker);
     if (idle.passed(fleet->clock.now())) {
+      if (!worker->usage->close_if_idle()) continue;  // taken just now
       const Deadline deadline = Deadline::after(fleet->options.drain_timeout);
       worker->ask_to_end(deadline, "idle");
       continue;
@@ -208,7 +223,7 @@ Task<void> drain(FleetRef fleet, ModelRef model, WorkerRef worker) {
   model->changed();
   // A worker that failed to get ready was killed already and nobody asked for its end.
   const Deadline kill_by = worker->end_by.value_or(Deadline::at(fleet->clock.now()));
-  while (worker->usage->in_flight > 0 && !worker->exit_status) {
+  while (worker->usage->in_flight() > 0 && !worker->exit_status) {
     const Deadline until = worker->end_by.value_or(kill_by);  // a second request may shorten it
     if (until.passed(fleet->clock.now())) break;
     co_await worker->wake.wait(until);

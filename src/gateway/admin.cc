@@ -1,17 +1,21 @@
 #include "gateway/admin.h"
 
+#include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "base/limits.h"
+#include "gateway/engines.h"
 
 namespace xc::gateway {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::string_view kFirstTenant = "default";  // of the key that the first start makes
 
 json::object render_worker(const fleet::ModelStatus& worker) {
   json::object out{{"model", worker.name},
@@ -28,12 +32,40 @@ json::object render_worker(const fleet::ModelStatus& worker) {
   return out;
 }
 
+// Null when the worker did not answer, or not in JSON.
+json::value value_of(const EngineReport& report) {
+  if (!report.json) return nullptr;
+  boost::system::error_code error;
+  json::value value = json::parse(*report.json, error);
+  return error ? json::value() : value;
+}
+
 }  // namespace
 
 Task<Status> list_workers(Call& call) {
   json::array workers;
   for (const fleet::ModelStatus& worker : call.services.fleet.status()) {
     workers.push_back(render_worker(worker));
+  }
+  const json::object list{{"workers", std::move(workers)}};
+  std::string body = json::serialize(list);
+  Status replied = co_await reply_json(call, 200, std::move(body));
+  co_return replied;
+}
+
+Task<Status> show_engines(Call& call) {
+  if (call.caller.tenant != kFirstTenant) {
+    co_return fail(Code::Forbidden, Message::NotAllowed, {call.request().path});
+  }
+  std::vector<EngineReport> stats = co_await ask_engines(call, "/internal/stats");
+  std::vector<EngineReport> views = co_await ask_engines(call, "/internal/engine");
+  json::array workers;
+  for (const EngineReport& report : stats) {
+    const auto view = std::ranges::find(views, report.pid, &EngineReport::pid);
+    json::object one{{"model", report.model}, {"pid", report.pid}};
+    one["stats"] = value_of(report);
+    one["engine"] = view == views.end() ? json::value() : value_of(*view);
+    workers.push_back(std::move(one));
   }
   const json::object list{{"workers", std::move(workers)}};
   std::string body = json::serialize(list);

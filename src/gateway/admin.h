@@ -6,6 +6,8 @@
 namespace xc::gateway {
 
 Task<Status> list_workers(Call& call);
+// Stats, live tree and queues of every ready worker. Only for keys of the first tenant.
+Task<Status> show_engines(Call& call);
 Task<Status> stop_worker(Call& call);
 Task<Status> reload_keys(Call& call);
 

@@ -6,15 +6,27 @@
 
 namespace xc::gateway {
 
+namespace {
+
+constexpr std::string_view kEvents = "text/event-stream";
+
+}  // namespace
+
+void AnswerWriter::set_headers() {
+  net::Headers& headers = call_.exchange.reply_headers();
+  headers.set("Cache-Control", "no-cache");
+  headers.set("X-Accel-Buffering", "no");  // nginx would hold events back
+}
+
 Task<Status> AnswerWriter::send(std::string& bytes) {
   if (bytes.empty()) co_return Status();
-  if (!call_.exchange.started()) {
-    call_.exchange.reply_headers().set("Cache-Control", "no-cache");
-    call_.exchange.reply_headers().set("X-Accel-Buffering", "no");  // nginx would hold events back
-    Status begun = co_await call_.exchange.begin_stream(200, "text/event-stream");
-    if (!begun) co_return begun;
+  Status written;
+  if (call_.exchange.started()) {
+    written = co_await call_.exchange.write(bytes);
+  } else {
+    set_headers();
+    written = co_await call_.exchange.begin_stream(200, kEvents, bytes);
   }
-  Status written = co_await call_.exchange.write(bytes);
   bytes.clear();
   co_return written;
 }
@@ -24,10 +36,14 @@ Task<Status> AnswerWriter::finish(std::string& bytes) {
     Status replied = co_await reply_json(call_, 200, std::move(bytes));
     co_return replied;
   }
-  Status sent = co_await send(bytes);
-  if (!sent) co_return sent;
-  call_.audit.outcome(200);
-  Status ended = co_await call_.exchange.end_stream();
+  Status ended;
+  if (call_.exchange.started()) {
+    ended = co_await call_.exchange.end_stream(bytes);
+  } else {  // all of it came at once
+    set_headers();
+    ended = co_await call_.exchange.reply(200, kEvents, std::move(bytes));
+  }
+  if (ended) call_.audit.outcome(200);
   co_return ended;
 }
 
@@ -37,10 +53,8 @@ Task<Status> AnswerWriter::break_off(Sink& sink, Error error) {
   if (!error.detail.empty()) log::warn("gateway", "{}: {}", call_.request_id, error.detail);
   std::string bytes;
   sink.fail(error, call_.language, bytes);
-  Status sent = co_await send(bytes);
-  if (!sent) co_return sent;
-  call_.audit.outcome(error);
-  Status ended = co_await call_.exchange.end_stream();
+  Status ended = co_await call_.exchange.end_stream(bytes);
+  if (ended) call_.audit.outcome(error);
   co_return ended;
 }
 

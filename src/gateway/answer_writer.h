@@ -24,6 +24,8 @@ class AnswerWriter {
   Task<Status> break_off(Sink& sink, Error error);
 
  private:
+  void set_headers();
+
   Call& call_;
   const bool stream_;
 };

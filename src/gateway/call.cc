@@ -1,11 +1,11 @@
 #include "gateway/call.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "schema/anthropic.h"
+#include "schema/model_name.h"
 #include "schema/openai.h"
 
 namespace xc::gateway {
@@ -38,19 +38,6 @@ std::string request_id_of(const net::Request& request, RandomSource& random) {
   return sane ? std::string(theirs) : make_id(random, "req_");
 }
 
-std::int64_t deadline_ms_of(const net::Request& request) {
-  constexpr std::int64_t kLongest = std::chrono::milliseconds(limits::kRequestTimeout).count();
-  const std::string_view text = request.headers.get("X-Xingcha-Deadline");
-  std::int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && ms > 0 ? std::min(ms, kLongest) : kLongest;
-}
-
-int priority_of(const net::Request& request) {
-  return request.headers.get("X-Xingcha-Priority") == "2" ? 2 : 1;
-}
-
 Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys) {
   std::string_view key = bearer_of(request.headers.get("Authorization"));
   if (key.empty()) key = request.headers.get("x-api-key");
@@ -59,8 +46,18 @@ Result<identity::Caller> caller_of(const net::Request& request, const identity::
 }
 
 Result<ModelRow> model_row(const Services& services, std::string_view name) {
+  const auto has = [](const ModelRow& row, std::string_view wanted) {
+    return row.name == wanted || std::ranges::find(row.aliases, wanted) != row.aliases.end();
+  };
+  const schema::ModelName parts = schema::split_adapter(name);
+  bool base_known = false;
   for (ModelRow& row : services.models()) {
-    if (row.name == name || std::ranges::find(row.aliases, name) != row.aliases.end()) return row;
+    if (has(row, name)) return row;
+    base_known = base_known || has(row, parts.base);
+  }
+  if (base_known && !parts.adapter.empty()) {
+    return fail(Code::NotFound, Message::NoAdapter,
+                {std::string(parts.base), std::string(parts.adapter)});
   }
   return fail(Code::NotFound, Message::NoModel, {std::string(name)});
 }

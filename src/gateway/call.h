@@ -12,6 +12,7 @@
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/router.h"
+#include "gateway/terms.h"
 #include "net/http.h"
 
 namespace xc::gateway {
@@ -28,7 +29,7 @@ struct Call {
   std::string parameter{};       // of the route's pattern
   std::int64_t deadline_ms = 0;  // as asked or as limited
   Deadline deadline = Deadline::never();
-  int priority = 1;
+  Priority priority = Priority::Normal;
   identity::Caller caller{};  // empty on routes without a key
   bool shutting_down = false;
   net::Server::Counters connections{};  // for /metrics
@@ -38,14 +39,11 @@ struct Call {
 
 // The request's id: the caller's X-Request-Id when it is short and plain, else a new one.
 std::string request_id_of(const net::Request& request, RandomSource& random);
-// X-Xingcha-Deadline in ms, at most limits::kRequestTimeout.
-std::int64_t deadline_ms_of(const net::Request& request);
-// A caller may lower its own priority (X-Xingcha-Priority: 2), never raise it.
-int priority_of(const net::Request& request);
 // Stage 1. The key is in Authorization: Bearer, x-api-key (Anthropic) or api-key (Azure).
 Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys);
 
-// The row of GET /v1/models with this name or alias.
+// The row of GET /v1/models with this name or alias. Error: NoModel; NoAdapter for model:adapter
+// when the model is there.
 Result<ModelRow> model_row(const Services& services, std::string_view name);
 
 std::string render_error(Shape shape, const Error& error, Language language,

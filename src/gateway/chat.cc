@@ -47,7 +47,7 @@ Task<Status> converse(Call& call, QuestionParser parse) {
   AnswerWriter writer(call, question->stream);
   std::vector<schema::Delta> deltas;
   std::string bytes;
-  sink->start(bytes);
+  sink->start(generation->prompt(), bytes);
   for (;;) {
     Result<bool> more = co_await generation->next(deltas);
     if (more && !*more) break;
@@ -58,13 +58,14 @@ Task<Status> converse(Call& call, QuestionParser parse) {
       co_return broken;
     }
     for (const schema::Delta& delta : deltas) sink->add(delta, bytes);
-    if (!question->stream) continue;
+    if (!question->stream || generation->ended()) continue;  // the end leaves in one piece
     Status sent = co_await writer.send(bytes);
     if (!sent) co_return sent;
   }
   sink->finish(bytes);
   reservation->settle();
   Status finished = co_await writer.finish(bytes);
+  co_await generation->drain();
   co_return finished;
 }
 

@@ -98,9 +98,11 @@ Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
     call.audit.caller(call.caller.key_id);
   }
   call.parameter = match.parameter;
-  call.deadline_ms = deadline_ms_of(call.request());
+  const Result<Terms> terms = terms_of(call.request(), services.clock.unix_ms());
+  if (!terms) co_return std::unexpected(terms.error());
+  call.deadline_ms = terms->deadline_ms;
   call.deadline = Deadline::at(call.audit.begun() + std::chrono::milliseconds(call.deadline_ms));
-  call.priority = priority_of(call.request());
+  call.priority = terms->priority;
   call.shutting_down = shutting_down;
   if (server != nullptr) call.connections = server->counters();
   Status served = co_await match.route->handler(call);

@@ -109,6 +109,16 @@ TEST_F(GatewayTest, anthropic_messages) {
   EXPECT_EQ(blocks, 2);
 }
 
+TEST_F(GatewayTest, anthropic_streams_begin_with_the_length_of_the_prompt) {
+  const auto events = post("/v1/messages", R"({"model":"fake","max_tokens":50,"stream":true,)"
+                                           R"("messages":[{"role":"user","content":"hello"}]})")
+                          .events();
+  ASSERT_FALSE(events.empty());
+  const Reply first{200, {}, events[0].data};
+  EXPECT_EQ(first.at("/type"), "message_start");
+  EXPECT_EQ(first.at("/message/usage/input_tokens"), "5");
+}
+
 TEST_F(GatewayTest, anthropic_count_tokens) {
   const Reply reply = post("/v1/messages/count_tokens",
                            R"({"model":"fake","messages":[{"role":"user","content":"four"}]})");

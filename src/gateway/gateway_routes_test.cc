@@ -131,6 +131,63 @@ TEST_F(GatewayTest, models_and_their_state) {
   EXPECT_EQ(post("/admin/workers/nope/stop", "").status, 404);
 }
 
+TEST_F(GatewayTest, headers_say_until_when_and_how_urgent) {
+  for (const char* name : {"X-Xingcha-Deadline", "X-Xingcha-Priority"}) {
+    const Reply bad = post("/tokenize", R"({"model":"f","content":"x"})",
+                           {{name, "sometime"}, {"Accept-Language", "en"}});
+    EXPECT_EQ(bad.status, 400) << bad.body;
+    EXPECT_EQ(bad.at("/error/param"), name);
+    EXPECT_NE(bad.at("/error/message").find(name), std::string::npos) << bad.body;
+  }
+  const Reply past = post("/tokenize", R"({"model":"f","content":"x"})",
+                          {{"X-Xingcha-Deadline", "2020-01-01T00:00:00Z"}});
+  EXPECT_EQ(past.status, 408) << past.body;
+  const Reply good =
+      post("/tokenize", R"({"model":"f","content":"x"})",
+           {{"X-Xingcha-Deadline", "2099-01-01T00:00:00+08:00"}, {"X-Xingcha-Priority", "normal"}});
+  EXPECT_EQ(good.status, 200) << good.body;
+}
+
+TEST_F(GatewayTest, the_worker_hears_who_asks_from_the_key_alone) {
+  const std::string id = (*keys_->list())[0].id;
+  const Reply plain = post("/v1/chat/completions", chat_body("who asks?"));
+  EXPECT_EQ(plain.at("/choices/0/message/content"),
+            "tenant=default key=" + id + " priority=1 speculation=auto");
+  const Reply spoofed =
+      post("/v1/chat/completions",
+           chat_body("who asks?", R"(,"speculation":"off","tenant":"evil","user":"evil")"),
+           {{"X-Xingcha-Tenant", "evil"},
+            {"X-Xingcha-Key", "evil"},
+            {"X-Xingcha-Request", "evil"},
+            {"X-Xingcha-Priority", "background"}});
+  EXPECT_EQ(spoofed.at("/choices/0/message/content"),
+            "tenant=default key=" + id + " priority=2 speculation=off");
+  const Reply odd = post("/v1/chat/completions", chat_body("x", R"(,"speculation":"on")"));
+  EXPECT_EQ(odd.status, 400);
+  EXPECT_EQ(odd.at("/error/param"), "speculation");
+}
+
+TEST_F(GatewayTest, an_adapter_that_is_not_there) {
+  const Reply none = get("/v1/models/f:legal", {{"Accept-Language", "en"}});
+  EXPECT_EQ(none.status, 404);
+  EXPECT_NE(none.at("/error/message").find("no adapter 'legal'"), std::string::npos) << none.body;
+  EXPECT_NE(get("/v1/models/nope:legal").at("/error/message").find("nope:legal"),
+            std::string::npos);
+}
+
+TEST_F(GatewayTest, engines_show_themselves_to_the_first_tenant) {
+  EXPECT_EQ(get("/admin/engine").at("/workers"), "[]");
+  EXPECT_EQ(post("/tokenize", R"({"model":"f","content":"x"})").status, 200);
+  const Reply shown = get("/admin/engine");
+  EXPECT_EQ(shown.status, 200) << shown.body;
+  EXPECT_EQ(shown.at("/workers/0/model"), "fake");
+  EXPECT_EQ(shown.at("/workers/0/stats/cells"), "64");
+  EXPECT_EQ(shown.at("/workers/0/engine/sequences"), "[]");
+  EXPECT_EQ(shown.at("/workers/0/engine/queue"), "[]");
+  const std::string other = keys_->create("other", "someone else")->secret;
+  EXPECT_EQ(send("GET", "/admin/engine", "", {{"x-api-key", other}}).status, 403);
+}
+
 TEST_F(GatewayTest, probes) {
   EXPECT_EQ(send("GET", "/healthz", "", {}).at("/status"), "ok");
   EXPECT_EQ(send("GET", "/version", "", {}).at("/version"), "1.2.3");
@@ -151,6 +208,9 @@ TEST_F(GatewayTest, metrics_list_the_series) {
         R"(xingcha_queue_seconds_count{)",
         R"(xingcha_tokens_total{kind="prompt",model="fake",route="/v1/chat/completions"} 21)",
         R"(xingcha_requests_in_flight 1)", R"(xingcha_workers{state="ready"} 1)",
+        R"(xingcha_engine_prompt_tokens_total{kind="asked",model="fake"} 21)",
+        R"(xingcha_engine_cells{kind="all",model="fake"} 64)",
+        R"(xingcha_engine_queue_depth{class="background",model="fake"} 0)",
         R"(xingcha_connections )", R"(xingcha_build_info{version="1.2.3"} 1)"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }

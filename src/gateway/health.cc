@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "gateway/engines.h"
 #include "schema/json_text.h"
 
 namespace xc::embedded {
@@ -25,9 +26,17 @@ Task<Status> version(Call& call) {
 }
 
 Task<Status> metrics(Call& call) {
+  const std::vector<EngineReport> reports = co_await ask_engines(call, "/internal/stats");
+  std::map<std::string, EngineNumbers> engines;
+  for (const EngineReport& report : reports) {
+    if (report.json) engines[report.model] = numbers_of(*report.json);
+  }
+  call.metrics.engines(engines);
   std::string body = call.metrics.text(call.services.fleet.status(), call.connections);
   call.audit.outcome(200);
-  return call.exchange.reply(200, "text/plain; version=0.0.4; charset=utf-8", std::move(body));
+  constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";
+  Status replied = co_await call.exchange.reply(200, kType, std::move(body));
+  co_return replied;
 }
 
 Task<Status> openapi(Call& call) {

@@ -6,10 +6,13 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <sstream>
 #include <utility>
+
+#include "gateway/engine_series.h"
 
 namespace xc::gateway {
 namespace {
@@ -78,11 +81,24 @@ struct Metrics::Parts {
   Family<Counter>& worker_restarts =
       counter("xingcha_worker_restarts_total", "Restarts of a model's worker after it died.");
 
-  std::mutex mutex;  // for the two maps: the fast way around building label sets
+  std::mutex engines_mutex;  // one scrape at a time
+  std::map<std::string, std::map<std::string, double, std::less<>>> engine_totals;  // as last seen
+
+  std::mutex mutex;  // for the map of series: the fast way around building label sets
   std::map<std::pair<std::string, std::string>, Series, std::less<>> series;
 
   void show(const std::vector<fleet::ModelStatus>& now);
+  void add_engine_total(const EngineSeries& row, const prometheus::Labels& labels, double total,
+                        double& before);
 };
+
+// A total that falls began anew: with a new process.
+void Metrics::Parts::add_engine_total(const EngineSeries& row, const prometheus::Labels& labels,
+                                      double total, double& before) {
+  const double more = total < before ? total : total - before;
+  before = total;
+  counter(row.name, row.help).Add(labels).Increment(std::max(more, 0.0) * row.factor);
+}
 
 void Metrics::Parts::show(const std::vector<fleet::ModelStatus>& now) {
   using fleet::State;
@@ -150,6 +166,31 @@ void Metrics::request_ended(std::string_view model, std::string_view route, int 
 }
 
 void Metrics::upstream_retried() { parts_->retried.Increment(); }
+
+void Metrics::engines(
+    const std::map<std::string, std::map<std::string, double, std::less<>>>& now) {
+  const std::lock_guard lock(parts_->engines_mutex);
+  for (const auto& [model, numbers] : now) parts_->engine_totals.try_emplace(model);
+  for (auto& [model, before] : parts_->engine_totals) {
+    const auto here = now.find(model);
+    for (const EngineSeries& row : kEngineSeries) {
+      prometheus::Labels labels{{"model", model}};
+      if (*row.label != 0) labels.emplace(row.label, row.value);
+      double value = 0;
+      bool known = false;
+      if (here != now.end()) {
+        const auto number = here->second.find(row.number);
+        known = number != here->second.end();
+        if (known) value = number->second;
+      }
+      if (!row.total) {
+        parts_->gauge(row.name, row.help).Add(labels).Set(value * row.factor);
+      } else if (known) {
+        parts_->add_engine_total(row, labels, value, before[row.number]);
+      }
+    }
+  }
+}
 
 std::string Metrics::text(const std::vector<fleet::ModelStatus>& workers,
                           const net::Server::Counters& connections) {

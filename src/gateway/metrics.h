@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,10 @@ class Metrics {
   void request_begun();
   void request_ended(std::string_view model, std::string_view route, int status, double seconds);
   void upstream_retried();
+
+  // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
+  // of a worker, gauges of a model that is not there are 0.
+  void engines(const std::map<std::string, std::map<std::string, double, std::less<>>>& now);
 
   // Everything in Prometheus' text format 0.0.4, gauges as they are now.
   std::string text(const std::vector<fleet::ModelStatus>& workers,

@@ -48,5 +48,21 @@ TEST(Metrics, shows_workers_and_connections_as_they_are_now) {
   EXPECT_TRUE(has(text, "xingcha_connections_total 8"));
 }
 
+TEST(Metrics, engines_totals_go_on_over_restarts_and_gauges_fall) {
+  Metrics metrics("9");
+  metrics.engines({{"m", {{"prompt_tokens_asked", 10}, {"queued_by_class.0", 3}, {"cells", 64}}}});
+  std::string text = metrics.text({}, {});
+  EXPECT_TRUE(has(text, R"(xingcha_engine_prompt_tokens_total{kind="asked",model="m"} 10)"))
+      << text;
+  EXPECT_TRUE(has(text, R"(xingcha_engine_queue_depth{class="interactive",model="m"} 3)"));
+  metrics.engines({{"m", {{"prompt_tokens_asked", 14}}}});
+  metrics.engines({});                                     // the worker was unloaded
+  metrics.engines({{"m", {{"prompt_tokens_asked", 5}}}});  // a new one
+  text = metrics.text({}, {});
+  EXPECT_TRUE(has(text, R"(xingcha_engine_prompt_tokens_total{kind="asked",model="m"} 19)"))
+      << text;
+  EXPECT_TRUE(has(text, R"(xingcha_engine_queue_depth{class="interactive",model="m"} 0)"));
+}
+
 }  // namespace
 }  // namespace xc::gateway

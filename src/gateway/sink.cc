@@ -66,7 +66,9 @@ class MessageSink final : public Sink {
   MessageSink(schema::ReplyHead head, std::vector<std::string> stops)
       : events_(std::move(head), std::move(stops)) {}
 
-  void start(std::string& out) override { append_all(out, events_.start(schema::Usage())); }
+  void start(const schema::Usage& known, std::string& out) override {
+    append_all(out, events_.start(known));
+  }
   void add(const schema::Delta& delta, std::string& out) override {
     append_all(out, events_.add(delta));
   }
@@ -85,7 +87,7 @@ class ResponseSink final : public Sink {
   ResponseSink(schema::ReplyHead head, const schema::responses::ResponsesRequest& request)
       : events_(std::move(head), request) {}
 
-  void start(std::string& out) override { append_all(out, events_.start()); }
+  void start(const schema::Usage&, std::string& out) override { append_all(out, events_.start()); }
   void add(const schema::Delta& delta, std::string& out) override {
     append_all(out, events_.add(delta));
   }

@@ -16,7 +16,11 @@ namespace xc::gateway {
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual void start(std::string& out) { static_cast<void>(out); }
+  // `known`: what is known of the prompt before the first delta; zeros when nothing is.
+  virtual void start(const schema::Usage& known, std::string& out) {
+    static_cast<void>(known);
+    static_cast<void>(out);
+  }
   virtual void add(const schema::Delta& delta, std::string& out) = 0;
   virtual void finish(std::string& out) = 0;
   // The answer broke off in mid-stream: the shape's own error event. Not called on whole variants,

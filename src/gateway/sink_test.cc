@@ -28,7 +28,7 @@ TEST(Sink, each_choice_begins_with_its_role_once) {
   request.stream = true;
   const auto sink = chat_sink({"id", "m", 1, ""}, request);
   std::string out;
-  sink->start(out);
+  sink->start({}, out);
   for (const int choice : {1, 0, 1, 0}) sink->add(text(choice, "a"), out);
   schema::Delta usage;
   usage.usage = schema::Usage{};
@@ -43,7 +43,7 @@ TEST(Sink, a_whole_answer_gives_nothing_until_its_end) {
   const schema::ChatRequest request;
   const auto sink = chat_sink({"id", "m", 1, ""}, request);
   std::string out;
-  sink->start(out);
+  sink->start({}, out);
   sink->add(text(0, "ab"), out);
   sink->add(text(0, "cd"), out);
   EXPECT_EQ(out, "");

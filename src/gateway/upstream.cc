@@ -18,6 +18,7 @@ Error told(Error error) {
 
 bool was_lost(const Error& error) { return error.message == Message::WorkerLost; }
 
+// Made from nothing but the call: what a caller writes into headers of these names goes no further.
 net::ClientRequest request_for(const Call& call, const Ask& ask) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       call.deadline.when() - call.services.clock.now());
@@ -28,17 +29,19 @@ net::ClientRequest request_for(const Call& call, const Ask& ask) {
   request.headers.set("Content-Type", "application/json");
   request.headers.set("X-Xingcha-Request", call.request_id);
   request.headers.set("X-Xingcha-Tenant", call.caller.tenant);
-  request.headers.set("X-Xingcha-Priority", std::to_string(call.priority));
+  request.headers.set("X-Xingcha-Key", call.caller.key_id);
+  request.headers.set("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));
   request.headers.set("X-Xingcha-Deadline",
                       std::to_string(std::max<std::int64_t>(left.count(), 1)));
   return request;
 }
 
-int retry_after_of(const net::Headers& headers) {
-  const std::string_view text = headers.get("Retry-After");
-  int seconds = 0;
-  std::from_chars(text.data(), text.data() + text.size(), seconds);
-  return std::max(seconds, 0);
+// A header's whole number from 0; 0 when there is none.
+int number_in(const net::Headers& headers, std::string_view name) {
+  const std::string_view text = headers.get(name);
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return std::max(number, 0);
 }
 
 using Reply = std::unique_ptr<net::ClientReply>;
@@ -53,7 +56,7 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const fleet::Lease& lease) 
   Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, call.deadline);
   if (!body) co_return std::unexpected(told(std::move(body.error())));
   Error error = schema::parse_error((*reply)->status(), *body);
-  error.retry_after_s = retry_after_of((*reply)->headers());
+  error.retry_after_s = number_in((*reply)->headers(), "Retry-After");
   co_return std::unexpected(std::move(error));
 }
 
@@ -95,6 +98,13 @@ std::string Generation::digest() const {
   return std::string(reply_->headers().get("X-Xingcha-Digest"));
 }
 
+schema::Usage Generation::prompt() const {
+  schema::Usage usage;
+  usage.prompt_tokens = number_in(reply_->headers(), "X-Xingcha-Prompt-Tokens");
+  usage.cached_tokens = number_in(reply_->headers(), "X-Xingcha-Cached-Tokens");
+  return usage;
+}
+
 Task<Status> Generation::prefetch() {
   Result<bool> some = co_await pull(prefetched_);
   if (!some) co_return std::unexpected(std::move(some.error()));
@@ -114,10 +124,7 @@ Task<Result<bool>> Generation::next(std::vector<schema::Delta>& out) {
 Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
   for (;;) {
     if (failure_) co_return std::unexpected(*failure_);
-    if (done_) {
-      co_await drain();
-      co_return false;
-    }
+    if (done_) co_return false;
     bytes_.clear();
     Result<bool> more = co_await reply_->read_some(bytes_, deadline_);
     if (!more) co_return std::unexpected(told(std::move(more.error())));
@@ -149,10 +156,11 @@ void Generation::take_events(std::vector<schema::Delta>& out) {
 // The end of the body after [DONE], so that the connection can be kept. The answer is complete
 // already: what goes wrong here costs a connection only.
 Task<void> Generation::drain() {
+  const Deadline soon = deadline_.sooner(Deadline::after(limits::kWorkerAnswerTimeout));
   Result<bool> more = true;
   while (more && *more) {
     bytes_.clear();
-    more = co_await reply_->read_some(bytes_, deadline_);
+    more = co_await reply_->read_some(bytes_, soon);
   }
 }
 

@@ -38,11 +38,16 @@ class Generation {
   Task<Result<bool>> next(std::vector<schema::Delta>& out);
   // Waits for the first deltas, which next() then gives.
   Task<Status> prefetch();
+  // After the answer went out: reads the body to its end, so that the connection can be kept.
+  Task<void> drain();
+  // Nothing more will come: next() gives false at once.
+  bool ended() const { return done_ && prefetched_.empty(); }
   std::string digest() const;  // of the model, as the worker says; may be empty
+  // Of the prompt, as the worker said with its first delta; zeros from other endpoints.
+  schema::Usage prompt() const;
 
  private:
   Task<Result<bool>> pull(std::vector<schema::Delta>& out);
-  Task<void> drain();
   void take_events(std::vector<schema::Delta>& out);
 
   fleet::Lease lease_;

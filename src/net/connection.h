@@ -50,9 +50,10 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Task<Status> reply(int status, std::string_view content_type, std::string body) override;
   Task<Status> reply_static(int status, std::string_view content_type,
                             std::string_view body) override;
-  Task<Status> begin_stream(int status, std::string_view content_type) override;
+  Task<Status> begin_stream(int status, std::string_view content_type,
+                            std::string_view first) override;
   Task<Status> write(std::string_view bytes) override;
-  Task<Status> end_stream() override;
+  Task<Status> end_stream(std::string_view last) override;
   bool started() const override { return started_; }
 
  private:
@@ -82,7 +83,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Task<Status> send_whole(int status, std::string_view content_type, std::string_view body);
   Task<Status> send(Gather gather);
   Task<Status> send_error(const Error& error);
-  bool push(Gather& gather);  // false: the kernel is full, or broken_
+  bool push(Gather& gather);                       // false: the kernel is full, or broken_
+  bool has_content(std::string_view bytes) const;  // that this reply may carry
   std::string open_reply(int status, std::string_view content_type, Framing framing,
                          std::size_t body_bytes);
   Task<void> wait_socket(boost::asio::posix::descriptor_base::wait_type what);

@@ -55,13 +55,20 @@ Task<Status> Connection::send_whole(int status, std::string_view content_type,
   co_return sent;
 }
 
-Task<Status> Connection::begin_stream(int status, std::string_view content_type) {
+Task<Status> Connection::begin_stream(int status, std::string_view content_type,
+                                      std::string_view first) {
   if (broken_ || gone_) co_return client_gone();
   Framing framing = http_1_1_ ? Framing::Chunked : Framing::Close;
   if (has_no_body(status)) framing = Framing::None;
   const std::string head = open_reply(status, content_type, framing, 0);
+  const ChunkSize size(first.size());
   Gather gather;
   gather.add(head);
+  if (has_content(first)) {
+    if (framing == Framing::Chunked) gather.add(size.view);
+    gather.add(first);
+    if (framing == Framing::Chunked) gather.add("\r\n");
+  }
   Task<Status> sending = send(gather);
   Status sent = co_await std::move(sending);
   co_return sent;
@@ -70,7 +77,7 @@ Task<Status> Connection::begin_stream(int status, std::string_view content_type)
 Task<Status> Connection::write(std::string_view bytes) {
   if (broken_ || gone_) co_return client_gone();
   XC_ASSERT(started_ && !ended_);
-  if (bytes.empty() || head_only_ || framing_ == Framing::None) co_return Status{};
+  if (!has_content(bytes)) co_return Status{};
   const ChunkSize size(bytes.size());
   Gather gather;
   if (framing_ == Framing::Chunked) gather.add(size.view);
@@ -82,15 +89,26 @@ Task<Status> Connection::write(std::string_view bytes) {
   co_return sent;
 }
 
-Task<Status> Connection::end_stream() {
+Task<Status> Connection::end_stream(std::string_view last) {
   if (broken_ || gone_) co_return client_gone();
   XC_ASSERT(started_ && !ended_);
+  const ChunkSize size(last.size());
+  const bool chunked = framing_ == Framing::Chunked && !head_only_;
   Gather gather;
-  if (framing_ == Framing::Chunked && !head_only_) gather.add("0\r\n\r\n");
+  if (has_content(last)) {
+    if (chunked) gather.add(size.view);
+    gather.add(last);
+    if (chunked) gather.add("\r\n");
+  }
+  if (chunked) gather.add("0\r\n\r\n");
   Task<Status> sending = send(gather);
   Status sent = co_await std::move(sending);
   ended_ = sent.has_value();
   co_return sent;
+}
+
+bool Connection::has_content(std::string_view bytes) const {
+  return !bytes.empty() && !head_only_ && framing_ != Framing::None;
 }
 
 std::string Connection::open_reply(int status, std::string_view content_type, Framing framing,

@@ -54,10 +54,12 @@ class Exchange {
                                     std::string_view body) = 0;
 
   // A reply in pieces (chunked). Each write is flushed; it returns when the kernel took the bytes,
-  // which is the back-pressure. An error means that the client is gone or too slow.
-  virtual Task<Status> begin_stream(int status, std::string_view content_type) = 0;
+  // which is the back-pressure. An error means that the client is gone or too slow. `first` leaves
+  // together with the head and `last` with the end: one system call, one wake-up of the reader.
+  virtual Task<Status> begin_stream(int status, std::string_view content_type,
+                                    std::string_view first = {}) = 0;
   virtual Task<Status> write(std::string_view bytes) = 0;
-  virtual Task<Status> end_stream() = 0;
+  virtual Task<Status> end_stream(std::string_view last = {}) = 0;
 
   virtual bool started() const = 0;  // a status line was sent
 };

@@ -1,5 +1,6 @@
 #include "net/message_parser.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <limits>
@@ -40,14 +41,70 @@ bool decode_path(std::string_view raw, std::string& path) {
   return true;
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_alpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+
+// RFC 3986 §3.2.2: what may stand in a host's name.
+bool is_host_char(char c) {
+  return is_digit(c) || is_alpha(c) ||
+         std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos;
+}
+bool is_ip_literal_char(char c) { return is_host_char(c) || c == ':'; }
+
+// "host", "host:80", "[::1]:80". No user: RFC 9110 §4.2.4 has http addresses with one refused.
+bool is_authority(std::string_view text) {
+  std::size_t end = 0;
+  if (text.starts_with('[')) {
+    end = text.find(']');
+    if (end == std::string_view::npos || end < 3) return false;
+    if (!std::ranges::all_of(text.substr(1, end - 1), is_ip_literal_char)) return false;
+    ++end;
+  } else {
+    end = std::min(text.find(':'), text.size());
+    if (end == 0 || !std::ranges::all_of(text.substr(0, end), is_host_char)) return false;
+  }
+  if (end == text.size()) return true;
+  return text[end] == ':' && std::ranges::all_of(text.substr(end + 1), is_digit);
+}
+
+bool is_scheme(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+  };
+  return !text.empty() && is_alpha(text.front()) && std::ranges::all_of(text, fits);
+}
+
 }  // namespace
+
+bool may_begin_chunk(std::string_view text, bool after_chunk) {
+  constexpr std::size_t kDigitsMax = 16;  // of 64 bits; zeros before them count for nothing
+  for (const char wanted : std::string_view(after_chunk ? "\r\n" : "")) {
+    if (text.empty()) return true;
+    if (text.front() != wanted) return false;
+    text.remove_prefix(1);
+  }
+  if (text.empty()) return true;
+  const auto is_hex = [](char c) { return hex_digit(c) >= 0; };
+  const auto end = std::ranges::find_if_not(text, is_hex);
+  const auto digits = static_cast<std::size_t>(end - text.begin());
+  const std::size_t zeros = std::min(text.find_first_not_of('0'), digits);
+  if (digits == 0 || digits - zeros > kDigitsMax) return false;
+  text.remove_prefix(digits);
+  if (text.empty()) return true;
+  if (text.front() == '\r') return text.size() == 1 || text[1] == '\n';
+  return text.front() == ';' || text.front() == ' ' || text.front() == '\t';
+}
 
 bool split_target(std::string_view target, std::string& path, std::string& query) {
   if (target == "*") target = "/";  // OPTIONS *
   if (!target.starts_with('/')) {   // absolute form, as sent to proxies
     const std::size_t scheme = target.find("://");
-    if (scheme == std::string_view::npos) return false;
+    if (scheme == std::string_view::npos || !is_scheme(target.substr(0, scheme))) return false;
     const std::size_t slash = target.find_first_of("/?", scheme + 3);
+    const std::string_view authority = target.substr(scheme + 3);
+    if (!is_authority(authority.substr(0, std::min(slash - scheme - 3, authority.size())))) {
+      return false;
+    }
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
     if (!target.starts_with('/')) path = "/";
   }
@@ -79,12 +136,19 @@ Result<std::size_t> MessageParser<is_request>::feed(std::string_view bytes) {
     Base::header_limit(static_cast<std::uint32_t>(limits_.head_bytes_max - head_bytes_));
   }
   // Beast asserts five bytes when it comes back to an unfinished last chunk ("0\r\n\r\n" has five).
-  if (line_cut_ && bytes.size() < 5) return skipped;
+  if (line_cut_ && bytes.size() < 5) {
+    if (!may_begin_chunk(bytes, in_chunks_)) return refused(http::error::bad_chunk);
+    return skipped;
+  }
   Code code;
   const std::size_t used = Base::put(boost::asio::buffer(bytes.data(), bytes.size()), code);
   if (code && code != http::error::need_more) return refused(code);
   if (!head_done_) head_bytes_ += used;
   line_cut_ = head_done_ && used < bytes.size();
+  // Beast looks at a size line when it is whole; what can never become one is refused as it comes.
+  if (line_cut_ && !done() && !may_begin_chunk(bytes.substr(used), in_chunks_)) {
+    return refused(http::error::bad_chunk);
+  }
   // Between chunks only a size line or trailers can be unfinished: they are bounded like a head.
   if (!done() && bytes.size() - used > limits_.head_bytes_max) {
     return refused(head_done_ ? http::error::bad_chunk_extension : http::error::header_limit);

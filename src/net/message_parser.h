@@ -56,7 +56,7 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
   void on_header_impl(Code&) final;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) final;
   std::size_t on_body_impl(View, Code&) final;
-  void on_chunk_header_impl(std::uint64_t, View, Code&) final {}
+  void on_chunk_header_impl(std::uint64_t, View, Code&) final { in_chunks_ = true; }
   std::size_t on_chunk_body_impl(std::uint64_t, View, Code&) final;
   void on_finish_impl(Code&) final {}
   std::unexpected<Error> refused(const Code& code) const;
@@ -65,7 +65,8 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
   std::size_t head_bytes_ = 0;
   bool head_done_ = false;
   bool host_seen_ = false;
-  bool line_cut_ = false;  // the rest that feed() left is part of a chunk's size line or trailers
+  bool line_cut_ = false;   // the rest that feed() left is part of a chunk's size line or trailers
+  bool in_chunks_ = false;  // a chunk came: the next size line begins with that one's CRLF
 };
 
 class RequestParser final : public MessageParser<true> {
@@ -96,6 +97,9 @@ class ReplyParser final : public MessageParser<false> {
 
 // "/a%20b?c=d" or "http://host/a%20b?c=d" → path "/a b", query "c=d". False when malformed.
 bool split_target(std::string_view target, std::string& path, std::string& query);
+
+// Whether `text` can be the beginning of a chunk's size line; after_chunk: with the CRLF before it.
+bool may_begin_chunk(std::string_view text, bool after_chunk);
 
 extern template class MessageParser<true>;
 extern template class MessageParser<false>;

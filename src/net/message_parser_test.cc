@@ -117,6 +117,49 @@ TEST(MessageParser, targets) {
   EXPECT_TRUE(split_target("/a?b?c#d", path, query));
   EXPECT_EQ(path + "|" + query, "/a|b?c");
   EXPECT_FALSE(split_target("host:80", path, query));
+  for (const char* good :
+       {"http://[::1]/x", "http://[::1]:80/x", "HTTPS://a.b-c:/x", "http://a:1/x"}) {
+    path = query = "";
+    EXPECT_TRUE(split_target(good, path, query)) << good;
+    EXPECT_EQ(path, "/x") << good;
+  }
+  for (const char* bad : {"http://[", "http://[]", "http://[::1", "http://[::1]x", "http://",
+                          "http:///x", "http://?q", "http://a:b/x", "http://u@h/x", "http://a b/x",
+                          "://h/x", "1x://h/x", "http://h#f"}) {
+    EXPECT_FALSE(split_target(bad, path, query)) << bad;
+  }
+}
+
+// Feeds one byte at a time and says how many it took until the refusal; 0: none.
+std::size_t refused_at(std::string_view bytes) {
+  RequestParser parser(kSmall);
+  std::string rest;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    rest += bytes[i];
+    const Result<std::size_t> used = parser.feed(rest);
+    if (!used) return i + 1;
+    rest.erase(0, *used);
+  }
+  return 0;
+}
+
+TEST(MessageParser, a_bad_chunk_is_refused_at_its_first_bad_byte) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto at = [&](std::string_view body) {
+    const std::size_t refused = refused_at(head + std::string(body));
+    return refused == 0 ? 0 : refused - head.size();
+  };
+  EXPECT_EQ(at("z"), 1u);
+  EXPECT_EQ(at("-1"), 1u);
+  EXPECT_EQ(at("\r\n"), 1u);
+  EXPECT_EQ(at("3x"), 2u);
+  EXPECT_EQ(at("3\rx"), 3u);
+  EXPECT_EQ(at("11111111111111111"), 17u);
+  EXPECT_EQ(at("3\r\nabcX"), 7u);
+  EXPECT_EQ(at("3\r\nabc\rX"), 8u);
+  EXPECT_EQ(at("3\r\nabc\r\nX"), 9u);
+  EXPECT_EQ(at("000000000000000000003;a=b\r\nabc\r\n0\r\n\r\n"), 0u);
+  EXPECT_EQ(at("3 \t;a\r\nabc\r\n0\r\nA: b\r\n\r\n"), 0u);
 }
 
 TEST(MessageParser, a_reply_until_close_ends_with_the_connection) {

@@ -70,6 +70,7 @@ Status MessagesReader::read(const JsonObject& body, bool needs_max_tokens) {
   XC_CHECK(read_thinking(body));
   XC_CHECK(read_output(body));
   XC_CHECK(read_sampling(body, request_.sampling));
+  XC_CHECK(read_speculation(body, request_.speculation));
   XC_CHECK(body.flag("stream", request_.stream));
   request_.include_usage = request_.stream;  // this API always tells it
   return {};

@@ -69,6 +69,9 @@ struct Sampling {
   std::vector<std::pair<std::int32_t, double>> logit_bias;  // token id, -100 – 100
 };
 
+// Extra field "speculation": a caller may switch drafts off for its request, never on.
+enum class Speculation : std::uint8_t { Auto, Off };
+
 struct ChatRequest {
   std::string model;
   std::vector<Message> messages;
@@ -84,7 +87,8 @@ struct ChatRequest {
   bool include_usage = false;  // stream_options.include_usage
   bool logprobs = false;
   int top_logprobs = 0;
-  bool ignore_eos = false;       // extra field
+  bool ignore_eos = false;  // extra field
+  Speculation speculation = Speculation::Auto;
   std::optional<bool> thinking;  // extra: chat_template_kwargs.enable_thinking
   std::string reasoning_effort;  // "", none, minimal, low, medium, high
   std::map<std::string, std::string> template_kwargs;  // chat_template_kwargs: name → JSON text
@@ -109,6 +113,7 @@ struct CompletionRequest {
   bool include_usage = false;
   std::optional<int> logprobs;  // number of alternatives
   bool ignore_eos = false;
+  Speculation speculation = Speculation::Auto;
 };
 
 struct EmbeddingRequest {
@@ -172,6 +177,8 @@ struct Delta {
   std::optional<Usage> usage;      // the request's last delta, alone
   std::optional<Timings> timings;  // with usage; rendered as "timings" in chunks
   std::string stop_match;  // beside Finish::Stop: which of the request's stops ended it, if any
+  // On the request's first delta: prompt_tokens and cached_tokens, when the engine knows them then.
+  std::optional<Usage> prompt;
 };
 
 }  // namespace xc::schema

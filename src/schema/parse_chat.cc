@@ -71,6 +71,7 @@ Result<ChatRequest> parse_chat(std::string_view json) {
   XC_CHECK(read_tools(body, out));
   XC_CHECK(read_format(body, out.format));
   XC_CHECK(read_sampling(body, out.sampling));
+  XC_CHECK(read_speculation(body, out.speculation));
   XC_CHECK(read_max_tokens(body, out));
   XC_CHECK(body.integer("n", out.n, 1, static_cast<int>(limits::kChoicesMax)));
   XC_CHECK(read_stops(body, "stop", out.stop));

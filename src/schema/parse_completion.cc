@@ -19,6 +19,7 @@ Result<CompletionRequest> parse_completion(std::string_view json) {
   XC_CHECK(body.text("suffix", out.suffix));
   XC_CHECK(body.flag("echo", out.echo));
   XC_CHECK(read_sampling(body, out.sampling));
+  XC_CHECK(read_speculation(body, out.speculation));
   // 0 is allowed here: with echo and logprobs it scores the prompt.
   XC_CHECK(body.integer("max_tokens", out.max_tokens, 0, limits::kMaxTokensMax));
   XC_CHECK(body.integer("n", out.n, 1, static_cast<int>(limits::kChoicesMax)));

@@ -54,5 +54,24 @@ TEST(ParseCompletion, Fields) {
             "logprobs: The field 'logprobs' must be integer, got boolean.");
 }
 
+TEST(ParseCompletion, speculation_is_auto_or_off) {
+  const auto plain = parse_completion(R"({"model":"m","prompt":"x"})");
+  EXPECT_EQ(plain->speculation, Speculation::Auto);
+  EXPECT_EQ(render(*plain).find("speculation"), std::string::npos);
+  const auto off = parse_completion(R"({"model":"m","prompt":"x","speculation":"off"})");
+  EXPECT_EQ(off->speculation, Speculation::Off);
+  EXPECT_EQ(parse_completion(render(*off))->speculation, Speculation::Off);
+  EXPECT_EQ(parse_chat(R"({"model":"m","messages":[{"role":"user","content":"x"}],)"
+                       R"("speculation":"off"})")
+                ->speculation,
+            Speculation::Off);
+  for (const char* bad : {"\"on\"", "true", "1"}) {
+    const auto refused =
+        parse_completion(std::string(R"({"model":"m","prompt":"x","speculation":)") + bad + "}");
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().param, "speculation");
+  }
+}
+
 }  // namespace
 }  // namespace xc::schema

@@ -201,6 +201,7 @@ std::string render(const ChatRequest& request) {
   if (request.logprobs) w.flag("logprobs", true);
   if (request.top_logprobs > 0) w.integer("top_logprobs", request.top_logprobs);
   if (request.ignore_eos) w.flag("ignore_eos", true);
+  if (request.speculation == Speculation::Off) w.text("speculation", "off");
   append_thinking(w, request);
   w.end();
   return out;
@@ -220,6 +221,7 @@ std::string render(const CompletionRequest& request) {
   append_stream(w, request.stream, request.include_usage);
   if (request.logprobs) w.integer("logprobs", *request.logprobs);
   if (request.ignore_eos) w.flag("ignore_eos", true);
+  if (request.speculation == Speculation::Off) w.text("speculation", "off");
   w.end();
   return out;
 }

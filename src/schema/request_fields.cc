@@ -132,6 +132,14 @@ Status read_stream(const JsonObject& body, bool& stream, bool& include_usage) {
   return {};
 }
 
+Status read_speculation(const JsonObject& body, Speculation& out) {
+  const auto field = body.find("speculation");
+  if (!field) return {};
+  XC_TRY(const std::size_t which, field->as_one_of({"auto", "off"}));
+  out = which == 0 ? Speculation::Auto : Speculation::Off;
+  return {};
+}
+
 Result<std::vector<std::int32_t>> read_tokens(const JsonArray& array) {
   std::vector<std::int32_t> tokens;
   tokens.reserve(array.size());

@@ -20,6 +20,8 @@ Status read_sampling(const JsonObject& body, Sampling& out);
 Status read_stops(const JsonObject& body, std::string_view key, std::vector<std::string>& out);
 // "stream" and "stream_options.include_usage", which means nothing without the former.
 Status read_stream(const JsonObject& body, bool& stream, bool& include_usage);
+// "speculation": "auto" or "off".
+Status read_speculation(const JsonObject& body, Speculation& out);
 // A token id array: integers from 0.
 Result<std::vector<std::int32_t>> read_tokens(const JsonArray& array);
 // A string, an array of strings, an array of token ids, or an array of those arrays.

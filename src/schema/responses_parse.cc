@@ -55,6 +55,7 @@ Status ResponsesReader::read(const JsonObject& body) {
   XC_CHECK(read_logprobs(body));
   XC_CHECK(body.integer("max_output_tokens", chat_.max_tokens, 1, limits::kMaxTokensMax));
   XC_CHECK(read_sampling(body, chat_.sampling));
+  XC_CHECK(read_speculation(body, chat_.speculation));
   XC_CHECK(body.flag("parallel_tool_calls", chat_.parallel_tool_calls));
   XC_CHECK(settle_choice(chat_));
   XC_CHECK(body.flag("stream", chat_.stream));

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from api import case_file, match
+from harness.server import fresh_server
 
 HERE = pathlib.Path(__file__).parent
 
@@ -19,6 +20,17 @@ def _all_cases():
                 broken = pytest.mark.xfail(reason=case.broken, strict=True)
                 marks = [broken] if case.broken else []
                 yield pytest.param(case, language, id=name, marks=marks)
+
+
+@pytest.fixture(scope="module")
+def server(request):
+    """One compute thread: how many there are changes how sums are rounded, and the engine gives
+    threads back when a neighbour is busy. So an answer that is asked for twice stays the same."""
+    with fresh_server(XINGCHA_THREADS="1") as running:
+        failed = request.session.testsfailed
+        yield running
+        if request.session.testsfailed > failed:
+            print(running.log())
 
 
 @pytest.fixture(scope="module")

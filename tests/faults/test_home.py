@@ -100,7 +100,8 @@ def test_an_open_address_that_is_wanted():
     "config,words",
     [
         ('listen = "nowhere"', "listen"),
-        ("listen = 7", "line 1"),
+        ("listen = 7", "line 1: listen must be a string"),
+        ('[models]\ncontext = "many"', "models.context"),
         ("colour = 1", "colour"),
         ("[models]\ncontext = -1", "context"),
         ("[[[", "line 1"),

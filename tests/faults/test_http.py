@@ -104,6 +104,16 @@ def test_a_chunk_that_is_none(api, chunk):
         assert status in (400, 413) and raw.closed()
 
 
+@pytest.mark.parametrize("chunk", ["zz", "5\r\nhelloXX", "5\r\nhello\r\nx"])
+def test_a_bad_chunk_is_refused_as_soon_as_it_is_seen(api, chunk):
+    """Without the line end that would follow; the body's own clock runs for two minutes."""
+    with Raw(api) as raw:
+        raw.socket.settimeout(30)
+        raw.head("POST", "/tokenize", "Transfer-Encoding: chunked")
+        raw.send(chunk)
+        assert raw.reply()[0] == 400
+
+
 def test_ten_thousand_headers(api):
     with Raw(api) as raw:
         raw.head("GET", "/healthz", *(f"X-{i}: 1" for i in range(10_000)))
@@ -164,7 +174,7 @@ def test_invalid_utf8(api, where):
 
 @pytest.mark.parametrize(
     "request_line",
-    ["GARBAGE", "GET / HTTP/9.9", "GET  /  HTTP/1.1", "\x00\x01\x02"],
+    ["GARBAGE", "GET / HTTP/9.9", "GET  /  HTTP/1.1", "GET http://[ HTTP/1.1", "\x00\x01\x02"],
 )
 def test_no_http(api, request_line):
     with Raw(api) as raw:

@@ -57,10 +57,22 @@ do_fuzz() {
   done
 }
 
+# do_bench [serving|overhead|scheduler] OPTION…: without a word, the first two.
 do_bench() {
+  local script=bench/run.py only=()
+  case "${1:-}" in
+    serving | overhead)
+      only=(--only "$1")
+      shift
+      ;;
+    scheduler)
+      script=bench/scheduler/run.py
+      shift
+      ;;
+  esac
   # shellcheck disable=SC2046
   install_packages $(bench_packages)
   python_environment
   test_models
-  XC_TEST_HOME=$(test_home) XC_DEPS=$DEPS CC=$CC CXX=$CXX "$DEPS/venv/bin/python" bench/run.py "$@"
+  XC_TEST_HOME=$(test_home) XC_DEPS=$DEPS CC=$CC CXX=$CXX "$DEPS/venv/bin/python" "$script" "${only[@]}" "$@"
 }

@@ -1,5 +1,7 @@
 #include "engine/core/kv_ledger.h"
 
+#include <unordered_set>
+
 #include "base/assert.h"
 
 namespace xc::engine {
@@ -76,6 +78,18 @@ void KvLedger::truncate(int seq, int length) {
 int KvLedger::length(int seq) const {
   const NodeRef& leaf = leaf_[static_cast<std::size_t>(seq)];
   return leaf == nullptr ? 0 : leaf->start + leaf->length;
+}
+
+int KvLedger::reached(const std::vector<int>& seqs) const {
+  int cells = 0;
+  std::unordered_set<const Node*> seen;
+  for (const int seq : seqs) {
+    const Node* node = leaf_[static_cast<std::size_t>(seq)].get();
+    for (; node != nullptr && seen.insert(node).second; node = node->parent.get()) {
+      cells += node->length;
+    }
+  }
+  return cells;
 }
 
 int KvLedger::exclusive(int seq) const {

@@ -29,6 +29,8 @@ class KvLedger {
   int cells() const { return cells_; }
   // Cells that clear(seq) would free.
   int exclusive(int seq) const;
+  // Cells that these sequences hold together, each counted once.
+  int reached(const std::vector<int>& seqs) const;
 
  private:
   struct Node;

@@ -42,10 +42,11 @@ std::optional<SequencePool::Claim> SequencePool::find_donor(const std::vector<To
 
 std::optional<SequencePool::Claim> SequencePool::claim(const std::vector<Token>& prompt,
                                                        int reuse_max, int reserve,
-                                                       std::uint64_t salt) {
+                                                       std::uint64_t salt, int retained_max) {
   const std::optional<Claim> donor = find_donor(prompt, reuse_max, salt);
   const int reused = donor ? donor->reused : 0;
   const int keep = donor ? donor->seq : -1;
+  trim_retained(retained_max, keep);
   const int needed = static_cast<int>(prompt.size()) - reused + reserve;
   const bool roomy = make_room(needed, keep);
   // A request alone in the cache goes in whatever its reserve: nobody else could make room.
@@ -73,6 +74,12 @@ std::optional<SequencePool::Claim> SequencePool::claim(const std::vector<Token>&
     slots_[index(donor->seq)].used_at = clock_;
   }
   return Claim{*seq, reused};
+}
+
+int SequencePool::longest(const std::vector<Token>& prompt, int reuse_max,
+                          std::uint64_t salt) const {
+  const std::optional<Claim> donor = find_donor(prompt, reuse_max, salt);
+  return donor ? donor->reused : 0;
 }
 
 std::optional<int> SequencePool::fork(int seq) {
@@ -110,6 +117,37 @@ void SequencePool::free(int seq) {
   slots_[index(seq)] = Slot{};
 }
 
+void SequencePool::truncate(int seq, int length) {
+  Slot& slot = slots_[index(seq)];
+  XC_ASSERT(slot.use == Use::Live && length <= static_cast<int>(slot.tokens.size()));
+  const bool dropped = memory_.drop(seq, length);
+  XC_ASSERT(dropped);
+  ledger_.truncate(seq, length);
+  slot.tokens.resize(static_cast<std::size_t>(length));
+  slot.saved = std::min(slot.saved, slot.tokens.size());
+}
+
+std::optional<SequencePool::Unsaved> SequencePool::unsaved() const {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use == Use::Retained && slots_[i].saved < slots_[i].tokens.size()) {
+      return Unsaved{static_cast<int>(i), slots_[i].salt};
+    }
+  }
+  return std::nullopt;
+}
+
+void SequencePool::trim_retained(int cells_max, int keep) {
+  if (cells_max >= cells_) return;
+  std::vector<int> kept;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const int seq = static_cast<int>(i);
+    if (slots_[i].use == Use::Live || seq == keep) kept.push_back(seq);
+  }
+  const int needed = ledger_.reached(kept);
+  while (ledger_.cells() - needed > cells_max && evict_one_but(keep)) {
+  }
+}
+
 bool SequencePool::evict_one() { return evict_one_but(-1); }
 
 bool SequencePool::evict_one_but(int keep) {
@@ -120,6 +158,8 @@ bool SequencePool::evict_one_but(int keep) {
     if (oldest < 0 || slots_[i].used_at < slots_[index(oldest)].used_at) oldest = seq;
   }
   if (oldest < 0) return false;
+  const Slot& slot = slots_[index(oldest)];
+  if (slot.saved < slot.tokens.size()) memory_.leaving(oldest, slot.salt, slot.tokens);
   free(oldest);
   return true;
 }

@@ -6,6 +6,7 @@
 // Invariant: tokens(s) is exactly what the cache holds for s, and ledger cells agree with it.
 #pragma once
 
+#include <climits>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -24,6 +25,10 @@ class CacheMemory {
   virtual void share(int src, int dst, int end) = 0;
   // Drops positions [from, ∞). False when this memory cannot drop a part.
   virtual bool drop(int seq, int from) = 0;
+  // A retained sequence is about to be dropped: the last chance to copy it.
+  virtual void leaving(int seq, std::uint64_t salt, const std::vector<Token>& tokens) {
+    (void)seq, (void)salt, (void)tokens;
+  }
 };
 
 class SequencePool {
@@ -38,17 +43,45 @@ class SequencePool {
   // A sequence for this prompt, with the longest known prefix (at most reuse_max tokens). Evicts
   // retained sequences when ids or `reserve` cells beyond the prompt are short. nullopt: no room
   // now. `salt` separates tenants: prefixes are shared only within one salt.
+  // `retained_max`: see trim_retained().
   std::optional<Claim> claim(const std::vector<Token>& prompt, int reuse_max, int reserve,
-                             std::uint64_t salt);
+                             std::uint64_t salt, int retained_max = INT_MAX);
   // A second sequence with all tokens of seq (n > 1); nullopt when there is no free id.
   std::optional<int> fork(int seq);
+
+  // Leading tokens of the prompt that the cache holds already, at most reuse_max.
+  int longest(const std::vector<Token>& prompt, int reuse_max, std::uint64_t salt) const;
 
   // The cache took these tokens.
   void append(int seq, const Token* tokens, int count);
   // The sequence's request ended. retain: keep its tokens for a later prompt.
   void release(int seq, bool retain);
+  // Takes the last tokens of a live sequence away again: refused guesses. Needs can_share.
+  void truncate(int seq, int length);
   // Frees the least recently used retained sequence; false when there is none.
   bool evict_one();
+  // Frees retained sequences, oldest first, until they hold at most cells_max beside those of live
+  // ones and of `keep` (-1: none). Every step attends to all used cells: what nobody uses costs everybody.
+  void trim_retained(int cells_max, int keep);
+  // A retained sequence whose tokens were not all copied out yet; nullopt: there is none.
+  struct Unsaved {
+    int seq = 0;
+    std::uint64_t salt = 0;
+  };
+  std::optional<Unsaved> unsaved() const;
+  void mark_saved(int seq) { slots_[index(seq)].saved = slots_[index(seq)].tokens.size(); }
+  // visit(seq, is_live, salt, tokens, own_cells) for everything the cache holds.
+  template <typename Visit>
+  void each(Visit&& visit) const {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const Slot& slot = slots_[i];
+      const int seq = static_cast<int>(i);
+      if (slot.use == Use::Free) continue;
+      visit(seq, slot.use == Use::Live, slot.salt, static_cast<int>(slot.tokens.size()),
+            ledger_.exclusive(seq));
+    }
+  }
+  std::uint64_t salt(int seq) const { return slots_[index(seq)].salt; }
 
   const std::vector<Token>& tokens(int seq) const { return slots_[index(seq)].tokens; }
   int cells_used() const { return ledger_.cells(); }
@@ -62,6 +95,7 @@ class SequencePool {
     Use use = Use::Free;
     std::uint64_t salt = 0;
     std::uint64_t used_at = 0;
+    std::size_t saved = 0;  // leading tokens that were copied out
     std::vector<Token> tokens;
   };
   static std::size_t index(int seq) { return static_cast<std::size_t>(seq); }

@@ -1,28 +1,64 @@
 #include "engine/core/step_plan.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace xc::engine {
+namespace {
 
-std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget) {
-  std::vector<Slice> slices;
-  int left = budget.tokens;
+// One token each, then drafts in the same order. Returns the tokens that are left.
+int plan_decodes(const std::vector<SequenceView>& sequences, int tokens, bool prompts_wait,
+                 std::vector<Slice>& slices) {
+  std::vector<int> drafts;
   for (const SequenceView& s : sequences) {
-    if (s.prompt_left == 0 && !s.parked && left > 0) {
-      slices.push_back({s.seq, 1, false});
-      --left;
-    }
+    if (s.prompt_left > 0 || s.parked || tokens == 0) continue;
+    slices.push_back({s.seq, 1, false});
+    drafts.push_back(std::max(s.draft, 0));
+    --tokens;
   }
-  if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
+  int room = prompts_wait ? tokens / 2 : tokens;
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const int draft = std::min(drafts[i], room);
+    slices[i].tokens += draft;
+    room -= draft;
+    tokens -= draft;
+  }
+  return tokens;
+}
 
+// By rank. Behind a long first prompt, short ones go before it as far as they fit into half.
+std::vector<const SequenceView*> prompts_in_order(const std::vector<SequenceView>& sequences,
+                                                  int tokens, int short_prompt) {
   std::vector<const SequenceView*> prompts;
   for (const SequenceView& s : sequences) {
     if (s.prompt_left > 0) prompts.push_back(&s);
   }
-  std::sort(prompts.begin(), prompts.end(),
-            [](const SequenceView* a, const SequenceView* b) { return a->arrival < b->arrival; });
+  std::sort(prompts.begin(), prompts.end(), [](const SequenceView* a, const SequenceView* b) {
+    return std::tie(a->rank, a->arrival) < std::tie(b->rank, b->arrival);
+  });
+  if (prompts.empty() || prompts.front()->prompt_left <= short_prompt) return prompts;
+  int room = tokens / 2;
+  std::vector<const SequenceView*> first;
+  std::vector<const SequenceView*> rest;
   for (const SequenceView* s : prompts) {
-    if (left == 0) break;
+    const bool quick = s->prompt_left <= std::min(short_prompt, room);
+    if (quick) room -= s->prompt_left;
+    (quick ? first : rest).push_back(s);
+  }
+  first.insert(first.end(), rest.begin(), rest.end());
+  return first;
+}
+
+}  // namespace
+
+std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget) {
+  std::vector<Slice> slices;
+  const bool prompts_wait = std::any_of(sequences.begin(), sequences.end(),
+                                        [](const SequenceView& s) { return s.prompt_left > 0; });
+  int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);
+  if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
+  for (const SequenceView* s : prompts_in_order(sequences, left, budget.short_prompt)) {
+    if (left <= 0) break;
     const int tokens = std::min(left, s->prompt_left);
     slices.push_back({s->seq, tokens, true});
     left -= tokens;

@@ -1,6 +1,7 @@
 // What one step of the engine computes. A pure function of an explicit state: the scheduler's seam.
-// Decodes come first (one token each), then prompts fill the rest of the step's token budget in
-// order of arrival.
+// Every sequence that decodes gets its token first, then drafts, then prompts fill the rest of the
+// step's token budget by rank. Short prompts go before a long one of better rank, but leave it
+// half.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +14,24 @@ struct SequenceView {
   std::uint64_t arrival = 0;  // order of admission
   int prompt_left = 0;        // prompt tokens not yet computed; 0: decoding
   bool parked = false;        // its reader lags: do not decode
+  int draft = 0;              // decoding: guessed tokens it would like to have checked
+  std::uint64_t rank = 0;     // prompts: lower goes first (FairQueue::before); then arrival
 };
 
 struct StepBudget {
   int tokens = 2048;                // at most in one step
   int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
+  int short_prompt = 128;           // prompts with at most this much left may go first
 };
 
 struct Slice {
   int seq = 0;
-  int tokens = 0;
+  int tokens = 0;  // decoding: 1 + the draft tokens admitted, which may be fewer than asked
   bool prefill = false;
 };
 
-// Slices in the order they enter the batch; empty when there is nothing to do.
+// Slices in the order they enter the batch, at most one a sequence; empty when there is nothing to
+// do. Drafts never displace a decode, and take at most half of what is left while a prompt waits.
 std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget);
 
 }  // namespace xc::engine

@@ -19,11 +19,66 @@ TEST(StepPlan, prompts_fill_the_whole_step_when_nobody_decodes) {
   const std::vector<SequenceView> views{
       {5, 9, 300, false}, {6, 2, 1900, false}, {7, 11, 50, false}};
   const auto plan = plan_step(views, {2048, 512});
+  ASSERT_EQ(plan.size(), 3u);
+  EXPECT_EQ(plan[0].seq, 7);  // short
+  EXPECT_EQ(plan[0].tokens, 50);
+  EXPECT_EQ(plan[1].seq, 6);  // arrived first
+  EXPECT_EQ(plan[1].tokens, 1900);
+  EXPECT_EQ(plan[2].seq, 5);
+  EXPECT_EQ(plan[2].tokens, 98);
+}
+
+TEST(StepPlan, rank_goes_before_arrival) {
+  std::vector<SequenceView> views{{0, 1, 300}, {1, 2, 300}, {2, 3, 300}};
+  views[0].rank = 2;
+  views[1].rank = 1;
+  views[2].rank = 1;
+  const auto plan = plan_step(views, {700, 700});
+  ASSERT_EQ(plan.size(), 3u);
+  EXPECT_EQ(plan[0].seq, 1);
+  EXPECT_EQ(plan[1].seq, 2);
+  EXPECT_EQ(plan[2].seq, 0);
+  EXPECT_EQ(plan[2].tokens, 100);
+}
+
+TEST(StepPlan, short_prompts_leave_half_to_a_long_one_of_better_rank) {
+  std::vector<SequenceView> views{{0, 0, 7168}};
+  for (int i = 1; i <= 10; ++i) views.push_back({i, static_cast<std::uint64_t>(i), 100});
+  views.push_back({11, 11, 32});
+  const auto plan = plan_step(views, {512, 512});
+  // Two of 100 and the one of 32 fit whole into 256; the third of 100 does not.
+  ASSERT_EQ(plan.size(), 4u);
+  EXPECT_EQ(plan[0].seq, 1);
+  EXPECT_EQ(plan[1].seq, 2);
+  EXPECT_EQ(plan[2].seq, 11);
+  EXPECT_EQ(plan[3].seq, 0);
+  EXPECT_EQ(plan[3].tokens, 280);
+}
+
+TEST(StepPlan, a_short_prompt_of_best_rank_takes_what_it_needs) {
+  const std::vector<SequenceView> views{{0, 0, 120}, {1, 1, 500}};
+  const auto plan = plan_step(views, {128, 128});
   ASSERT_EQ(plan.size(), 2u);
-  EXPECT_EQ(plan[0].seq, 6);  // arrived first
-  EXPECT_EQ(plan[0].tokens, 1900);
-  EXPECT_EQ(plan[1].seq, 5);
-  EXPECT_EQ(plan[1].tokens, 148);
+  EXPECT_EQ(plan[0].tokens, 120);
+  EXPECT_EQ(plan[1].tokens, 8);
+}
+
+TEST(StepPlan, drafts_ride_on_decodes_but_displace_none) {
+  std::vector<SequenceView> views{
+      {0, 0, 0, false, 8}, {1, 1, 0, false, 8}, {2, 2, 0, true, 8}, {3, 3, 0, false, 0}};
+  auto plan = plan_step(views, {13, 512});
+  ASSERT_EQ(plan.size(), 3u);
+  EXPECT_EQ(plan[0].tokens, 9);
+  EXPECT_EQ(plan[1].tokens, 3);  // what was left after everybody's own token
+  EXPECT_EQ(plan[2].tokens, 1);
+
+  views.push_back({4, 4, 1000});  // a prompt waits: half of the rest is its
+  plan = plan_step(views, {13, 512});
+  ASSERT_EQ(plan.size(), 4u);
+  EXPECT_EQ(plan[0].tokens, 6);
+  EXPECT_EQ(plan[1].tokens, 1);
+  EXPECT_TRUE(plan[3].prefill);
+  EXPECT_EQ(plan[3].tokens, 5);
 }
 
 TEST(StepPlan, nothing_to_do_is_empty) {
@@ -34,10 +89,18 @@ TEST(StepPlan, nothing_to_do_is_empty) {
 TEST(StepPlan, never_exceeds_the_budget) {
   std::vector<SequenceView> views;
   for (int i = 0; i < 40; ++i)
-    views.push_back({i, static_cast<std::uint64_t>(i), i % 3 * 7, false});
-  int tokens = 0;
-  for (const Slice& s : plan_step(views, {16, 8})) tokens += s.tokens;
-  EXPECT_LE(tokens, 16);
+    views.push_back({i, static_cast<std::uint64_t>(i), i % 3 * 7, false, i % 5, 0});
+  for (const int most : {1, 8, 16, 50, 300}) {
+    int tokens = 0;
+    int prefill = 0;
+    for (const Slice& s : plan_step(views, {most, 8})) {
+      EXPECT_GT(s.tokens, 0);
+      tokens += s.tokens;
+      prefill += s.prefill ? s.tokens : 0;
+    }
+    EXPECT_LE(tokens, most);
+    EXPECT_LE(prefill, 8);
+  }
 }
 
 }  // namespace

@@ -47,7 +47,11 @@ void StreamAnswer::take(Piece piece) {
   const bool says_something = !delta.content.empty() || !delta.reasoning.empty() ||
                               !delta.tool_calls.empty() || !delta.logprobs.empty() ||
                               delta.finish.has_value();
-  if (says_something) ready_.push_back(std::move(delta));
+  if (piece.prompt) prompt_ = piece.prompt;
+  if (says_something) {
+    delta.prompt = std::exchange(prompt_, std::nullopt);
+    ready_.push_back(std::move(delta));
+  }
   if (piece.end) {
     schema::Delta last;
     last.usage = piece.end->usage;

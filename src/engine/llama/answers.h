@@ -32,6 +32,7 @@ class StreamAnswer final : public DeltaAnswer {
   Poke poke_;
   std::vector<ChatReader> readers_;
   std::deque<Result<schema::Delta>> ready_;
+  std::optional<schema::Usage> prompt_;  // goes with the next delta
   std::int64_t reasoning_tokens_ = 0;
   bool ended_ = false;
 };

@@ -1,19 +1,27 @@
-// The KV cache of a llama context as the sequence pool sees it.
+// The KV cache of a llama context as the sequence pool and the chunk shelf see it. Engine thread
+// only.
 #pragma once
 
-#include <llama.h>
-
-#include "engine/llama/engine_thread.h"
+#include "engine/chunks/chunk_shelf.h"
+#include "engine/llama/handles.h"
 
 namespace xc::engine::llama {
 
-struct EngineThread::Cache final : CacheMemory {
-  explicit Cache(llama_context* context) : memory(llama_get_memory(context)) {}
-  void share(int src, int dst, int end) override { llama_memory_seq_cp(memory, src, dst, 0, end); }
-  bool drop(int seq, int from) override {
-    return llama_memory_seq_rm(memory, seq, from == 0 ? -1 : from, -1);
-  }
-  llama_memory_t memory;
+class Cache final : public CacheMemory, public KvCopier {
+ public:
+  // scratch: a sequence id that nobody else uses; ranges are copied through it.
+  Cache(llama_context* context, int scratch)
+      : context_(context), memory_(llama_get_memory(context)), scratch_(scratch) {}
+
+  void share(int src, int dst, int end) override;
+  bool drop(int seq, int from) override;
+  std::vector<std::byte> copy_out(int seq, int from, int to) override;
+  bool copy_in(int seq, Bytes bytes, int begin, int from, int to) override;
+
+ private:
+  llama_context* context_;
+  llama_memory_t memory_;
+  int scratch_;
 };
 
 }  // namespace xc::engine::llama

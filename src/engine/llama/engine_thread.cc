@@ -1,41 +1,54 @@
 #include "engine/llama/engine_thread.h"
 
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/limits.h"
-#include "engine/llama/cache.h"
-#include "engine/llama/log_capture.h"
 
 namespace xc::engine::llama {
 namespace {
 
-constexpr int kReserveMax = 256;           // cells set aside for a request's answer at admission
-constexpr int kPrefillBesideDecode = 256;  // prompt tokens a step while somebody decodes
+// Chunks are copied out when nobody has asked for anything for this long.
+constexpr std::chrono::milliseconds kIdleBeforeSaving{30};
+constexpr std::chrono::milliseconds kDiskPoll{5};
 
-StepBudget budget_of(const Model& model) {
-  StepBudget budget;
+SchedulerOptions scheduler_options(const Model& model) {
+  const LoadOptions& load = model.options();
+  SchedulerOptions options;
+  options.sequences = load.sequences;
+  options.cells = model.facts().cells;
+  options.can_share = model.can_share_prefixes();
   // One micro-batch a step loses no speed, and a newcomer waits for one at most.
-  budget.tokens = model.options().micro_batch;
-  budget.prefill_beside_decode = std::min(kPrefillBesideDecode, budget.tokens);
-  return budget;
+  options.step_tokens = load.micro_batch;
+  options.draft_rows_max = load.speculation == "off" ? 0 : limits::kDraftRows;
+  options.target_tbt_ms = load.target_tbt_ms;
+  options.queue.waiting_max = static_cast<std::size_t>(load.queue_max);
+  options.queue.tenant_waiting_max = static_cast<std::size_t>(load.queue_per_tenant_max);
+  return options;
+}
+
+std::unique_ptr<ChunkShelf> shelf_on(ChunkStore* store, Cache& cache, const LoadOptions& load) {
+  if (store == nullptr) return nullptr;
+  const auto ram = static_cast<std::uint64_t>(load.chunk_ram_mib) << 20U;
+  return std::make_unique<ChunkShelf>(*store, cache, ram / 8);
 }
 
 }  // namespace
 
-EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors)
+EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors,
+                           ChunkStore* store)
     : model_(model),
       context_(std::move(context)),
       vision_(vision),
       vectors_(vectors),
-      cache_(std::make_unique<Cache>(context_.get())),
-      pool_(model.options().sequences, model.facts().cells, model.can_share_prefixes(), *cache_),
-      budget_(budget_of(model)),
+      store_(store),
+      cache_(context_.get(), model.options().sequences),
+      shelf_(shelf_on(store, cache_, model.options())),
+      scheduler_(scheduler_options(model), cache_, shelf_.get()),
       governor_(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), model.options().threads),
-      batch_(budget_.tokens + model.options().sequences) {
+      batch_(model.options().micro_batch + model.options().sequences + limits::kDraftRows) {
   counters_.cells = model.facts().cells;
   llama_set_abort_callback(
       context_.get(), [](void* self) { return static_cast<EngineThread*>(self)->step_cancelled(); },
@@ -90,68 +103,44 @@ void EngineThread::poke() {
   wake_.notify_one();
 }
 
-Stats EngineThread::stats() const {
-  const std::lock_guard lock(mutex_);
-  return stats_;
-}
-
-void EngineThread::publish_stats() {
-  counters_.queued = static_cast<int>(waiting_.size() + vector_jobs_.size());
-  counters_.running = static_cast<int>(running_.size());
-  counters_.cells_used = pool_.cells_used();
-  const std::lock_guard lock(mutex_);
-  pending_ = counters_.queued + static_cast<int>(inbox_.size() + vector_inbox_.size());
-  stats_ = counters_;
-}
-
 void EngineThread::loop() {
   while (wait_for_work()) {
     take_inbox();
-    drop_cancelled();
-    admit();
-    bool worked = step_media();
-    if (!worked) {
-      const auto started = std::chrono::steady_clock::now();
-      const int threads = governor_.threads(started);
-      if (threads != llama_n_threads(context_.get())) {
-        llama_set_n_threads(context_.get(), threads, threads);
-      }
-      worked = step_tokens();
-      if (worked) {
-        const std::chrono::duration<double, std::milli> took =
-            std::chrono::steady_clock::now() - started;
-        counters_.step_ms_mean += (took.count() - counters_.step_ms_mean) * 0.1;
-        ++counters_.steps;
-      }
-    }
-    if (!vector_jobs_.empty() && !vectors_->step(*vector_jobs_.front())) {
-      vectors_->forget();
-      vector_jobs_.pop_front();
-    }
-    retire_ended();
-    publish_stats();
+    if (shelf_ != nullptr) shelf_->poll();
+    step();
+    publish();
   }
   const Error leaving{Code::Unavailable, Message::ShuttingDown, {}, {}, {}, 0};
   take_inbox();
-  for (auto& run : running_) fail_run(*run, leaving);
-  for (auto& run : waiting_) fail_run(*run, leaving);
+  scheduler_.save_all();
+  for (const auto& run : scheduler_.running()) fail_run(static_cast<Run&>(*run), leaving);
+  for (const auto& [id, run] : scheduler_.queued()) fail_run(static_cast<Run&>(*run), leaving);
   for (auto& job : vector_jobs_) job->queue->push(std::unexpected(leaving));
 }
 
-// Blocks while there is nothing to do. A parked sequence wakes through poke().
+// Blocks while there is nothing to do. A parked lane wakes through poke().
 bool EngineThread::wait_for_work() {
-  bool idle = vector_jobs_.empty() && waiting_.empty();
-  for (const auto& run : running_) {
-    if (run->job->queue->cancelled() || !run->job->queue->full()) idle = false;
-  }
+  ask_readers();
   std::unique_lock lock(mutex_);
-  if (idle) {
+  if (stalled_) {
+    wake_.wait_for(lock, kDiskPoll, [this] { return has_news(); });
+  } else if (vector_jobs_.empty() && !scheduler_.has_work()) {
     governor_.resume();
-    wake_.wait(lock,
-               [this] { return stop_ || poked_ || !inbox_.empty() || !vector_inbox_.empty(); });
+    save_while_idle(lock);
+    wake_.wait(lock, [this] { return has_news(); });
   }
   poked_ = false;
   return !stop_;
+}
+
+void EngineThread::save_while_idle(std::unique_lock<std::mutex>& lock) {
+  bool more = shelf_ != nullptr;
+  if (more && wake_.wait_for(lock, kIdleBeforeSaving, [this] { return has_news(); })) return;
+  while (more && !has_news()) {
+    lock.unlock();
+    more = scheduler_.save_idle();
+    lock.lock();
+  }
 }
 
 void EngineThread::take_inbox() {
@@ -162,105 +151,71 @@ void EngineThread::take_inbox() {
     for (auto& job : vector_inbox_) vector_jobs_.push_back(std::move(job));
     vector_inbox_.clear();
   }
-  for (auto& job : jobs) {
-    auto run = std::make_unique<Run>();
-    run->arrival = ++arrivals_;
-    run->prompt_tokens = static_cast<int>(job->prompt.size());
-    // Choices beyond the first start as copies of it, once the prompt is computed.
-    auto choice = std::make_unique<Choice>(job->stops);
-    choice->run = run.get();
-    choice->target = job->prompt;
-    choice->sampler = std::move(job->samplers.front());
-    run->choices.push_back(std::move(choice));
-    run->job = std::move(job);
-    ++counters_.requests_total;
-    counters_.prompt_tokens_asked += static_cast<std::uint64_t>(run->prompt_tokens);
-    waiting_.push_back(std::move(run));
+  for (auto& job : jobs) admit_job(std::move(job));
+}
+
+void EngineThread::admit_job(std::unique_ptr<Job> job) {
+  if (shelf_ != nullptr && job->space != nullptr) {
+    shelf_->set_space(job->context.tenant, job->space);
+  }
+  auto run = std::make_unique<Run>();
+  run->tenant = job->context.tenant;
+  run->key = job->context.key;
+  run->priority = job->context.priority;
+  run->deadline = job->context.deadline;
+  run->arrived = job->arrived;
+  run->max_tokens = job->max_tokens;
+  run->lanes_wanted = static_cast<int>(job->samplers.size());
+  if (!job->media.empty()) run->reuse_max = job->media.front().at;
+  auto choice = std::make_unique<Choice>(job->stops);
+  choice->target = job->prompt;
+  choice->sampler = std::move(job->samplers.front());
+  if (job->speculation) choice->speculation = std::make_unique<Lane::Speculation>();
+  run->lanes.push_back(std::move(choice));
+  run->job = std::move(job);
+  auto refused = scheduler_.submit(std::move(run), std::chrono::steady_clock::now());
+  if (refused) fail_run(static_cast<Run&>(*refused->request), std::move(refused->error));
+}
+
+// Who still reads, and who lags.
+void EngineThread::ask_readers() {
+  for (const auto& request : scheduler_.running()) {
+    Run& run = static_cast<Run&>(*request);
+    run.cancelled = run.job->queue->cancelled();
+    const bool lags = run.job->queue->full();
+    for (auto& lane : run.lanes) lane->parked = lags;
+  }
+  for (const auto& [id, request] : scheduler_.queued()) {
+    request->cancelled = static_cast<Run&>(*request).job->queue->cancelled();
   }
 }
 
-void EngineThread::drop_cancelled() {
-  const auto now = std::chrono::steady_clock::now();
-  const auto sweep = [&](std::list<std::unique_ptr<Run>>& runs) {
-    for (auto& run : runs) {
-      if (run->job->queue->cancelled()) {
-        ++counters_.requests_cancelled;
-        for (auto& choice : run->choices) {
-          unplace(*choice, false);
-          choice->done = true;
-        }
-      } else if (run->job->context.deadline.passed(now)) {
-        fail_run(*run, {Code::Timeout, Message::Deadline, {"0"}, {}, {}, 0});
-      }
-    }
-  };
-  sweep(running_);
-  sweep(waiting_);
-  std::erase_if(waiting_, [](const auto& run) { return run->ended(); });
-  std::erase_if(running_, [](const auto& run) { return run->ended(); });
-}
-
-// In order of arrival: who comes first is placed first, and nobody overtakes.
-void EngineThread::admit() {
-  for (auto& run : running_) {  // further choices that found no sequence when they were made
-    for (auto& choice : run->choices) {
-      if (!choice->done && choice->seq < 0 && !place(*choice, 0)) return;
+void EngineThread::step() {
+  ask_readers();
+  scheduler_.sweep(std::chrono::steady_clock::now(), [](Request& request, const Error* error) {
+    if (error == nullptr) return;
+    Piece piece;
+    piece.error = *error;
+    static_cast<Run&>(request).job->queue->push(std::move(piece));
+  });
+  bool worked = step_media() || step_tokens();
+  if (!vector_jobs_.empty()) {
+    worked = true;
+    if (!vectors_->step(*vector_jobs_.front())) {
+      vectors_->forget();
+      vector_jobs_.pop_front();
     }
   }
-  while (!waiting_.empty()) {
-    Run& run = *waiting_.front();
-    const int left = run.job->max_tokens * static_cast<int>(run.job->samplers.size());
-    for (auto& choice : run.choices) {
-      const bool needs = !choice->done && choice->seq < 0;
-      if (needs && !place(*choice, std::min(left, kReserveMax))) return;
-    }
-    if (run.admitted == SteadyTime{}) run.admitted = std::chrono::steady_clock::now();
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
-}
-
-bool EngineThread::place(Choice& choice, int reserve) {
-  const Job& job = *choice.run->job;
-  int reuse_max = static_cast<int>(choice.target.size()) - 1;
-  if (!job.media.empty()) reuse_max = std::min(reuse_max, job.media.front().at);
-  const auto claim = pool_.claim(choice.target, reuse_max, reserve, job.salt);
-  if (!claim) return false;
-  choice.seq = claim->seq;
-  choice.media_shift = 0;
-  if (choice.generated == 0 && choice.number == 0) choice.run->cached_tokens = claim->reused;
-  return true;
-}
-
-void EngineThread::unplace(Choice& choice, bool retain) {
-  if (choice.seq < 0) return;
-  pool_.release(choice.seq, retain);
-  choice.seq = -1;
-}
-
-std::vector<Choice*> EngineThread::placed() {
-  std::vector<Choice*> choices;
-  for (auto& run : running_) {
-    for (auto& choice : run->choices) {
-      if (choice->seq >= 0 && !choice->done) choices.push_back(choice.get());
-    }
-  }
-  return choices;
+  stalled_ = !worked && scheduler_.has_work();
+  scheduler_.retire();
 }
 
 void EngineThread::fail_run(Run& run, Error error) {
   ++counters_.requests_failed;
-  for (auto& choice : run.choices) {
-    unplace(*choice, false);
-    choice->done = true;
-  }
+  scheduler_.abandon(run);
   Piece piece;
   piece.error = std::move(error);
   run.job->queue->push(std::move(piece));
-}
-
-void EngineThread::retire_ended() {
-  std::erase_if(running_, [](const auto& run) { return run->ended(); });
 }
 
 }  // namespace xc::engine::llama

@@ -1,19 +1,18 @@
-// The one thread that owns the llama_context. Takes jobs from a bounded inbox, keeps as many runs
-// going as the cache holds, and never waits for a reader. Every step: drop what was cancelled,
-// admit what fits, plan, decode, sample.
+// The one thread that owns the llama_context. Takes jobs from a bounded inbox, lets the scheduler
+// say what each step computes, decodes, samples, and never waits for a reader or a disk.
 //
-// submit… and stats are thread-safe; everything else is the thread's own.
+// submit…, poke, stats and view are thread-safe; everything else is the thread's own.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <list>
 #include <mutex>
 #include <thread>
 
-#include "engine/core/step_plan.h"
+#include "engine/chunks/chunk_shelf.h"
+#include "engine/core/scheduler.h"
 #include "engine/core/thread_governor.h"
+#include "engine/llama/cache.h"
 #include "engine/llama/model.h"
 #include "engine/llama/run.h"
 #include "engine/llama/vectors.h"
@@ -23,9 +22,10 @@ namespace xc::engine::llama {
 
 class EngineThread {
  public:
-  // Starts the thread. vision may be null. References must outlive it.
-  EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors);
-  // Stops the thread; unfinished answers get ShuttingDown.
+  // Starts the thread. vision and store may be null. References must outlive it.
+  EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors,
+               ChunkStore* store);
+  // Stops the thread; unfinished answers get ShuttingDown. What the cache holds goes to the store.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
@@ -33,59 +33,59 @@ class EngineThread {
   // Error: QueueFull with a Retry-After from the queue's pace.
   Status submit(std::unique_ptr<Job> job);
   Status submit(std::unique_ptr<VectorJob> job);
-  // A lagging reader caught up, or one was cancelled.
+  // A lagging reader caught up, one was cancelled, or chunks came off the disk.
   void poke();
   Stats stats() const;
+  EngineView view() const;
 
  private:
-  struct Cache;  // CacheMemory on the llama context
-
   void loop();
   bool wait_for_work();
+  void save_while_idle(std::unique_lock<std::mutex>& lock);
   void take_inbox();
-  void drop_cancelled();
-  void admit();
-  bool place(Choice& choice, int reserve);
+  void admit_job(std::unique_ptr<Job> job);
+  void ask_readers();
+  void step();
   bool step_media();
   bool step_tokens();
-  void build_batch(const std::vector<Slice>& plan);
+  void decode_rows(int threads);
+  void build_batch();
   void after_decode();
-  void on_token(Choice& choice, int row);
+  void first_tokens(Choice& first, int row);
+  void on_row(Choice& choice, int row);
+  bool deliver(Choice& choice, Token token, int row);
   void finish_choice(Choice& choice, schema::Finish finish);
-  void fork_choices(Run& run);
   void handle_decode_failure(int code);
-  bool preempt_one();
+  static void push(Run& run, Piece piece);
   void fail_run(Run& run, Error error);
-  void retire_ended();
-  void unplace(Choice& choice, bool retain);
-  void publish_stats();
-  std::vector<Choice*> placed();
+  void publish();
+  void publish_view(SteadyTime now);
   bool step_cancelled() const;
+  bool has_news() const { return stop_ || poked_ || !inbox_.empty() || !vector_inbox_.empty(); }
   Error queue_full() const;
 
   const Model& model_;
   ContextPtr context_;
   Vision* vision_;
   Vectors* vectors_;
-  std::unique_ptr<Cache> cache_;
-  SequencePool pool_;
-  StepBudget budget_;
+  ChunkStore* store_;
+  Cache cache_;
+  std::unique_ptr<ChunkShelf> shelf_;
+  Scheduler scheduler_;
   ThreadGovernor governor_;
-
-  std::list<std::unique_ptr<Run>> waiting_;  // in order; preempted ones come back to the front
-  std::list<std::unique_ptr<Run>> running_;
   std::deque<std::unique_ptr<VectorJob>> vector_jobs_;
-  std::uint64_t arrivals_ = 0;
+  bool stalled_ = false;  // the last plan was empty though there is work: the disk is awaited
 
-  struct Row {
-    Choice* choice;
-    int row;     // of the logits; -1: none wanted
-    int tokens;  // added in this batch
+  struct Outcome {
+    std::vector<Token> tokens;  // of the row being sampled
+    std::optional<schema::Finish> finish;
   };
+  Outcome outcome_;
   Batch batch_;
-  std::vector<Row> rows_;
+  std::vector<Scheduler::Row> rows_;  // of the step in progress
+  std::vector<int> outputs_;          // of each row: its first row of logits; -1: none
 
-  mutable std::mutex mutex_;  // inbox_, stop_, poked_, stats_
+  mutable std::mutex mutex_;  // inboxes, stop_, poked_, pending_, stats_, view_
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> inbox_;
   std::deque<std::unique_ptr<VectorJob>> vector_inbox_;
@@ -93,7 +93,9 @@ class EngineThread {
   bool poked_ = false;
   int pending_ = 0;  // submitted and not yet running
   Stats stats_;      // published copy
-  Stats counters_;   // the thread's own
+  EngineView view_;  // published copy
+  SteadyTime viewed_{};
+  Stats counters_;  // the thread's own
   std::thread thread_;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/chunks/chunk_key.h"
 #include "engine/core/answer_queue.h"
 #include "engine/core/sequence_pool.h"
 #include "engine/core/text_stream.h"
@@ -30,6 +31,7 @@ struct Piece {
   };
   std::optional<End> end;
   std::optional<Error> error;
+  std::optional<schema::Usage> prompt;  // with the first piece
 };
 using PieceQueue = AnswerQueue<Piece>;
 
@@ -45,7 +47,8 @@ struct Media {
 
 struct Job {
   RequestContext context;
-  std::uint64_t salt = 0;     // separates tenants in the prefix cache
+  ChunkSpaceRef space;        // the tenant's chunks; null: none are kept
+  bool speculation = true;    // guesses may ride along
   std::vector<Token> prompt;  // kMediaToken where images are
   std::vector<Media> media;
   int max_tokens = 0;         // of each choice, already bounded by the context

@@ -1,5 +1,6 @@
 #include "engine/llama/llama_engine.h"
 
+#include <fmt/core.h>
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
 #include <sched.h>
@@ -34,19 +35,34 @@ ContextPtr open_context(const Model& model) {
   params.n_ctx = static_cast<std::uint32_t>(model.facts().cells);
   params.n_batch = static_cast<std::uint32_t>(o.batch);
   params.n_ubatch = static_cast<std::uint32_t>(o.micro_batch);
-  params.n_seq_max = static_cast<std::uint32_t>(o.sequences);
+  params.n_seq_max = static_cast<std::uint32_t>(o.sequences + 1);  // one to copy through
   params.kv_unified = true;
   params.n_threads = o.threads;
   params.n_threads_batch = o.threads;
   params.type_k = kv_type_of(o.kv_type);
   params.type_v = params.type_k;
   params.no_perf = true;
-  // A step asks for logits of one row a sequence, not of every token.
-  params.n_outputs_max = static_cast<std::uint32_t>(std::min(o.sequences, o.micro_batch));
+  // A step asks for logits of one row a sequence and of the guesses, not of every token.
+  params.n_outputs_max =
+      static_cast<std::uint32_t>(std::min(o.sequences + limits::kDraftRows, o.micro_batch));
   return ContextPtr(llama_init_from_model(model.get(), params));
 }
 
-std::uint64_t salt_of(const std::string& tenant) { return std::hash<std::string>{}(tenant); }
+// Everything besides tokens and tenant that decides the bytes of a chunk.
+ChunkIdentity chunk_identity(const Model& model) {
+  ChunkIdentity identity;
+  identity.model = model.facts().digest;
+  identity.program = fmt::format("xingcha-kv-1 state-{}", LLAMA_STATE_SEQ_VERSION);
+  identity.k_type = identity.v_type = model.options().kv_type;
+  identity.layout = "unified";
+  const auto value = [&model](const char* name) {
+    return model.metadata((model.facts().architecture + name).c_str());
+  };
+  identity.rope = fmt::format("{} {} {} {}", value(".rope.freq_base"), value(".rope.scaling.type"),
+                              value(".rope.scaling.factor"),
+                              static_cast<int>(llama_model_rope_type(model.get())));
+  return identity;
+}
 
 std::string new_call_id() {
   static SystemRandom random;
@@ -100,13 +116,33 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
     model.facts().vision = true;
   }
   engine->vectors_ = std::make_unique<Vectors>(model);
+  engine->open_store();
   engine->thread_ = std::make_unique<EngineThread>(model, std::move(context), engine->vision_.get(),
-                                                   engine->vectors_.get());
+                                                   engine->vectors_.get(), engine->store_.get());
+  engine->waker_->set([thread = engine->thread_.get()] { thread->poke(); });
   return std::unique_ptr<Engine>(std::move(engine));
 }
 
 LlamaEngine::~LlamaEngine() {
+  if (waker_ != nullptr) waker_->set(nullptr);
   thread_.reset();  // before the pool that its context uses
+  if (store_ != nullptr) store_->flush(limits::kChunkFlushTimeout);
+}
+
+// Chunks are a cache: without them everything works, only slower.
+void LlamaEngine::open_store() {
+  const LoadOptions& load = model_->options();
+  waker_ = std::make_unique<Waker>();
+  if (load.chunk_ram_mib <= 0 || !model_->can_share_prefixes()) return;
+  ChunkStoreOptions options;
+  options.ram_bytes_max = static_cast<std::uint64_t>(load.chunk_ram_mib) << 20U;
+  if (load.chunk_disk_mib > 0 && !load.chunk_folder.empty()) {
+    options.folder = load.chunk_folder;
+    options.disk_bytes_max = static_cast<std::uint64_t>(load.chunk_disk_mib) << 20U;
+  }
+  identity_ = chunk_identity(*model_);
+  auto store = ChunkStore::open(options, clock_, random_, [waker = waker_.get()] { waker->call(); });
+  if (store) store_ = std::move(*store);
 }
 
 Result<std::vector<std::int32_t>> LlamaEngine::tokenize(const schema::TokenizeRequest& request) {
@@ -146,7 +182,10 @@ int LlamaEngine::bounded_max_tokens(const std::optional<int>& wanted, std::size_
 std::unique_ptr<Job> LlamaEngine::new_job(const RequestContext& context, const Wake& wake) const {
   auto job = std::make_unique<Job>();
   job->context = context;
-  job->salt = salt_of(context.tenant);
+  if (store_ != nullptr) {
+    auto space = store_->open_space(identity_, context.tenant);
+    if (space) job->space = std::move(*space);
+  }
   job->arrived = std::chrono::steady_clock::now();
   EngineThread* thread = thread_.get();
   job->queue = std::make_shared<PieceQueue>(wake, [thread] { thread->poke(); });
@@ -198,6 +237,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
       bounded_max_tokens(request.max_tokens, job->prompt.size(), model_->facts().context);
   job->top_logprobs = request.logprobs ? request.top_logprobs : -1;
   job->stops = std::move(rendered.stops);
+  job->speculation = speculates(request.speculation);
   for (const std::string& text : rendered.constraint.preserved) {
     const auto tokens = model_->tokenize(text, false, true);
     if (tokens.size() == 1) job->preserved.insert(tokens.front());

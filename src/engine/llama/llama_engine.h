@@ -2,8 +2,12 @@
 // thread, and turns its pieces into deltas on the reader's thread.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <mutex>
 
+#include "base/clock.h"
+#include "base/id.h"
 #include "engine/engine.h"
 #include "engine/llama/chat_format.h"
 #include "engine/llama/engine_thread.h"
@@ -19,6 +23,7 @@ class LlamaEngine final : public Engine {
 
   const Facts& facts() const override { return model_->facts(); }
   Stats stats() const override { return thread_->stats(); }
+  EngineView view() const override { return thread_->view(); }
   Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) override;
   Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) override;
   Result<int> count(const schema::ChatRequest& request) override;
@@ -46,6 +51,10 @@ class LlamaEngine final : public Engine {
   Result<std::unique_ptr<DeltaAnswer>> complete_one(const schema::CompletionRequest& request,
                                                     const schema::Prompt& prompt,
                                                     const RequestContext& context, Wake wake);
+  void open_store();
+  bool speculates(schema::Speculation wanted) const {
+    return wanted == schema::Speculation::Auto && model_->options().speculation != "off";
+  }
   std::vector<Token> rank_row(const std::string& query, const std::string& document) const;
 
   std::unique_ptr<Model> model_;
@@ -54,6 +63,28 @@ class LlamaEngine final : public Engine {
   std::unique_ptr<Vectors> vectors_;
   struct Pool;  // the compute threads
   std::unique_ptr<Pool> pool_;
+
+  // The store outlives the engine thread that it wakes.
+  class Waker {
+   public:
+    void set(std::function<void()> wake) {
+      const std::lock_guard lock(mutex_);
+      wake_ = std::move(wake);
+    }
+    void call() {
+      const std::lock_guard lock(mutex_);
+      if (wake_) wake_();
+    }
+
+   private:
+    std::mutex mutex_;
+    std::function<void()> wake_;
+  };
+  SystemClock clock_;
+  SystemRandom random_;
+  ChunkIdentity identity_;
+  std::unique_ptr<Waker> waker_;
+  std::unique_ptr<ChunkStore> store_;  // null: no chunks are kept
   std::unique_ptr<EngineThread> thread_;
 };
 

@@ -54,7 +54,40 @@ std::string render_stats(const Stats& stats) {
       {"cells_used", stats.cells_used},
       {"cells", stats.cells},
       {"step_ms_mean", stats.step_ms_mean},
+      {"cached_live_tokens", stats.cached_live_tokens},
+      {"cached_ram_tokens", stats.cached_ram_tokens},
+      {"cached_disk_tokens", stats.cached_disk_tokens},
+      {"swaps_out", stats.swaps_out},
+      {"swaps_in", stats.swaps_in},
+      {"drafted_tokens", stats.drafted_tokens},
+      {"accepted_tokens", stats.accepted_tokens},
+      {"queued_by_class", json::value_from(stats.queued_by_class)},
+      {"wait_ms_mean_by_class", json::value_from(stats.wait_ms_mean_by_class)},
+      {"chunk_ram_bytes", stats.chunk_ram_bytes},
+      {"chunk_disk_bytes", stats.chunk_disk_bytes},
+      {"chunk_rejected", stats.chunk_rejected},
   };
+  return json::serialize(out);
+}
+
+std::string render_view(const EngineView& view) {
+  json::array sequences;
+  for (const EngineView::Sequence& held : view.sequences) {
+    json::object one{{"seq", held.seq},        {"state", held.state},
+                     {"tokens", held.tokens},  {"shared", held.shared},
+                     {"shared_with", nullptr}, {"tenant_hash", held.tenant_hash}};
+    if (held.shared_with >= 0) one["shared_with"] = held.shared_with;
+    sequences.push_back(std::move(one));
+  }
+  json::array queue;
+  for (const EngineView::Waiting& waiting : view.queue) {
+    queue.push_back({{"request_id", waiting.request_id},
+                     {"priority", waiting.priority},
+                     {"tokens", waiting.tokens},
+                     {"waited_ms", waiting.waited_ms},
+                     {"tenant_hash", waiting.tenant_hash}});
+  }
+  const json::object out{{"sequences", std::move(sequences)}, {"queue", std::move(queue)}};
   return json::serialize(out);
 }
 

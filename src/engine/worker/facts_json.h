@@ -11,5 +11,7 @@ namespace xc::engine {
 std::string render_models(const Facts& facts);
 // GET /internal/stats.
 std::string render_stats(const Stats& stats);
+// GET /internal/engine.
+std::string render_view(const EngineView& view);
 
 }  // namespace xc::engine

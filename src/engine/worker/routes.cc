@@ -1,5 +1,6 @@
 #include "engine/worker/routes.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/log.h"
@@ -51,7 +52,10 @@ Routes::Call Routes::call_of(net::Exchange& exchange, Engine& engine) {
   call.context.request_id = headers.get("X-Xingcha-Request");
   if (call.context.request_id.empty()) call.context.request_id = make_id(random_, "req_");
   call.context.tenant = headers.get("X-Xingcha-Tenant");
-  call.context.priority = static_cast<int>(number_of(headers.get("X-Xingcha-Priority"), 1));
+  call.context.key = headers.get("X-Xingcha-Key");
+  const std::int64_t priority = number_of(headers.get("X-Xingcha-Priority"), 1);
+  call.context.priority =
+      static_cast<int>(std::clamp<std::int64_t>(priority, 0, kPriorityClasses - 1));
   call.deadline_ms = number_of(headers.get("X-Xingcha-Deadline"), 0);
   if (call.deadline_ms > 0) {
     call.context.deadline = Deadline::after(std::chrono::milliseconds(call.deadline_ms));
@@ -119,6 +123,9 @@ Result<std::string> Routes::answer_at_once(const net::Request& request, Engine& 
   if (request.method == "GET" && request.path == "/v1/models") return render_models(engine.facts());
   if (request.method == "GET" && request.path == "/internal/stats") {
     return render_stats(engine.stats());
+  }
+  if (request.method == "GET" && request.path == "/internal/engine") {
+    return render_view(engine.view());
   }
   if (request.method == "POST" && request.path == "/internal/count") {
     XC_TRY(const schema::ChatRequest question, schema::parse_chat(request.body));

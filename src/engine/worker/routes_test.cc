@@ -142,6 +142,20 @@ TEST_F(WorkerTest, the_deadline_is_kept) {
   EXPECT_EQ(schema::parse_error(408, late.body).args, (std::vector<std::string>{"30"}));
 }
 
+TEST_F(WorkerTest, the_head_says_how_long_the_prompt_is) {
+  routes_.ready(*engine_);
+  const Reply reply = send("POST", "/v1/chat/completions", chat("hello", R"(,"stream":true)"));
+  EXPECT_EQ(reply.headers.get("X-Xingcha-Prompt-Tokens"), "5");
+  EXPECT_EQ(reply.headers.get("X-Xingcha-Cached-Tokens"), "0");
+}
+
+TEST_F(WorkerTest, who_asks_is_in_the_internal_headers) {
+  routes_.ready(*engine_);
+  const Reply nobody = send("POST", "/v1/chat/completions", chat("who asks?"));
+  EXPECT_NE(nobody.body.find("tenant= key= priority=1 speculation=auto"), std::string::npos)
+      << nobody.body;
+}
+
 TEST_F(WorkerTest, answers_at_once) {
   routes_.ready(*engine_);
   EXPECT_EQ(send("POST", "/internal/count", chat("four")).body, R"({"tokens":4})");
@@ -149,7 +163,10 @@ TEST_F(WorkerTest, answers_at_once) {
   EXPECT_EQ(send("POST", "/detokenize", R"({"model":"m","tokens":[65]})").body,
             R"({"content":"A"})");
   EXPECT_NE(send("GET", "/v1/models").body.find(R"("architecture":"fake")"), std::string::npos);
-  EXPECT_NE(send("GET", "/internal/stats").body.find(R"("requests_total":0)"), std::string::npos);
+  const std::string stats = send("GET", "/internal/stats").body;
+  EXPECT_NE(stats.find(R"("requests_total":0)"), std::string::npos);
+  EXPECT_NE(stats.find(R"("queued_by_class":[0,0,0])"), std::string::npos);
+  EXPECT_EQ(send("GET", "/internal/engine").body, R"({"sequences":[],"queue":[]})");
   EXPECT_EQ(send("POST", "/v1/embeddings", R"({"model":"m","input":"x"})").status, 200);
   EXPECT_EQ(send("POST", "/v1/rerank", R"({"model":"m","query":"x","documents":["x"]})").status,
             200);

@@ -29,6 +29,16 @@ class Chunks {
   std::vector<bool> begun_;
 };
 
+constexpr std::string_view kEvents = "text/event-stream";
+
+// What the first delta says of the prompt leaves with the head: a chunk has no place for it.
+void announce(net::Exchange& exchange, const schema::Delta& first) {
+  if (!first.prompt) return;
+  net::Headers& headers = exchange.reply_headers();
+  headers.set("X-Xingcha-Prompt-Tokens", std::to_string(first.prompt->prompt_tokens));
+  headers.set("X-Xingcha-Cached-Tokens", std::to_string(first.prompt->cached_tokens));
+}
+
 Task<Status> deliver_stream(net::Exchange& exchange, DeltaPull& pull, const Delivery& delivery) {
   Chunks chunks(delivery);
   std::string out;
@@ -41,6 +51,7 @@ Task<Status> deliver_stream(net::Exchange& exchange, DeltaPull& pull, const Deli
     broken = !delta;
     if (more) chunks.append(out, **delta);
     if (broken) chunks.append(out, delta.error());
+    if (more && !exchange.started()) announce(exchange, **delta);
     while (std::optional<Result<schema::Delta>> next = more ? pull.poll() : std::nullopt) {
       broken = !*next;
       more = !broken;
@@ -48,16 +59,21 @@ Task<Status> deliver_stream(net::Exchange& exchange, DeltaPull& pull, const Deli
       if (broken) chunks.append(out, next->error());
     }
     if (!more && !broken) net::append_sse(out, {}, "[DONE]");
+    if (!more) break;
+    Status written;
     if (!exchange.started()) {
-      Status begun = co_await exchange.begin_stream(200, "text/event-stream");
-      if (!begun) co_return begun;
+      written = co_await exchange.begin_stream(200, kEvents, out);
+    } else if (!out.empty()) {  // empty: usage that nobody asked for
+      written = co_await exchange.write(out);
     }
-    if (out.empty()) continue;  // usage that nobody asked for
-    Status written = co_await exchange.write(out);
     if (!written) co_return written;
     out.clear();
   }
-  Status ended = co_await exchange.end_stream();
+  if (!exchange.started()) {  // all of it was ready at once
+    Status replied = co_await exchange.reply(200, kEvents, std::move(out));
+    co_return replied;
+  }
+  Status ended = co_await exchange.end_stream(out);
   co_return ended;
 }
 

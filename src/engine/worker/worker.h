@@ -15,7 +15,8 @@ struct WorkerOptions {
 };
 
 // Loads, serves until SIGTERM, drains (limits::kDrainTimeout), returns. While it loads, the socket
-// answers /readyz with 503. Routes: GET /healthz /readyz /v1/models /internal/stats,
+// answers /readyz with 503. Routes: GET /healthz /readyz /v1/models /internal/stats
+// /internal/engine,
 // POST /v1/chat/completions /v1/completions /v1/embeddings /v1/rerank /tokenize /detokenize
 // /internal/count. Errors carry their identity (schema::render_error).
 // A failure to load prints "fatal: <reason>" to stderr and returns the error.

@@ -1,0 +1,91 @@
+"""E6: tenant A sends many long requests at once, tenant B one short each second."""
+import threading
+import time
+
+from client import ask, must, together, tokens
+from plan import DEFAULT, TUNED
+from sides import running
+from table import Result
+
+LONG_REQUESTS = 64
+ALONE_REQUESTS = 8
+SHORT, SHORT_OUT = 32, 8
+
+
+def p95(values):
+    return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
+
+
+class Visitor:
+    """B: a short request each second until told to stop; waits for nobody."""
+
+    def __init__(self, side, key, salt):
+        self.side, self.key, self.salt = side, key, salt
+        self.stop, self.replies, self.threads = threading.Event(), [], []
+        self.clock = threading.Thread(target=self._tick)
+        self.clock.start()
+
+    def _tick(self):
+        number = 0
+        while not self.stop.wait(1.0):
+            thread = threading.Thread(target=self._one, args=(number,))
+            thread.start()
+            self.threads.append(thread)
+            number += 1
+
+    def _one(self, number):
+        prompt = tokens(SHORT, "E6 short", self.salt, number)
+        self.replies.append(ask(self.side, prompt, SHORT_OUT, key=self.key))
+
+    def end(self):
+        self.stop.set()
+        self.clock.join()
+        for thread in self.threads:
+            thread.join()
+        return [must(r).ttft_s for r in self.replies]
+
+
+def flood(side, key, into, out, salt):
+    """A's tokens a second."""
+    begun = time.perf_counter()
+    calls = [lambda i=i: ask(side, tokens(into, "E6 long", salt, i), out, key=key) for i in range(LONG_REQUESTS)]
+    replies = [must(r) for r in together(calls)]
+    total = sum(into + r.generated for r in replies)
+    return total / (max(r.ended for r in replies) - begun)
+
+
+def one_side(side, into, out):
+    a, b = side.key_of("tenant-a"), side.key_of("tenant-b")
+    alone = [must(ask(side, tokens(SHORT, "E6 alone", i), SHORT_OUT, key=b)).ttft_s
+             for i in range(ALONE_REQUESTS)]
+    rate_alone = flood(side, a, into, out, "alone")
+    visitor = Visitor(side, b, "both")
+    rate = flood(side, a, into, out, "both")
+    beside = visitor.end()
+    step_s = side.stats()["step_ms_mean"] / 1e3 if side.own else 0
+    return {"alone": alone, "beside": beside, "rate alone": rate_alone, "rate": rate, "step": step_s}
+
+
+def run(plan):
+    into, out = plan.count(512, 64), plan.count(128)
+    sides = [plan.own(), plan.peer(DEFAULT), plan.peer(TUNED, "-np", 16, "-c", 16 * (into + out + 64), "-b", 256,
+                                                       "-ub", 256)]
+    seen = {}
+    with running(*sides):
+        for side in sides:
+            seen[side.name] = one_side(side, into, out)
+    result = Result("E6", "fairness between tenants",
+                    f"A: {LONG_REQUESTS} × ({into} in + {out} out) at once; B: {SHORT} in + {SHORT_OUT} out each second")
+    result.take_flags(sides)
+    result.row("B's TTFT alone, s", {n: v["alone"] for n, v in seen.items()})
+    p95s = {n: [p95(v["beside"])] if v["beside"] else [] for n, v in seen.items()}
+    own = seen["xingcha"]
+    most = 2 * p95(own["alone"]) + own["step"]
+    row = result.row("B's p95 TTFT beside A, s", p95s)
+    row.goal(f"≤ {most:.2f} (2 × p95 alone + one step)", row.own(), lambda v: v <= most)
+    result.row("A's tokens/s alone", {n: [v["rate alone"]] for n, v in seen.items()}, better="high")
+    result.row("A's tokens/s beside B", {n: [v["rate"]] for n, v in seen.items()}, better="high")
+    kept = result.row("A keeps", {n: [v["rate"] / v["rate alone"]] for n, v in seen.items()}, better="high")
+    kept.goal("≥ 0.95", kept.own(), lambda v: v >= 0.95)
+    result.notes.append("A's rate counts A's prompt and answer tokens; B's own work is part of what A loses.")
+    return result

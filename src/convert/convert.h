@@ -1,0 +1,44 @@
+// A folder of released weights becomes one GGUF file. Bounded memory: the tokenizer, the headers
+// and a few MiB of rows; the weights stay in the page cache. Blocking, single-threaded.
+//
+// K-quants (q4_k_m …) are not written here: convert to f16, then let the worker plug-in's
+// llama_model_quantize do it. The names of such types are refused with that advice.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace xc::convert {
+
+struct ConvertOptions {
+  std::string folder;
+  std::string output;         // the .gguf file; must not exist
+  std::string type = "f16";   // f32, f16, bf16, q8_0
+  std::uint32_t context = 0;  // 0: as trained
+  bool with_mtp = true;       // keep layers that predict further tokens
+  std::string pre;            // tokenizer.json's splitting rule when it is not recognised
+  std::string version;        // of this program, for the metadata
+};
+
+struct Converted {
+  std::string path;
+  std::string family, architecture;
+  std::uint64_t bytes = 0;
+  std::uint64_t kept_bytes = 0;  // written and verified by an earlier run that was ended
+  std::uint64_t parameters = 0;
+  std::vector<std::string> notes;  // what differs from the vendor's arithmetic
+};
+
+enum class Phase { Digest, Write };
+// bytes done of all in this phase; false cancels: a later run continues.
+using ConvertProgress = std::function<bool(Phase phase, std::uint64_t done, std::uint64_t total)>;
+
+// Errors: BadCheckpoint {file, tensor and reason}, UnknownModel, OutputExists, BadValue,
+// FileMissing, FileError, DiskFull, ConvertBusy, Cancelled.
+Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& progress);
+
+}  // namespace xc::convert

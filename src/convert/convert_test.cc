@@ -1,0 +1,161 @@
+#include "convert/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/gguf.h"
+#include "convert/checkpoint_test_folder.h"
+#include "convert/general.h"
+#include "convert/gguf_writer.h"
+
+namespace xc::convert {
+namespace {
+
+using testing::HasSubstr;
+
+ConvertOptions options_of(const TestFolder& folder, const std::string& type = "f32") {
+  ConvertOptions options;
+  options.folder = folder.path();
+  options.output = folder.file("out.gguf");
+  options.type = type;
+  options.version = "1";
+  return options;
+}
+
+TEST(Convert, WritesAFileThatOurReaderAccepts) {
+  const TestFolder folder;
+  write_tiny(folder);
+  folder.write("README.md", "---\nlicense: apache-2.0\n---\ntext");
+  for (const char* type : {"f32", "f16", "bf16", "q8_0"}) {
+    const auto done = convert(options_of(folder, type), nullptr);
+    ASSERT_TRUE(done) << done.error().args.at(0);
+    const auto header = catalog::read_gguf(folder.file("out.gguf"));
+    ASSERT_TRUE(header) << header.error().args.at(1);
+    EXPECT_EQ(header->facts.architecture, "llama");
+    EXPECT_EQ(header->facts.licence, "apache-2.0");
+    EXPECT_EQ(header->facts.vocabulary, 12u);
+    EXPECT_EQ(header->facts.parameters, done->parameters);
+    EXPECT_EQ(header->facts.file_bytes, done->bytes);
+    EXPECT_FALSE(folder.has("out.gguf.part"));
+    EXPECT_FALSE(folder.has("out.gguf.part.journal"));
+    std::filesystem::remove(folder.file("out.gguf"));
+  }
+}
+
+TEST(Convert, KeepsAnExistingFile) {
+  const TestFolder folder;
+  write_tiny(folder);
+  folder.write("out.gguf", "mine");
+  const auto done = convert(options_of(folder), nullptr);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, Message::OutputExists);
+  EXPECT_EQ(folder.read("out.gguf"), "mine");
+}
+
+// Cancelled after every possible number of pieces, then continued: the same bytes, and what was
+// whole is not written again.
+TEST(Convert, ContinuesWhereItWasEnded) {
+  const TestFolder folder;
+  write_tiny(folder);
+  ASSERT_TRUE(convert(options_of(folder), nullptr));
+  const std::string whole = folder.read("out.gguf");
+  std::filesystem::remove(folder.file("out.gguf"));
+  bool kept_something = false;
+  for (int stop = 1; stop < 14; ++stop) {
+    int pieces = 0;
+    const auto cut = convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
+      return phase != Phase::Write || ++pieces < stop;
+    });
+    if (!cut) {
+      EXPECT_EQ(cut.error().code, Code::Cancelled);
+      EXPECT_FALSE(folder.has("out.gguf"));
+    } else {
+      std::filesystem::remove(folder.file("out.gguf"));
+    }
+    const auto done = convert(options_of(folder), nullptr);
+    ASSERT_TRUE(done);
+    kept_something = kept_something || done->kept_bytes > 0;
+    EXPECT_EQ(folder.read("out.gguf"), whole);
+    std::filesystem::remove(folder.file("out.gguf"));
+  }
+  EXPECT_TRUE(kept_something);
+}
+
+TEST(Convert, BelievesNoJournalWithoutTheBytes) {
+  const TestFolder folder;
+  write_tiny(folder);
+  ASSERT_TRUE(convert(options_of(folder), nullptr));
+  const std::string whole = folder.read("out.gguf");
+  std::filesystem::remove(folder.file("out.gguf"));
+  int pieces = 0;
+  ASSERT_FALSE(convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
+    return phase != Phase::Write || ++pieces < 9;
+  }));
+  std::string part = folder.read("out.gguf.part");
+  part.back() = static_cast<char>(part.back() + 1);
+  for (std::size_t i = part.size() / 2; i < part.size(); i += 7) part[i] = 'x';
+  folder.write("out.gguf.part", part);
+  ASSERT_TRUE(convert(options_of(folder), nullptr));
+  EXPECT_EQ(folder.read("out.gguf"), whole);
+  // Other weights: the journal of the old ones is thrown away.
+  std::filesystem::remove(folder.file("out.gguf"));
+  pieces = 0;
+  ASSERT_FALSE(convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
+    return phase != Phase::Write || ++pieces < 9;
+  }));
+  auto tensors = tiny_tensors();
+  tensors["transformer.ln_f.weight"].values = {3.0f};
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+  const auto done = convert(options_of(folder), nullptr);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->kept_bytes, 0u);
+}
+
+TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
+  const TestFolder folder;
+  write_tiny(folder);
+  auto tensors = tiny_tensors();
+  tensors["lm_head.weight"].values = {1.0f, 70'000.0f};
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+  const auto large = convert(options_of(folder, "f16"), nullptr);
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().args.at(0), "lm_head.weight");
+  EXPECT_THAT(large.error().args.at(1), HasSubstr("row 0 of 'output.weight' holds 70000"));
+  EXPECT_TRUE(convert(options_of(folder, "bf16"), nullptr));
+  std::filesystem::remove(folder.file("out.gguf"));
+  tensors["lm_head.weight"].values = {1.0f, NAN};
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+  const auto damaged = convert(options_of(folder, "f32"), nullptr);
+  ASSERT_FALSE(damaged);
+  EXPECT_THAT(damaged.error().args.at(1), HasSubstr("damaged"));
+}
+
+TEST(Convert, SaysWhichTypesItWrites) {
+  const TestFolder folder;
+  write_tiny(folder);
+  const auto done = convert(options_of(folder, "q4_k_m"), nullptr);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, Message::BadValue);
+}
+
+TEST(GgufWriter, OneWriterAtATime) {
+  const TestFolder folder;
+  const std::vector<GgufOutput> tensors{{"w", {2}, OutputType::F32}};
+  const Metadata metadata{{"general.architecture", std::string("x")}};
+  const auto first = GgufWriter::open(folder.file("o"), metadata, tensors, nullptr);
+  ASSERT_TRUE(first);
+  const auto second = GgufWriter::open(folder.file("o"), metadata, tensors, nullptr);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().message, Message::ConvertBusy);
+}
+
+TEST(General, FindsTheLicence) {
+  EXPECT_EQ(licence_of("---\nlanguage: zh\nlicense: mit\n---\n"), "mit");
+  EXPECT_EQ(licence_of("---\nlicense: other\nlicense_name: 'telechat'\n---\n"), "telechat");
+  EXPECT_EQ(licence_of("---\nx: y\n---\nlicense: mit\n"), "");
+  EXPECT_EQ(licence_of("# Title\nlicense: mit\n"), "");
+  EXPECT_EQ(licence_of("---"), "");
+}
+
+}  // namespace
+}  // namespace xc::convert

@@ -1,0 +1,97 @@
+#include "convert/general.h"
+
+#include <fmt/format.h>
+
+#include "base/limits.h"
+#include "catalog/file.h"
+#include "catalog/sha256.h"
+
+namespace xc::convert {
+namespace {
+
+constexpr const char* kSmallFiles[] = {
+    "chat_template.jinja",          "config.json",    "generation_config.json",
+    "model.safetensors.index.json", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json",
+};
+
+// llama.h, enum llama_ftype.
+std::uint32_t file_type_of(OutputType type) {
+  switch (type) {
+    case OutputType::F32:
+      return 0;
+    case OutputType::F16:
+      return 1;
+    case OutputType::Q8_0:
+      return 7;
+    case OutputType::BF16:
+      return 32;
+  }
+  return 1;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kAround = " \t\r\"'";
+  const std::size_t first = text.find_first_not_of(kAround);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kAround) - first + 1);
+}
+
+}  // namespace
+
+std::string licence_of(std::string_view readme) {
+  if (!readme.starts_with("---")) return {};
+  std::string licence, licence_name;
+  for (std::size_t at = readme.find('\n'); at != std::string_view::npos;) {
+    const std::size_t next = readme.find('\n', at + 1);
+    const std::string_view line = readme.substr(at + 1, next - at - 1);
+    if (line.starts_with("---")) break;
+    if (line.starts_with("license:")) licence = trimmed(line.substr(8));
+    if (line.starts_with("license_name:")) licence_name = trimmed(line.substr(13));
+    at = next;
+  }
+  return licence.empty() || licence == "other" ? (licence_name.empty() ? licence : licence_name)
+                                               : licence;
+}
+
+Result<std::vector<std::string>> source_digests(
+    const Checkpoint& checkpoint,
+    const std::function<bool(std::uint64_t done, std::uint64_t total)>& progress) {
+  std::vector<std::string> digests;
+  for (const char* name : kSmallFiles) {
+    XC_TRY(const auto text, checkpoint.text_of(name, limits::kTokenizerBytesMax));
+    if (!text) continue;
+    catalog::Sha256 digest;
+    digest.add(*text);
+    digests.push_back(fmt::format("{} {}", name, digest.finish()));
+  }
+  std::uint64_t total = 0, before = 0;
+  for (const SafetensorsFile& file : checkpoint.files()) total += file.bytes();
+  for (const SafetensorsFile& file : checkpoint.files()) {
+    XC_TRY(const catalog::File opened, catalog::File::open_read(file.path()));
+    XC_TRY(const std::string digest, catalog::sha256_of(opened, [&](std::uint64_t done) {
+             return !progress || progress(before + done, total);
+           }));
+    before += file.bytes();
+    digests.push_back(fmt::format("{} {}", file.name(), digest));
+  }
+  return digests;
+}
+
+void add_general(const GeneralFacts& facts, const ModelPlan& plan, Metadata& metadata) {
+  const auto add = [&metadata](std::string_view key, MetadataValue value) {
+    metadata.emplace_back(std::string(key), std::move(value));
+  };
+  add("general.architecture", plan.architecture);
+  add("general.type", std::string("model"));
+  add("general.name", facts.name);
+  if (!facts.licence.empty()) add("general.license", facts.licence);
+  add("general.file_type", file_type_of(facts.type));
+  add("general.quantization_version", 2u);
+  add("xingcha.convert.version", facts.version);
+  add("xingcha.convert.family", plan.family);
+  add("xingcha.convert.sources", facts.digests);
+  if (!plan.notes.empty()) add("xingcha.convert.notes", plan.notes);
+}
+
+}  // namespace xc::convert

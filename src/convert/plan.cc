@@ -1,0 +1,515 @@
+// From fields and tensor names to a plan. The family is chosen by what is there, never by
+// model_type: releases of one family carry different names, and names are reused.
+#include "convert/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/limits.h"
+#include "convert/rope.h"
+#include "convert/tables.h"
+
+namespace xc::convert {
+namespace {
+
+std::unexpected<Error> unknown(std::string reason) {
+  return fail(Code::InvalidRequest, Message::UnknownModel, {std::move(reason)});
+}
+
+std::string filled(std::string_view pattern, std::string_view slot, std::uint64_t number) {
+  std::string text(pattern);
+  for (std::size_t at; (at = text.find(slot)) != std::string::npos;) {
+    text.replace(at, slot.size(), std::to_string(number));
+  }
+  return text;
+}
+
+// Fields that change the arithmetic in ways no table here expresses.
+Status check_supported(const HfConfig& c) {
+  if (!c.activation.empty() && c.activation != "silu" && c.activation != "swish" &&
+      c.activation != "swiglu") {
+    return unknown(fmt::format("the activation '{}' (silu is known)", c.activation));
+  }
+  if (c.post_norm_residual) return unknown("apply_residual_connection_post_layernorm");
+  if (c.embed_norm) return unknown("embed_layernorm");
+  if (!c.quantization.empty() && (c.quantization != "fp8" || c.fp8_block_rows == 0)) {
+    return unknown(fmt::format("weights quantised by '{}'; fp8 with weight_block_size is known",
+                               c.quantization));
+  }
+  return {};
+}
+
+class Planner {
+ public:
+  Planner(const HfConfig& config, const Checkpoint& checkpoint, const PlanOptions& options)
+      : config_(config), checkpoint_(checkpoint), options_(options) {}
+
+  Result<ModelPlan> run();
+
+ private:
+  Status choose();
+  void measure();
+  Status lay_out();
+  Status apply(std::span<const Rule> rules, std::uint32_t layer);
+  Status apply_one(const Rule& rule, std::uint32_t layer);
+  Status check_source(const std::string& name, const std::vector<std::uint64_t>& wanted);
+  std::string choose_source(const Rule& rule, std::uint32_t layer) const;
+  std::vector<std::uint64_t> shape_of(std::string_view dims) const;
+  RowMap map_of(Op op, const std::vector<std::uint64_t>& shape) const;
+  Status check_leftovers() const;
+  bool is_moe_layer(std::uint32_t layer) const;
+  bool skips_head(const Rule& rule) const;
+
+  Status add_metadata();
+  Status add_attention();
+  Status add_experts();
+  Status add_rope();
+  void add(const std::string& key, MetadataValue value) {
+    plan_.metadata.emplace_back(plan_.architecture + "." + key, std::move(value));
+  }
+
+  const HfConfig& config_;
+  const Checkpoint& checkpoint_;
+  const PlanOptions& options_;
+  const Family* family_ = nullptr;
+  bool turn_ = false;  // the target rotates neighbours, the checkpoint halves
+  bool telechat_ntk_ = false;
+  std::uint32_t mtp_ = 0;
+  std::array<std::uint64_t, 128> dims_{};
+  std::set<std::string, std::less<>> used_;
+  ModelPlan plan_;
+};
+
+Status Planner::choose() {
+  const auto has = [this](std::string_view name) { return checkpoint_.has(name); };
+  turn_ = true;
+  plan_.architecture = "llama";
+  if (config_.kv_lora != 0) {
+    family_ = &kMlaFamily;
+    plan_.architecture = "deepseek2";
+    plan_.family = "latent attention (DeepSeek, TeleChat3 MoE)";
+    turn_ = !config_.rope_interleaved;
+  } else if (has("transformer.h.0.self_attention.key_value.weight")) {
+    family_ = &kTelechatFamily;
+    plan_.family = config_.experts != 0 ? "TeleChat with experts" : "TeleChat";
+    telechat_ntk_ = true;
+  } else if (has("transformer.h.0.attn.c_attn.weight")) {
+    family_ = &kConvFamily;
+    plan_.family = "TeleChat-52B (Conv1D)";
+    telechat_ntk_ = true;
+  } else if (has("model.layers.0.self_attn.q_proj.weight")) {
+    family_ = &kLlamaFamily;
+    plan_.family = "Llama";
+    if (has("model.layers.0.self_attn.q_norm.weight")) {
+      plan_.architecture = "qwen3";
+    } else if (has("model.layers.0.self_attn.q_proj.bias") &&
+               !has("model.layers.0.self_attn.o_proj.bias") &&
+               std::uint64_t{config_.heads} * config_.head_dim == config_.hidden) {
+      plan_.architecture = "qwen2";
+    }
+    if (plan_.architecture != "llama") plan_.family = plan_.architecture;
+    turn_ = plan_.architecture == "llama";
+  } else {
+    return unknown(fmt::format("model_type '{}': its tensors have names of no known family",
+                               config_.model_type));
+  }
+  if (config_.experts != 0 && family_->moe.empty()) {
+    return unknown(fmt::format("experts in a model of the family {}", plan_.family));
+  }
+  mtp_ = options_.with_mtp ? config_.mtp_layers : 0;
+  if (family_->mtp.empty()) mtp_ = 0;
+  return {};
+}
+
+void Planner::measure() {
+  const HfConfig& c = config_;
+  const std::uint64_t heads = c.heads, q = heads * c.head_dim,
+                      k = std::uint64_t{c.heads_kv} * c.head_dim;
+  dims_['E'] = c.hidden;
+  dims_['V'] = c.vocab;
+  dims_['Q'] = q;
+  dims_['K'] = k;
+  dims_['D'] = c.head_dim;
+  dims_['B'] = 2 * k;
+  dims_['T'] = q + 2 * k;
+  dims_['F'] = c.ffn;
+  dims_['G'] = 2 * std::uint64_t{c.ffn};
+  dims_['X'] = c.experts;
+  dims_['M'] = c.expert_ffn;
+  dims_['S'] = std::uint64_t{c.experts_shared} * c.expert_ffn;
+  dims_['W'] = 2 * std::uint64_t{c.hidden};
+  dims_['N'] = heads;
+  dims_['n'] = c.nope_dim;
+  dims_['v'] = c.value_dim;
+  dims_['L'] = c.kv_lora;
+  dims_['R'] = c.q_lora;
+  dims_['P'] = std::uint64_t{c.kv_lora} + c.rope_dim;
+  dims_['H'] = heads * (c.nope_dim + c.rope_dim);
+  dims_['U'] = heads * (c.nope_dim + c.value_dim);
+  dims_['O'] = heads * c.value_dim;
+}
+
+std::vector<std::uint64_t> Planner::shape_of(std::string_view dims) const {
+  std::vector<std::uint64_t> shape;
+  for (const char letter : dims) shape.push_back(dims_[static_cast<unsigned char>(letter)]);
+  return shape;
+}
+
+RowMap Planner::map_of(Op op, const std::vector<std::uint64_t>& shape) const {
+  const std::uint64_t d = config_.head_dim, nope = config_.nope_dim, rope = config_.rope_dim;
+  const std::uint64_t q = dims_['Q'], k = dims_['K'];
+  RowMap map;
+  map.block_rows = 1;
+  for (std::size_t i = 0; i + 1 < std::max<std::size_t>(shape.size(), 2); ++i) {
+    map.block_rows *= shape[i];
+  }
+  const auto by_head = [&](std::uint64_t first, std::uint64_t stride, bool turned) {
+    map.block_rows = d;
+    (map.transposed ? map.col_first : map.row_first) = first;
+    (map.transposed ? map.col_stride : map.row_stride) = stride;
+    map.turn_rows = turned && turn_ ? d : 0;
+  };
+  switch (op) {
+    case Op::Copy:
+      break;
+    case Op::TurnQ:
+    case Op::TurnK:
+      by_head(0, d, true);
+      break;
+    case Op::PairKey:
+      by_head(0, 2 * d, true);
+      break;
+    case Op::PairValue:
+      by_head(d, 2 * d, false);
+      break;
+    case Op::Transpose:
+    case Op::FusedGate:
+      map.transposed = true;
+      break;
+    case Op::FusedUp:
+      map.transposed = true;
+      map.col_first = dims_['F'];
+      break;
+    case Op::FusedQ:
+    case Op::FusedK:
+    case Op::FusedV:
+      map.transposed = true;
+      by_head(op == Op::FusedQ ? 0 : op == Op::FusedK ? q : q + k, d, op != Op::FusedV);
+      break;
+    case Op::MlaQuery:
+      map.block_rows = map.row_stride = nope + rope;
+      map.turn_first = nope;
+      map.turn_rows = turn_ ? rope : 0;
+      break;
+    case Op::MlaKvA:
+      map.turn_first = config_.kv_lora;
+      map.turn_rows = turn_ ? rope : 0;
+      break;
+    case Op::MlaKey:
+      map.transposed = true;
+      map.block_rows = config_.kv_lora;
+      map.row_stride = nope + config_.value_dim;
+      break;
+    case Op::MlaValue:
+      map.block_rows = config_.value_dim;
+      map.row_first = nope;
+      map.row_stride = nope + config_.value_dim;
+      break;
+  }
+  return map;
+}
+
+std::string Planner::choose_source(const Rule& rule, std::uint32_t layer) const {
+  std::string_view rest = rule.source;
+  std::string first;
+  while (!rest.empty()) {
+    const std::size_t bar = rest.find('|');
+    const std::string name = filled(rest.substr(0, bar), "{i}", layer);
+    if (first.empty()) first = name;
+    if (checkpoint_.has(filled(name, "{e}", 0))) return name;
+    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
+  }
+  return first;
+}
+
+Status Planner::check_source(const std::string& name, const std::vector<std::uint64_t>& wanted) {
+  const auto found = checkpoint_.find(name);
+  if (!found) {
+    return bad_checkpoint("checkpoint", fmt::format("the tensor '{}' is missing; expected shape {}",
+                                                    name, shape_text(wanted)));
+  }
+  const StoredTensor& tensor = *found->tensor;
+  if (tensor.shape != wanted) {
+    return bad_checkpoint(found->file->name(),
+                          fmt::format("tensor '{}' has shape {}, the config asks for {}", name,
+                                      shape_text(tensor.shape), shape_text(wanted)));
+  }
+  used_.insert(name);
+  if (tensor.type != Dtype::F8E4M3 && tensor.type != Dtype::F8E5M2) {
+    if (tensor.type <= Dtype::BF16) return {};
+    return bad_checkpoint(found->file->name(), fmt::format("tensor '{}' holds {}, expected floats",
+                                                           name, name_of(tensor.type)));
+  }
+  const std::string scale_name = name + "_scale_inv";
+  const auto scale = checkpoint_.find(scale_name);
+  if (!scale || config_.fp8_block_rows == 0 || wanted.size() != 2) {
+    return bad_checkpoint(found->file->name(),
+                          fmt::format("tensor '{}' is {} without '{}' and weight_block_size", name,
+                                      name_of(tensor.type), scale_name));
+  }
+  const std::vector<std::uint64_t> blocks{
+      (wanted[0] + config_.fp8_block_rows - 1) / config_.fp8_block_rows,
+      (wanted[1] + config_.fp8_block_cols - 1) / config_.fp8_block_cols};
+  if (scale->tensor->shape != blocks) {
+    return bad_checkpoint(scale->file->name(),
+                          fmt::format("tensor '{}' has shape {}, expected {}", scale_name,
+                                      shape_text(scale->tensor->shape), shape_text(blocks)));
+  }
+  used_.insert(scale_name);
+  return {};
+}
+
+// A tied head is the embedding: llama.cpp uses that when there is no output.weight.
+bool Planner::skips_head(const Rule& rule) const {
+  return rule.target == "output.weight" && config_.tied.value_or(false);
+}
+
+Status Planner::apply_one(const Rule& rule, std::uint32_t layer) {
+  const std::string source = choose_source(rule, layer);
+  const bool stacked = source.find("{e}") != std::string::npos;
+  if (skips_head(rule)) {
+    used_.insert(source);
+    return {};
+  }
+  if ((rule.flags & kOptional) != 0 && !checkpoint_.has(source)) return {};
+  PlannedTensor tensor;
+  tensor.name = filled(rule.target, "{i}", layer);
+  tensor.shape = shape_of(rule.target_dims);
+  const std::vector<std::uint64_t> wanted = shape_of(rule.source_dims);
+  for (std::uint32_t e = 0; e < (stacked ? config_.experts : 1); ++e) {
+    tensor.sources.push_back(filled(source, "{e}", e));
+    XC_CHECK(check_source(tensor.sources.back(), wanted));
+  }
+  for (const std::uint64_t extent : tensor.shape) {
+    if (extent == 0) return unknown(fmt::format("'{}' would have no elements", tensor.name));
+  }
+  std::vector<std::uint64_t> one = tensor.shape;
+  if (stacked) one.erase(one.begin());
+  tensor.map = map_of(rule.op, one);
+  tensor.full_precision = (rule.flags & kExact) != 0;
+  if ((rule.flags & kLogits) != 0) {
+    tensor.scale = static_cast<float>(config_.output_scale / config_.mup_scale);
+  }
+  if ((rule.flags & kEmbedding) != 0) tensor.scale = static_cast<float>(config_.input_scale);
+  plan_.tensors.push_back(std::move(tensor));
+  return {};
+}
+
+Status Planner::apply(std::span<const Rule> rules, std::uint32_t layer) {
+  for (const Rule& rule : rules) XC_CHECK(apply_one(rule, layer));
+  return {};
+}
+
+bool Planner::is_moe_layer(std::uint32_t layer) const {
+  return config_.experts != 0 && layer >= config_.dense_layers;
+}
+
+Status Planner::lay_out() {
+  if (config_.experts != 0 && config_.moe_every != 1) {
+    return unknown(fmt::format("experts in every {}th layer", config_.moe_every));
+  }
+  XC_CHECK(apply(family_->head, 0));
+  const bool has_head = std::ranges::any_of(
+      plan_.tensors, [](const PlannedTensor& t) { return t.name == "output.weight"; });
+  if (!has_head && config_.tied && !*config_.tied) {
+    return bad_checkpoint("checkpoint", fmt::format("the tensor 'lm_head.weight' is missing"));
+  }
+  if (!has_head && config_.input_scale != 1) return unknown("input_mult with a tied head");
+  for (std::uint32_t i = 0; i < config_.layers + mtp_; ++i) {
+    XC_CHECK(apply(family_->layer, i));
+    XC_CHECK(apply(is_moe_layer(i) ? family_->moe : family_->dense, i));
+    if (i >= config_.layers) XC_CHECK(apply(family_->mtp, i));
+  }
+  return check_leftovers();
+}
+
+// A weight that no rule wants means that the model computes something this plan does not.
+Status Planner::check_leftovers() const {
+  for (const std::string& name : checkpoint_.names()) {
+    if (used_.contains(name)) continue;
+    if (name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
+        name.ends_with(".attn.masked_bias")) {
+      continue;  // buffers that follow from the config
+    }
+    if (!family_->mtp.empty() && name.starts_with("model.layers.")) {
+      const std::string number = name.substr(13, name.find('.', 13) - 13);
+      const bool digits = !number.empty() && number.size() < 6 &&
+                          std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+      if (digits && !options_.with_mtp &&
+          static_cast<std::uint32_t>(std::stoi(number)) >= config_.layers) {
+        continue;  // the caller does not want them
+      }
+    }
+    const auto found = checkpoint_.find(name);
+    return bad_checkpoint(found->file->name(),
+                          fmt::format("tensor '{}' {} has no place in the family {}", name,
+                                      shape_text(found->tensor->shape), plan_.family));
+  }
+  return {};
+}
+
+Status Planner::add_attention() {
+  add("attention.layer_norm_rms_epsilon", static_cast<float>(config_.norm_eps));
+  add("attention.head_count", config_.heads);
+  if (config_.kv_lora == 0) {
+    add("attention.head_count_kv", config_.heads_kv);
+    add("attention.key_length", config_.head_dim);
+    add("attention.value_length", config_.head_dim);
+    add("rope.dimension_count", config_.head_dim);
+    return {};
+  }
+  // llama.cpp runs latent attention as one KV head that every query head shares.
+  add("attention.head_count_kv", 1u);
+  if ((config_.layers == 26 || config_.layers == 27) && config_.q_lora != 0) {
+    return unknown("26 or 27 layers with q_lora_rank: llama.cpp takes them for the lite variant");
+  }
+  add("attention.q_lora_rank", config_.q_lora);
+  add("attention.kv_lora_rank", config_.kv_lora);
+  add("attention.key_length", config_.kv_lora + config_.rope_dim);
+  add("attention.value_length", config_.kv_lora);
+  add("attention.key_length_mla", config_.nope_dim + config_.rope_dim);
+  add("attention.value_length_mla", config_.value_dim);
+  add("rope.dimension_count", config_.rope_dim);
+  return {};
+}
+
+Status Planner::add_experts() {
+  const bool mla = config_.kv_lora != 0;
+  if (mla) {
+    add("leading_dense_block_count",
+        config_.experts == 0 ? config_.layers + mtp_ : config_.dense_layers);
+    add("expert_feed_forward_length", config_.experts == 0 ? config_.ffn : config_.expert_ffn);
+    add("expert_shared_count", config_.experts_shared);
+    if (mtp_ != 0) add("nextn_predict_layers", mtp_);
+  }
+  if (config_.experts == 0) return {};
+  add("expert_count", config_.experts);
+  add("expert_used_count", config_.experts_used);
+  const bool sigmoid = config_.scoring == "sigmoid";
+  if (!sigmoid && !config_.scoring.empty() && config_.scoring != "softmax") {
+    return unknown(fmt::format("scoring_func '{}'", config_.scoring));
+  }
+  if (!mla) {
+    // llama.cpp's llama takes softmax over all experts and renormalises the chosen ones.
+    if (sigmoid || !config_.norm_topk.value_or(true) || config_.groups > 1 ||
+        config_.experts_shared != 0 || config_.dense_layers != 0) {
+      return unknown("experts other than softmax, renormalised, in every layer, none shared");
+    }
+    if (config_.routed_scale != 1)
+      add("expert_weights_scale", static_cast<float>(config_.routed_scale));
+    return {};
+  }
+  if (config_.experts_shared == 0) return unknown("latent attention with experts, none shared");
+  add("expert_gating_func", sigmoid ? 2u : 1u);
+  add("expert_weights_scale", static_cast<float>(config_.routed_scale));
+  add("expert_weights_norm", config_.norm_topk.value_or(false));
+  if (config_.groups <= 1 || config_.groups_used == 0 || config_.groups_used >= config_.groups) {
+    return {};  // every group may be used: no limit to express
+  }
+  if (config_.experts % config_.groups != 0 || config_.experts / config_.groups < 2) {
+    return unknown(fmt::format("{} experts in {} groups", config_.experts, config_.groups));
+  }
+  if (config_.topk_method == "group_limited_greedy") {
+    plan_.notes.push_back(
+        "group_limited_greedy chooses groups by their best expert; llama.cpp knows only the sum of "
+        "the best two, so the limit to groups is left out and some tokens use other experts");
+    return {};
+  }
+  add("expert_group_count", config_.groups);
+  add("expert_group_used_count", config_.groups_used);
+  return {};
+}
+
+Status Planner::add_rope() {
+  double base = config_.rope_theta;
+  std::uint32_t context = options_.context != 0 ? options_.context : config_.context;
+  if (telechat_ntk_) {
+    const bool conv = family_ == &kConvFamily;
+    const std::uint32_t trained = config_.trained_length.value_or(
+        conv ? (context != 0 && options_.context == 0 ? std::min(context, 4096u) : 4096u) : 8192u);
+    // TeleChat-7B's code has 4096 in it and shares its head with the embedding; the 12B code has
+    // its trained length. Releases since TeleChat2 say it in the config.
+    const bool tied = !checkpoint_.has("lm_head.weight") || config_.tied.value_or(false);
+    const std::uint32_t base_length =
+        config_.base_length.value_or(conv || tied ? std::min(4096u, trained) : trained);
+    context = options_.context != 0 ? options_.context : trained;
+    if (base_length == 0 || trained == 0 || config_.head_dim < 4) {
+      return bad_checkpoint("config.json", "base_seqlen and training_seqlen must be positive");
+    }
+    const NtkRope rope =
+        ntk_rope(config_.rope_theta, config_.head_dim, base_length, trained, context, !conv);
+    base = rope.base;
+    if (rope.magnitude != 1) {
+      add("rope.scaling.attn_factor", static_cast<float>(rope.magnitude));
+    }
+    plan_.notes.push_back(fmt::format(
+        "rotary base fixed at {:.6g} (alpha {:g} of base_seqlen {} at length {}, cos and sin x "
+        "{:.6g}); the vendor's code changes it with the length: convert again with --context for "
+        "longer texts",
+        base, rope.alpha, base_length, std::max(context, trained), rope.magnitude));
+  }
+  add("rope.freq_base", static_cast<float>(base));
+  add("context_length", context != 0 ? context : 2048u);
+  if (config_.sliding_window != 0 && config_.sliding_window < context) {
+    plan_.notes.push_back(
+        fmt::format("sliding_window {}: written as full attention, equal up to that length",
+                    config_.sliding_window));
+  }
+  return add_scaling(config_, plan_.architecture + ".", config_.kv_lora != 0, plan_);
+}
+
+Status Planner::add_metadata() {
+  add("block_count", config_.layers + mtp_);
+  add("embedding_length", config_.hidden);
+  add("vocab_size", config_.vocab);
+  if (config_.ffn != 0 || config_.expert_ffn != 0) {
+    const bool stacked = config_.experts != 0 && config_.kv_lora == 0;
+    add("feed_forward_length", stacked ? config_.expert_ffn : config_.ffn);
+  }
+  XC_CHECK(add_attention());
+  XC_CHECK(add_experts());
+  return add_rope();
+}
+
+Result<ModelPlan> Planner::run() {
+  XC_CHECK(check_supported(config_));
+  XC_CHECK(choose());
+  measure();
+  XC_CHECK(lay_out());
+  XC_CHECK(add_metadata());
+  if (config_.output_scale != config_.mup_scale) {
+    plan_.notes.push_back(
+        fmt::format("logits x {:g} is folded into output_norm.weight, which stays f32",
+                    config_.output_scale / config_.mup_scale));
+  }
+  return std::move(plan_);
+}
+
+}  // namespace
+
+std::uint64_t PlannedTensor::rows() const {
+  std::uint64_t rows = 1;
+  const std::size_t leading = shape.size() < 2 ? shape.size() : shape.size() - 1;
+  for (std::size_t i = 0; i < leading; ++i) rows *= shape[i];
+  return rows;
+}
+
+Result<ModelPlan> plan_model(const HfConfig& config, const Checkpoint& checkpoint,
+                             const PlanOptions& options) {
+  return Planner(config, checkpoint, options).run();
+}
+
+}  // namespace xc::convert

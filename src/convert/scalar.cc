@@ -1,0 +1,221 @@
+#include "convert/scalar.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace xc::convert {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "weights are read by memcpy");
+
+struct DtypeFacts {
+  Dtype type;
+  std::string_view name;
+  std::size_t bytes;
+};
+constexpr std::array<DtypeFacts, 12> kDtypes{{{Dtype::F64, "F64", 8},
+                                              {Dtype::F32, "F32", 4},
+                                              {Dtype::F16, "F16", 2},
+                                              {Dtype::BF16, "BF16", 2},
+                                              {Dtype::F8E4M3, "F8_E4M3", 1},
+                                              {Dtype::F8E5M2, "F8_E5M2", 1},
+                                              {Dtype::I64, "I64", 8},
+                                              {Dtype::I32, "I32", 4},
+                                              {Dtype::I16, "I16", 2},
+                                              {Dtype::I8, "I8", 1},
+                                              {Dtype::U8, "U8", 1},
+                                              {Dtype::Bool, "BOOL", 1}}};
+
+// Sign, `exponent_bits` and the rest of one byte; `finite_top` says that the highest exponent
+// holds numbers too, except for all ones.
+float from_f8(std::uint8_t bits, int mantissa_bits, int bias, bool finite_top) {
+  const int mantissa = bits & ((1 << mantissa_bits) - 1);
+  const int exponent_max = (1 << (7 - mantissa_bits)) - 1;
+  const int exponent = (bits & 0x7f) >> mantissa_bits;
+  const float sign = (bits & 0x80) != 0 ? -1.0f : 1.0f;
+  if (exponent == exponent_max) {
+    if (!finite_top && mantissa == 0) return sign * std::numeric_limits<float>::infinity();
+    if (!finite_top || mantissa == (1 << mantissa_bits) - 1) {
+      return std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  const float fraction = static_cast<float>(mantissa) / static_cast<float>(1 << mantissa_bits);
+  if (exponent == 0) return sign * std::ldexp(fraction, 1 - bias);
+  return sign * std::ldexp(1.0f + fraction, exponent - bias);
+}
+
+template <typename Decode>
+std::array<float, 256> table_of(Decode decode_one) {
+  std::array<float, 256> table{};
+  for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = decode_one(i);
+  return table;
+}
+
+const std::array<float, 256>& e4m3_table() {
+  static const auto table =
+      table_of([](int i) { return from_f8(static_cast<std::uint8_t>(i), 3, 7, true); });
+  return table;
+}
+const std::array<float, 256>& e5m2_table() {
+  static const auto table =
+      table_of([](int i) { return from_f8(static_cast<std::uint8_t>(i), 2, 15, false); });
+  return table;
+}
+
+template <typename Stored, typename Convert>
+void decode_each(const unsigned char* in, std::size_t count, float* out, Convert convert) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Stored value;
+    std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
+    out[i] = convert(value);
+  }
+}
+
+template <typename Stored>
+void decode_number(const unsigned char* in, std::size_t count, float* out) {
+  decode_each<Stored>(in, count, out, [](Stored value) { return static_cast<float>(value); });
+}
+
+// ggml's Q8_0: one scale of 16 bits, then 32 signed bytes; the largest magnitude becomes 127.
+void encode_q8_block(const float* in, unsigned char* out) {
+  float largest = 0;
+  for (std::size_t i = 0; i < kQ8Block; ++i) largest = std::max(largest, std::fabs(in[i]));
+  const float scale = largest / 127.0f;
+  const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+  const std::uint16_t stored = to_f16(scale);
+  std::memcpy(out, &stored, sizeof stored);
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    out[2 + i] = static_cast<unsigned char>(static_cast<std::int8_t>(std::round(in[i] * inverse)));
+  }
+}
+
+}  // namespace
+
+std::optional<Dtype> dtype_of(std::string_view name) {
+  for (const DtypeFacts& facts : kDtypes) {
+    if (facts.name == name) return facts.type;
+  }
+  return std::nullopt;
+}
+std::string_view name_of(Dtype type) { return kDtypes[static_cast<std::size_t>(type)].name; }
+std::size_t bytes_of(Dtype type) { return kDtypes[static_cast<std::size_t>(type)].bytes; }
+
+// Both directions move the exponent by arithmetic on floats instead of by branches, so that the
+// compiler can do several at once (M. Dukhan's method).
+float from_f16(std::uint16_t bits) {
+  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+  const std::uint32_t sign = wide & 0x8000'0000u;
+  const std::uint32_t doubled = wide + wide;
+  const float normal = std::bit_cast<float>((doubled >> 4) + (0xe0u << 23)) * 0x1.0p-112f;
+  const float subnormal = std::bit_cast<float>((doubled >> 17) | (126u << 23)) - 0.5f;
+  return std::bit_cast<float>(
+      sign | std::bit_cast<std::uint32_t>(doubled < (1u << 27) ? subnormal : normal));
+}
+
+std::uint16_t to_f16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t doubled = bits + bits;
+  const std::uint32_t bias = std::max(doubled & 0xff00'0000u, 0x7100'0000u);
+  const float scaled = (std::fabs(value) * 0x1.0p+112f) * 0x1.0p-110f;
+  const float rounded = std::bit_cast<float>((bias >> 1) + 0x0780'0000u) + scaled;
+  const auto result = std::bit_cast<std::uint32_t>(rounded);
+  const std::uint32_t magnitude = ((result >> 13) & 0x7c00u) + (result & 0x0fffu);
+  return static_cast<std::uint16_t>(((bits >> 16) & 0x8000u) |
+                                    (doubled > 0xff00'0000u ? 0x7e00u : magnitude));
+}
+
+float from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+std::uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fff'ffffu) > 0x7f80'0000u) {
+    return static_cast<std::uint16_t>((bits >> 16) | 0x40u);  // NaN stays NaN
+  }
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+float from_f8_e4m3(std::uint8_t bits) { return e4m3_table()[bits]; }
+float from_f8_e5m2(std::uint8_t bits) { return e5m2_table()[bits]; }
+
+void decode(Dtype type, const unsigned char* in, std::size_t count, float* out) {
+  switch (type) {
+    case Dtype::F64:
+      return decode_number<double>(in, count, out);
+    case Dtype::F32:
+      std::memcpy(out, in, count * sizeof(float));
+      return;
+    case Dtype::F16:
+      return decode_each<std::uint16_t>(in, count, out, from_f16);
+    case Dtype::BF16:
+      return decode_each<std::uint16_t>(in, count, out, from_bf16);
+    case Dtype::F8E4M3:
+    case Dtype::F8E5M2: {
+      const auto& table = type == Dtype::F8E4M3 ? e4m3_table() : e5m2_table();
+      for (std::size_t i = 0; i < count; ++i) out[i] = table[in[i]];
+      return;
+    }
+    case Dtype::I64:
+      return decode_number<std::int64_t>(in, count, out);
+    case Dtype::I32:
+      return decode_number<std::int32_t>(in, count, out);
+    case Dtype::I16:
+      return decode_number<std::int16_t>(in, count, out);
+    case Dtype::I8:
+      return decode_number<std::int8_t>(in, count, out);
+    case Dtype::U8:
+    case Dtype::Bool:
+      return decode_number<std::uint8_t>(in, count, out);
+  }
+}
+
+std::optional<OutputType> output_type_of(std::string_view name) {
+  if (name == "f32") return OutputType::F32;
+  if (name == "f16") return OutputType::F16;
+  if (name == "bf16") return OutputType::BF16;
+  if (name == "q8_0") return OutputType::Q8_0;
+  return std::nullopt;
+}
+
+std::size_t encoded_bytes(OutputType type, std::size_t count) {
+  switch (type) {
+    case OutputType::F32:
+      return count * 4;
+    case OutputType::F16:
+    case OutputType::BF16:
+      return count * 2;
+    case OutputType::Q8_0:
+      return count / kQ8Block * (2 + kQ8Block);
+  }
+  return 0;
+}
+
+void encode(OutputType type, const float* in, std::size_t count, unsigned char* out) {
+  const auto each = [&](auto convert) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint16_t bits = convert(in[i]);
+      std::memcpy(out + i * 2, &bits, 2);
+    }
+  };
+  switch (type) {
+    case OutputType::F32:
+      std::memcpy(out, in, count * sizeof(float));
+      return;
+    case OutputType::F16:
+      return each(to_f16);
+    case OutputType::BF16:
+      return each(to_bf16);
+    case OutputType::Q8_0:
+      for (std::size_t i = 0; i < count / kQ8Block; ++i) {
+        encode_q8_block(in + i * kQ8Block, out + i * (2 + kQ8Block));
+      }
+      return;
+  }
+}
+
+}  // namespace xc::convert

@@ -1,0 +1,59 @@
+// The shelf of the scheduler on the chunk store: cuts sequences into chunks and a tail, copies them
+// out of the cache and back. Engine thread only.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "engine/chunks/chunk_store.h"
+#include "engine/chunks/tail_tier.h"
+#include "engine/core/kv_shelf.h"
+
+namespace xc::engine {
+
+// KV bytes of positions of one sequence, out of and into the cache.
+class KvCopier {
+ public:
+  virtual ~KvCopier() = default;
+  // Positions [from, to) of seq; empty when it cannot be done.
+  virtual std::vector<std::byte> copy_out(int seq, int from, int to) = 0;
+  // bytes: what copy_out gave for positions from `begin` on. Adds [from, to) of it to seq, which
+  // holds [0, from). False: nothing was changed.
+  virtual bool copy_in(int seq, Bytes bytes, int begin, int from, int to) = 0;
+};
+
+class ChunkShelf final : public KvShelf {
+ public:
+  // tail_bytes_max: RAM for tails. References must outlive it.
+  ChunkShelf(ChunkStore& store, KvCopier& copier, std::uint64_t tail_bytes_max)
+      : store_(store), copier_(copier), tails_(tail_bytes_max) {}
+
+  // A request of this tenant arrived: its chunks are found and kept here from now on.
+  void set_space(const std::string& tenant, ChunkSpaceRef space);
+  // Delivers what came off the disk; call after a wake of the store.
+  void poll() { store_.poll(); }
+
+  Found find(const std::string& tenant, const std::vector<Token>& tokens, int max) override;
+  Loaded load(const std::string& tenant, int seq, const std::vector<Token>& tokens, int from,
+              int to) override;
+  void save(const std::string& tenant, int seq, const std::vector<Token>& tokens) override;
+
+ private:
+  struct Arrival {
+    Digest last{};  // key of the last chunk that was asked for
+    std::size_t first = 0;
+    bool here = false;
+    std::vector<ChunkRef> chunks;
+  };
+  ChunkSpaceRef space_of(const std::string& tenant) const;
+  Arrival* arrival_of(const ChunkChain& chain, std::size_t known);
+  static TailTier::Place place_after(const ChunkChain& chain, std::size_t chunks);
+
+  ChunkStore& store_;
+  KvCopier& copier_;
+  TailTier tails_;
+  std::map<std::string, ChunkSpaceRef> spaces_;
+  std::deque<std::shared_ptr<Arrival>> arrivals_;  // asked for; the oldest are forgotten
+};
+
+}  // namespace xc::engine

@@ -1,0 +1,36 @@
+// Copies of cached prefixes outside the cache: in memory, on disk. An interface, so that the
+// scheduler is tested without either. Engine thread only; no call waits for a disk.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/core/sequence_pool.h"
+
+namespace xc::engine {
+
+class KvShelf {
+ public:
+  virtual ~KvShelf() = default;
+
+  struct Found {
+    int tokens = 0;        // leading tokens that load() can serve now
+    bool pending = false;  // more of them are on their way from the disk: ask again soon
+  };
+  // tokens[0, max) of this tenant; a longer prefix on disk is sent for.
+  virtual Found find(const std::string& tenant, const std::vector<Token>& tokens, int max) = 0;
+
+  // Extends sequence seq, which holds tokens[0, from), to at most `to`. Returns how many leading
+  // tokens it holds now: `from` when nothing could be had. from_disk: how many came off the disk.
+  struct Loaded {
+    int tokens = 0;
+    int from_disk = 0;
+  };
+  virtual Loaded load(const std::string& tenant, int seq, const std::vector<Token>& tokens,
+                      int from, int to) = 0;
+
+  // Copies what of sequence seq, which holds exactly these tokens, is not on the shelf yet.
+  virtual void save(const std::string& tenant, int seq, const std::vector<Token>& tokens) = 0;
+};
+
+}  // namespace xc::engine

@@ -1,0 +1,237 @@
+#include "engine/core/scheduler.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace xc::engine {
+namespace {
+
+constexpr double kForget = 0.05;  // weight of the newest value in running means
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShelf* shelf)
+    : options_(options),
+      shelf_(options.can_share ? shelf : nullptr),
+      keeper_(*this, memory),
+      pool_(options.sequences, options.cells, options.can_share, keeper_),
+      queue_(options.queue) {}
+
+void Scheduler::Keeper::leaving(int seq, std::uint64_t salt, const std::vector<Token>& tokens) {
+  if (owner.shelf_ != nullptr) owner.shelf_->save(owner.tenant_of(salt), seq, tokens);
+}
+
+std::uint64_t Scheduler::salt_of(const std::string& tenant) {
+  const auto [entry, is_new] = salts_.try_emplace(tenant, tenants_.size());
+  if (is_new) tenants_.push_back(&entry->first);
+  return entry->second;
+}
+
+int Scheduler::expected_answer(const Request& request) const {
+  const int left = request.max_tokens * request.lanes_wanted - request.generated();
+  return std::clamp(left, 0, static_cast<int>(answer_mean_) * request.lanes_wanted + 1);
+}
+
+std::optional<Scheduler::Refused> Scheduler::submit(std::unique_ptr<Request> request,
+                                                    SteadyTime now) {
+  XC_ASSERT(request->lanes.size() == 1);
+  Lane& lane = *request->lanes.front();
+  lane.request = request.get();
+  request->id = ++ids_;
+  request->prompt_tokens = static_cast<int>(lane.target.size());
+  ++counters_.requests;
+  const int reuse_max = std::min(request->prompt_tokens - 1, request->reuse_max);
+  const int known = pool_.longest(lane.target, reuse_max, salt_of(request->tenant));
+  FairRequest account;
+  account.id = request->id;
+  account.priority = request->priority;
+  account.tenant = request->tenant;
+  account.key = request->key;
+  account.prompt_tokens = request->prompt_tokens - known;
+  account.answer_tokens = expected_answer(*request);
+  account.deadline = request->deadline;
+  Status pushed = queue_.push(account, now, tokens_per_s_);
+  if (!pushed) {
+    ++counters_.refused;
+    return Refused{std::move(request), std::move(pushed.error())};
+  }
+  counters_.prompt_asked += static_cast<std::uint64_t>(request->prompt_tokens);
+  waiting_.emplace(request->id, std::move(request));
+  return std::nullopt;
+}
+
+void Scheduler::sweep(SteadyTime now, const Ended& ended) {
+  const Error late{Code::Timeout, Message::Deadline, {"0"}, {}, {}, 0};
+  for (const std::uint64_t id : queue_.expire(now)) {
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end()) continue;
+    ++counters_.expired;
+    abandon(*found->second);
+    ended(*found->second, &late);
+    waiting_.erase(found);
+  }
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    Request& request = *it->second;
+    if (!request.cancelled) {
+      ++it;
+      continue;
+    }
+    ++counters_.cancelled;
+    queue_.remove(request.id);
+    abandon(request);
+    ended(request, nullptr);
+    it = waiting_.erase(it);
+  }
+  for (auto& request : active_) {
+    if (request->ended()) continue;
+    if (request->cancelled) {
+      ++counters_.cancelled;
+      abandon(*request);
+      ended(*request, nullptr);
+    } else if (request->deadline.passed(now)) {
+      ++counters_.expired;
+      abandon(*request);
+      ended(*request, &late);
+    }
+  }
+  retire();
+}
+
+std::function<double(int)> Scheduler::step_ms(int rows, int threads) const {
+  return [this, rows, threads, cells = pool_.cells_used()](int drafts) {
+    return cost_.predict({threads, 0, rows + drafts, cells});
+  };
+}
+
+void Scheduler::computed(const std::vector<Row>& rows, double ms) {
+  int tokens = 0;
+  for (const Row& row : rows) {
+    Lane& lane = *row.lane;
+    const int own = row.tokens - row.drafts;
+    pool_.append(lane.seq, lane.target.data() + row.from, own);
+    pool_.append(lane.seq, lane.draft.data(), row.drafts);
+    const bool decoded = lane.request->sampled && own == 1;
+    if (decoded) {
+      queue_.charge(lane.request->id, 0, 1);
+    } else {
+      queue_.charge(lane.request->id, own, 0);
+      counters_.prompt_computed += static_cast<std::uint64_t>(own);
+    }
+    tokens += own;
+  }
+  cost_.observe(shape_, ms);
+  if (ms > 0) {
+    const double pace = tokens * 1000.0 / ms;
+    tokens_per_s_ += tokens_per_s_ == 0 ? pace : (pace - tokens_per_s_) * kForget;
+  }
+}
+
+void Scheduler::grew(Lane& lane, const std::vector<Token>& tokens) {
+  const int accepted = static_cast<int>(tokens.size()) - 1;
+  const int keep = static_cast<int>(lane.target.size()) + accepted;
+  if (lane.seq >= 0 && computed_tokens(lane) > keep) pool_.truncate(lane.seq, keep);
+  lane.target.insert(lane.target.end(), tokens.begin(), tokens.end());
+  lane.generated += static_cast<int>(tokens.size());
+  queue_.charge(lane.request->id, 0, accepted);
+  if (lane.speculation != nullptr && lane.request->sampled) {
+    const int drafted = static_cast<int>(lane.draft.size());
+    lane.speculation->governor.observe(drafted, accepted,
+                                       step_ms(std::max(shape_.decode_rows, 1), shape_.threads));
+    counters_.drafted += static_cast<std::uint64_t>(drafted);
+    counters_.accepted += static_cast<std::uint64_t>(accepted);
+  }
+  lane.draft.clear();
+}
+
+void Scheduler::fork_lanes(Request& request,
+                           const std::function<std::unique_ptr<Lane>(int number)>& make) {
+  request.sampled = true;
+  const Lane& first = *request.lanes.front();
+  for (int i = 1; i < request.lanes_wanted; ++i) {
+    std::unique_ptr<Lane> lane = make(i);
+    lane->request = &request;
+    lane->number = i;
+    lane->target = first.target;
+    lane->media_shift = first.media_shift;
+    if (const auto seq = pool_.fork(first.seq)) lane->seq = *seq;
+    request.lanes.push_back(std::move(lane));
+  }
+}
+
+void Scheduler::filled(Lane& lane, int count) {
+  const int from = computed_tokens(lane);
+  pool_.append(lane.seq, lane.target.data() + from, count);
+  queue_.charge(lane.request->id, count, 0);
+  counters_.prompt_computed += static_cast<std::uint64_t>(count);
+}
+
+void Scheduler::unplace(Lane& lane, bool retain) {
+  if (lane.seq < 0) return;
+  const int length = static_cast<int>(lane.target.size());
+  if (computed_tokens(lane) > length) pool_.truncate(lane.seq, length);
+  pool_.release(lane.seq, retain);
+  lane.seq = -1;
+  lane.media_shift = 0;
+  lane.draft.clear();
+}
+
+void Scheduler::finish(Lane& lane) {
+  lane.done = true;
+  unplace(lane, lane.number == 0);
+  answer_mean_ += (lane.generated - answer_mean_) * kForget;
+}
+
+void Scheduler::abandon(Request& request) {
+  for (auto& lane : request.lanes) {
+    unplace(*lane, false);
+    lane->done = true;
+  }
+}
+
+void Scheduler::retire() {
+  std::erase_if(active_, [this](const auto& request) {
+    if (!request->ended()) return false;
+    queue_.remove(request->id);
+    return true;
+  });
+}
+
+std::vector<Lane*> Scheduler::placed() const {
+  std::vector<Lane*> lanes;
+  for (const auto& request : active_) {
+    for (const auto& lane : request->lanes) {
+      if (lane->seq >= 0 && !lane->done) lanes.push_back(lane.get());
+    }
+  }
+  return lanes;
+}
+
+bool Scheduler::save_idle() {
+  if (shelf_ == nullptr) return false;
+  const auto next = pool_.unsaved();
+  if (!next) return false;
+  shelf_->save(tenant_of(next->salt), next->seq, pool_.tokens(next->seq));
+  pool_.mark_saved(next->seq);
+  return true;
+}
+
+void Scheduler::save_all() {
+  while (save_idle()) {
+  }
+  if (shelf_ == nullptr) return;
+  for (const Lane* lane : placed()) {
+    shelf_->save(lane->request->tenant, lane->seq, pool_.tokens(lane->seq));
+  }
+}
+
+bool Scheduler::has_work() const {
+  if (!waiting_.empty()) return true;
+  return std::any_of(active_.begin(), active_.end(), [](const auto& request) {
+    if (request->cancelled) return true;
+    return std::any_of(request->lanes.begin(), request->lanes.end(),
+                       [](const auto& lane) { return !lane->done && !lane->parked; });
+  });
+}
+
+}  // namespace xc::engine

@@ -1,0 +1,172 @@
+// Who is computed next, on what cells: the engine's scheduler without a model. Holds every request
+// from submit() to the end, places lanes into the cache (sharing what others have computed, loading
+// what the shelf keeps), plans each step, and makes room by sending lanes away and bringing them
+// back. Never cuts, steals or fails a request for want of room.
+//
+// One loop of the engine: submit() what came; sweep(); plan() → compute → computed(); sample, then
+// grew() or finish() for every lane that has a row. Engine thread only; time is an argument, so a
+// seed repeats a run (tests/sim).
+//
+// Invariants: a lane with seq >= 0 is live in the pool; the pool's tokens of it are a prefix of
+// lane.target; a request is in waiting_, or in active_ with its id running in the queue; each ends
+// exactly once, through the Ended callback or through finish() of its last lane.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/core/cost_model.h"
+#include "engine/core/fair_queue.h"
+#include "engine/core/kv_shelf.h"
+#include "engine/core/request.h"
+#include "engine/core/sequence_pool.h"
+#include "engine/core/step_plan.h"
+
+namespace xc::engine {
+
+struct SchedulerOptions {
+  int sequences = 64;
+  int cells = 8192;
+  bool can_share = true;      // see SequencePool
+  int step_tokens = 512;      // rows of one step at most
+  int draft_rows_max = 32;    // guesses in one step at most
+  double target_tbt_ms = 250;  // time between two tokens that prefill beside decodes may cost
+  FairQueueOptions queue;
+};
+
+struct SchedulerCounters {
+  std::uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0;
+  std::uint64_t prompt_asked = 0;     // tokens in prompts
+  std::uint64_t prompt_computed = 0;  // of them computed, again after a preemption included
+  std::uint64_t cached_live = 0, cached_shelf = 0, cached_disk = 0;
+  std::uint64_t preemptions = 0, resumed = 0;
+  std::uint64_t held_for_prefix = 0;  // requests that waited for another's shared prompt
+  std::uint64_t drafted = 0, accepted = 0;
+  std::array<double, kClasses> wait_ms_mean{};  // from arrival to a place in the cache
+};
+
+class Scheduler {
+ public:
+  // shelf may be null. References must outlive it.
+  Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShelf* shelf);
+
+  // A request with one lane whose target is the prompt. On QueueFull the request is given back.
+  struct Refused {
+    std::unique_ptr<Request> request;
+    Error error;
+  };
+  std::optional<Refused> submit(std::unique_ptr<Request> request, SteadyTime now);
+
+  // Ends what was cancelled (error null) or is past its deadline.
+  using Ended = std::function<void(Request&, const Error*)>;
+  void sweep(SteadyTime now, const Ended& ended);
+
+  // Admits and places what fits, then says what the next step computes: rows of lanes, in the order
+  // they enter the batch. tokens beyond the known target are lane.draft. Empty: nothing to do now
+  // (all parked, or waiting for the disk).
+  struct Row {
+    Lane* lane = nullptr;
+    int from = 0;    // position of its first token in target
+    int tokens = 0;  // of target, then of draft
+    int drafts = 0;
+  };
+  std::vector<Row> plan(SteadyTime now, int threads);
+  // The step was computed. Refused guesses are taken back by grew().
+  void computed(const std::vector<Row>& rows, double ms);
+  // The device had no room for the step, nothing was computed. Makes some; false when there is none
+  // to make: the caller ends what it planned.
+  bool make_room();
+
+  // A lane got its next token(s): tokens[0] from its row, the rest were accepted guesses.
+  void grew(Lane& lane, const std::vector<Token>& tokens);
+  // The prompt of the request is computed: makes its other lanes by `make`, which share the prompt.
+  void fork_lanes(Request& request, const std::function<std::unique_ptr<Lane>(int number)>& make);
+  // A lane is done. Its tokens stay for the next turn when it was the first.
+  void finish(Lane& lane);
+  // Ends all lanes of a request; nothing of it is kept.
+  void abandon(Request& request);
+  // Forgets requests that ended. After this their memory is gone.
+  void retire();
+  // Cells that the engine filled itself (an encoded image): `count` tokens of lane.target.
+  void filled(Lane& lane, int count);
+
+  // Lanes in the cache that are not done, in order of admission.
+  std::vector<Lane*> placed() const;
+  int computed_tokens(const Lane& lane) const {
+    return static_cast<int>(pool_.tokens(lane.seq).size());
+  }
+  // Copies to the shelf what idle sequences hold; does at most one, false when all are there.
+  bool save_idle();
+  // Copies everything, live lanes too: before the process ends.
+  void save_all();
+
+  bool idle() const { return active_.empty() && waiting_.empty(); }
+  // Some lane could be computed or placed without news from outside.
+  bool has_work() const;
+  std::size_t waiting() const { return waiting_.size(); }
+  std::size_t active() const { return active_.size(); }
+  double tokens_per_s() const { return tokens_per_s_; }
+  const SchedulerCounters& counters() const { return counters_; }
+  const FairQueue& queue() const { return queue_; }
+  const SequencePool& pool() const { return pool_; }
+  const std::string& tenant_of(std::uint64_t salt) const { return *tenants_[salt]; }
+  const std::list<std::unique_ptr<Request>>& running() const { return active_; }
+  const std::unordered_map<std::uint64_t, std::unique_ptr<Request>>& queued() const {
+    return waiting_;
+  }
+
+ private:
+  // The cache as the pool sees it: what leaves goes over the shelf first.
+  struct Keeper final : CacheMemory {
+    Keeper(Scheduler& owner, CacheMemory& device) : owner(owner), device(device) {}
+    void share(int src, int dst, int end) override { device.share(src, dst, end); }
+    bool drop(int seq, int from) override { return device.drop(seq, from); }
+    void leaving(int seq, std::uint64_t salt, const std::vector<Token>& tokens) override;
+    Scheduler& owner;
+    CacheMemory& device;
+  };
+  enum class Placing { Placed, WaitsForPrefix, WaitsForDisk, NoRoom };
+  bool place_active();
+  void admit_waiting(bool blocked);
+  bool place_all(Request& request);
+  bool make_way(const Request& request);
+  Placing place(Lane& lane);
+  bool waits_for_prefix(Lane& lane, int had);
+  int reserve_of(const Lane& lane) const;
+  bool is_short(const Request& request) const;
+  void unplace(Lane& lane, bool retain);
+  Request* victim(int class_above) const;
+  void preempt(Request& request);
+  bool ensure_cells(int needed);
+  std::vector<SequenceView> views(int threads);
+  void draft(Lane& lane, int rows, int threads, int drafts_max);
+  std::function<double(int)> step_ms(int rows, int threads) const;
+  std::uint64_t salt_of(const std::string& tenant);
+  int expected_answer(const Request& request) const;
+
+  SchedulerOptions options_;
+  KvShelf* shelf_;
+  Keeper keeper_;
+  SequencePool pool_;
+  FairQueue queue_;
+  StepCostModel cost_;
+  StepShape shape_;  // of the step being computed
+  std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;
+  std::list<std::unique_ptr<Request>> active_;  // in order of admission
+  std::map<std::string, std::uint64_t> salts_;  // tenants by number: never equal for two
+  std::vector<const std::string*> tenants_;     // and back: keys of salts_
+  std::uint64_t ids_ = 0;
+  SteadyTime now_{};  // of the plan being made
+  double answer_mean_ = 128;  // tokens, of answers that ended
+  double tokens_per_s_ = 0;   // while computing
+  SchedulerCounters counters_;
+};
+
+}  // namespace xc::engine

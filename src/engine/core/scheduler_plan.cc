@@ -1,0 +1,107 @@
+// What one step computes.
+#include <algorithm>
+
+#include "engine/core/scheduler.h"
+
+namespace xc::engine {
+namespace {
+
+// Text tokens of the lane's target from `from` on, up to the next image.
+int text_ahead(const Lane& lane, int from) {
+  const auto begin = lane.target.begin() + from;
+  return static_cast<int>(std::find(begin, lane.target.end(), kMediaToken) - begin);
+}
+
+}  // namespace
+
+std::vector<SequenceView> Scheduler::views(int threads) {
+  std::vector<Lane*> lanes = placed();
+  std::vector<const Request*> order;
+  int decodes = 0;
+  for (const Lane* lane : lanes) {
+    const int left = text_ahead(*lane, computed_tokens(*lane));
+    if (lane->request->sampled && left == 1) {
+      decodes += lane->parked ? 0 : 1;
+    } else if (order.empty() || order.back() != lane->request) {
+      order.push_back(lane->request);
+    }
+  }
+  std::sort(order.begin(), order.end(), [this](const Request* a, const Request* b) {
+    return queue_.before(a->id, b->id);
+  });
+  std::vector<SequenceView> out;
+  const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
+  for (Lane* lane : lanes) {
+    const int left = text_ahead(*lane, computed_tokens(*lane));
+    SequenceView view;
+    view.seq = lane->seq;
+    view.arrival = lane->request->id;
+    const bool decoding = lane->request->sampled && left == 1;
+    view.prompt_left = decoding ? 0 : left;
+    view.parked = decoding && lane->parked;
+    if (decoding && !lane->parked) {
+      draft(*lane, decodes, threads, drafts_each);
+      view.draft = static_cast<int>(lane->draft.size());
+    } else if (!decoding) {
+      const auto at = std::find(order.begin(), order.end(), lane->request);
+      view.rank = static_cast<std::uint64_t>(at - order.begin());
+    }
+    out.push_back(view);
+  }
+  return out;
+}
+
+void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
+  lane.draft.clear();
+  if (lane.speculation == nullptr || !options_.can_share || drafts_max <= 0) return;
+  Lane::Speculation& s = *lane.speculation;
+  for (; s.known < lane.target.size(); ++s.known) s.past.append(lane.target[s.known]);
+  const int left = lane.request->max_tokens - lane.generated - 1;
+  const int max = std::min({drafts_max, left, options_.cells - pool_.cells_used() - rows});
+  if (max <= 0) return;
+  lane.draft = s.past.draft(max);
+  const int wanted =
+      s.governor.choose(static_cast<int>(lane.draft.size()), step_ms(rows, threads));
+  lane.draft.resize(static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
+}
+
+std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
+  now_ = now;
+  const bool roomy = place_active();
+  admit_waiting(!roomy);
+  std::vector<SequenceView> sequences = views(threads);
+  // Decodes go on whatever happens: one cell each.
+  const auto decodes = std::count_if(sequences.begin(), sequences.end(), [](const auto& s) {
+    return s.prompt_left == 0 && !s.parked;
+  });
+  const auto computing = decodes + (static_cast<std::size_t>(decodes) < sequences.size() ? 1 : 0);
+  const std::size_t before = counters_.preemptions;
+  if (!ensure_cells(static_cast<int>(computing)) || counters_.preemptions != before) {
+    sequences = views(threads);
+  }
+  const int free = std::max(pool_.cells() - pool_.cells_used(), 0);
+  StepBudget budget;
+  budget.tokens = std::min(options_.step_tokens, free);
+  budget.prefill_beside_decode =
+      cost_.prefill_budget(options_.target_tbt_ms, threads, static_cast<int>(decodes),
+                           pool_.cells_used(), budget.tokens);
+  const std::vector<Slice> slices = plan_step(sequences, budget);
+
+  std::vector<Lane*> by_seq(static_cast<std::size_t>(options_.sequences), nullptr);
+  for (Lane* lane : placed()) by_seq[static_cast<std::size_t>(lane->seq)] = lane;
+  std::vector<Row> rows;
+  shape_ = {threads, 0, 0, pool_.cells_used()};
+  for (const Slice& slice : slices) {
+    Row row;
+    row.lane = by_seq[static_cast<std::size_t>(slice.seq)];
+    row.from = computed_tokens(*row.lane);
+    row.tokens = slice.tokens;
+    row.drafts = slice.prefill ? 0 : slice.tokens - 1;
+    row.lane->draft.resize(static_cast<std::size_t>(row.drafts));
+    (slice.prefill ? shape_.prefill_tokens : shape_.decode_rows) += slice.tokens;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace xc::engine

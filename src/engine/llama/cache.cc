@@ -1,0 +1,31 @@
+#include "engine/llama/cache.h"
+
+namespace xc::engine::llama {
+
+void Cache::share(int src, int dst, int end) { llama_memory_seq_cp(memory_, src, dst, 0, end); }
+
+bool Cache::drop(int seq, int from) {
+  return llama_memory_seq_rm(memory_, seq, from == 0 ? -1 : from, -1);
+}
+
+std::vector<std::byte> Cache::copy_out(int seq, int from, int to) {
+  llama_memory_seq_cp(memory_, seq, scratch_, from, to);
+  std::vector<std::byte> bytes(llama_state_seq_get_size(context_, scratch_));
+  const std::size_t written = llama_state_seq_get_data(
+      context_, reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size(), scratch_);
+  llama_memory_seq_rm(memory_, scratch_, -1, -1);
+  bytes.resize(written);
+  return bytes;
+}
+
+bool Cache::copy_in(int seq, Bytes bytes, int begin, int from, int to) {
+  const std::size_t read = llama_state_seq_set_data(
+      context_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), scratch_);
+  const bool whole = read == bytes.size() && llama_memory_seq_pos_min(memory_, scratch_) == begin &&
+                     llama_memory_seq_pos_max(memory_, scratch_) >= to - 1;
+  if (whole) llama_memory_seq_cp(memory_, scratch_, seq, from, to);
+  llama_memory_seq_rm(memory_, scratch_, -1, -1);
+  return whole;
+}
+
+}  // namespace xc::engine::llama

@@ -1,0 +1,129 @@
+"""Every family: a tiny checkpoint in the vendor's layout → the converter → llama.cpp, against numpy.
+
+Every position of every prompt and 32 greedy tokens from the cache: largest difference of a logit below 1e-4, and the
+reference, which computes everything anew from the whole text, would choose the same tokens. Then each trap of the
+family: a reference that falls into it must disagree, or the comparison would not notice.
+"""
+
+import functools
+
+import conftest
+import families
+import numpy as np
+import pytest
+import reference
+import safetensors_file
+
+TELECHAT3_YARN = {"rope_type": "telechat3-yarn", "factor": 4.0, "original_max_position_embeddings": 64,
+                  "beta_fast": 32, "beta_slow": 1}
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 64}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
+NO_GROUPS = {"groups": 0, "groups_used": 0}
+
+
+class Case:
+    def __init__(self, make, forward, *, flips=(), options=(), **write):
+        self.make, self.forward, self.flips, self.options, self.write = make, forward, flips, options, write
+
+
+def part(function, *args, **kwargs):
+    return functools.partial(function, *args, **kwargs)
+
+
+CASES = {
+    "llama-gqa": Case(part(families.llama), reference.llama, flips=["rope"], shards=3),
+    "llama3-rope-biases": Case(part(families.llama, 11, kv=4, scaling=LLAMA3, head_dim=24, bias=True),
+                               reference.llama, flips=["llama3", "rope"]),
+    "llama-yarn": Case(part(families.llama, 12, scaling=YARN), reference.llama),
+    "qwen2": Case(part(families.llama, 13, bias=True, tied=True, eps=1e-6, model_type="qwen2"), reference.llama,
+                  flips=["rope"], sentencepiece=False),
+    "qwen3": Case(part(families.llama, 14, qk_norm=True, head_dim=32, theta=1e6, model_type="qwen3"),
+                  reference.llama, sentencepiece=False),
+    "telechat-7b": Case(part(families.telechat, 21, tied=True), reference.telechat,
+                        flips=["alpha", "interleaved", "rope"]),
+    "telechat-12b-head-160": Case(part(families.telechat, 22, heads=2, hidden=320), reference.telechat),
+    "telechat2-mha": Case(part(families.telechat, 23, training_seqlen=8192, base_seqlen=8192, seq_length=8192),
+                          reference.telechat, flips=["interleaved", "rope"]),
+    "telechat2-gqa": Case(part(families.telechat, 24, kv=2, training_seqlen=8192, base_seqlen=8192),
+                          reference.telechat, flips=["interleaved"], shards=2),
+    "telechat2-eps": Case(part(families.telechat, 25, eps=1e-2), reference.telechat, flips=["eps"]),
+    "telechat2-context-32k": Case(part(families.telechat, 26, training_seqlen=8192, base_seqlen=8192),
+                                  part(reference.telechat, length=32768), flips=["magnitude"],
+                                  options=["--context", "32768"]),
+    "telechat2-moe": Case(part(families.telechat, 27, experts=8), reference.telechat, flips=["renormalise"]),
+    "telechat-52b": Case(part(families.conv), reference.conv, flips=["mup", "transpose"]),
+    "telechat3-36b": Case(part(families.llama, 31, scaling=TELECHAT3_YARN, theta=1e6, model_type="telechat3"),
+                          reference.llama, flips=["mscale"]),
+    "telechat3-moe": Case(part(families.mla, 32, routed_scale=2.8, used=4, mtp=1, model_type="telechat3",
+                               **NO_GROUPS), reference.mla, flips=["bias", "rope"]),
+    "deepseek-v3": Case(part(families.mla, 41, scaling=families.DEEPSEEK_YARN, mtp=1), reference.mla,
+                        flips=["bias", "groups", "mscale", "rope"], sentencepiece=False, shards=2),
+    "deepseek-v2-lite": Case(part(families.mla, 42, q_lora=0, scoring="softmax", bias=False, norm=False,
+                                  routed_scale=1.0, groups=1, groups_used=1), reference.mla, flips=["rope"]),
+    "mla-rotary-halves": Case(part(families.mla, 43, rope_interleave=False), reference.mla, flips=["rope"]),
+}
+
+
+def difference(case, config, weights, answer, flip=None):
+    exact = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+    wanted = case.forward(config, exact, np.array(answer.ids), flip=flip)
+    return np.abs(wanted - answer.logits).max(), wanted
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_family(name, tmp_path, prompts):
+    case = CASES[name]
+    config, weights = case.make()
+    folder = conftest.write_folder(tmp_path / "in", config, weights, **case.write)
+    model = tmp_path / "out.gguf"
+    conftest.run_convert(folder, model, "--type", "f32", *case.options)
+    got = conftest.answers(model, prompts)
+    for prompt, answer in zip(prompts, got):
+        worst, wanted = difference(case, config, weights, answer)
+        assert worst < 1e-4, f"{len(prompt)} tokens: logits differ by {worst}"
+        assert (wanted[len(prompt) - 1 : -1].argmax(-1) == answer.ids[len(prompt) :]).all()
+    for flip in case.flips:
+        worst, _ = difference(case, config, weights, got[-1], flip)
+        assert worst > 1e-3, f"falling into the trap '{flip}' changes only {worst}"
+
+
+def test_deepseek_fp8_with_tails(tmp_path, prompts):
+    """Blocks of 128 × 128 with tails: what the codes stand for, and nothing else, is converted."""
+    config, weights = families.mla(44, hidden=160, mtp=0)
+    config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
+    stored, meant = {}, {}
+    for name, tensor in weights.items():
+        stored[name] = meant[name] = tensor
+        if "proj" in name:
+            codes, scales, meant[name] = safetensors_file.e4m3_blocks(tensor)
+            stored[name], stored[name + "_scale_inv"] = codes, scales
+    folder = conftest.write_folder(tmp_path / "in", config, stored)
+    model = tmp_path / "out.gguf"
+    conftest.run_convert(folder, model, "--type", "f32")
+    case = Case(None, reference.mla)
+    for answer in conftest.answers(model, prompts):
+        assert difference(case, config, meant, answer)[0] < 1e-4
+
+
+@pytest.mark.parametrize("kind, limit", [("f16", 0.02), ("bf16", 0.2), ("q8_0", 0.2)])
+def test_types(kind, limit, tmp_path, prompts):
+    """Smaller types stay near the exact logits; bf16 sources lose nothing in bf16."""
+    config, weights = families.telechat(51, kv=2)
+    folder = conftest.write_folder(tmp_path / "in", config, weights)
+    conftest.run_convert(folder, tmp_path / "out.gguf", "--type", kind)
+    case = Case(None, reference.telechat)
+    worst = max(difference(case, config, weights, a)[0] for a in
+                conftest.answers(tmp_path / "out.gguf", prompts[:3], 0))
+    assert worst < limit
+
+
+def test_bf16_is_exact(tmp_path, prompts):
+    config, weights = families.llama(52)
+    stored = {n: safetensors_file.bf16(t) if t.ndim == 2 else t for n, t in weights.items()}
+    meant = {n: safetensors_file.from_bf16(t) if t.dtype == np.uint16 else t for n, t in stored.items()}
+    folder = conftest.write_folder(tmp_path / "in", config, stored)
+    conftest.run_convert(folder, tmp_path / "out.gguf", "--type", "f32")
+    case = Case(None, reference.llama)
+    for answer in conftest.answers(tmp_path / "out.gguf", prompts[:3]):
+        assert difference(case, config, meant, answer)[0] < 1e-4
