@@ -49,7 +49,7 @@ def ttft_ms(server, tokens=32):
     return (times[0] - started) * 1000
 
 
-def prefill(server, tokens=768):
+def prefill(server, tokens=512):
     """Prompt tokens a second, from the time to the first token of a long new prompt."""
     connection = server.connection()
     started, times, usage = connection.stream(

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +71,7 @@ def measure(name, plan):
 
 def main():
     options = options_of(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end and homes go, as with Ctrl-C
     path = model_path(MODEL)
     plan = Plan(options.scale, options.repeats, build_llama_server(), path, facts_of(path.parents[1]))
     out = {"facts": facts_of_run(options), "workloads": []}

@@ -212,9 +212,11 @@ std::vector<Command> all_commands() {
   commands.push_back(convert_command());
   commands.push_back(ps_command());
   commands.push_back(stop_command());
+  commands.push_back(restart_command());
   commands.push_back(key_command());
   commands.push_back(doctor_command());
   commands.push_back(bench_command());
+  commands.push_back(verify_audit_command());
   commands.push_back(completion_command());
   commands.push_back(worker_command());
   return commands;

@@ -12,7 +12,7 @@ namespace xc::app {
 namespace {
 
 struct ImportFlags {
-  std::string path, name, projector;
+  std::string path, name, projector, adapter_of;
 };
 
 // "Qwen2.5-7B.Q4_K_M.gguf" → "qwen2.5-7b.q4_k_m", when no name was given.
@@ -31,11 +31,13 @@ Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
   {
     const InterruptFlag interrupt;
     ProgressBar bar(say<texts::Importing>(here.language, name));
-    model = store.import_file(flags.path, name, flags.projector,
-                              [&bar](std::uint64_t done, std::uint64_t total) {
-                                bar.update(done, total);
-                                return !InterruptFlag::raised();
-                              });
+    const auto progress = [&bar](std::uint64_t done, std::uint64_t total) {
+      bar.update(done, total);
+      return !InterruptFlag::raised();
+    };
+    model = flags.adapter_of.empty()
+                ? store.import_file(flags.path, name, flags.projector, progress)
+                : store.import_adapter(flags.path, flags.adapter_of, name, progress);
   }
   if (!model) return std::unexpected(std::move(model.error()));
   fmt::print("{}\n",
@@ -56,6 +58,11 @@ Command import_command() {
        .required = true,
        .complete = Complete::File},
       {.name = "--name", .value = "NAME", .help = texts::HelpImportName, .target = &flags->name},
+      {.name = "--adapter-of",
+       .value = "MODEL",
+       .help = texts::HelpImportAdapter,
+       .target = &flags->adapter_of,
+       .complete = Complete::Model},
       {.name = "--projector",
        .value = "FILE",
        .help = texts::HelpImportProjector,

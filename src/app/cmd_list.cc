@@ -26,6 +26,7 @@ struct Line {
   std::string family, quantization, licence;
   int context = 0;
   std::vector<std::string> aliases, capabilities;
+  std::string adapter_of = {};
 };
 
 Line line_of(const catalog::InstalledModel& model) {
@@ -37,7 +38,8 @@ Line line_of(const catalog::InstalledModel& model) {
               model.licence,
               static_cast<int>(model.facts.context),
               model.aliases,
-              model.capabilities};
+              model.capabilities,
+              model.adapter_of};
 }
 
 Line line_of(const catalog::Entry& entry) {
@@ -64,6 +66,7 @@ void print_json(const std::vector<Line>& lines) {
                                   {"context", line.context},
                                   {"aliases", json_of(line.aliases)},
                                   {"capabilities", json_of(line.capabilities)}});
+    if (!line.adapter_of.empty()) models.back().as_object()["adapter_of"] = line.adapter_of;
   }
   fmt::print("{}\n", json::serialize(json::object{{"models", std::move(models)}}));
 }
@@ -82,7 +85,7 @@ void print_table(const std::vector<Line>& lines, bool all, Language language) {
                                  bytes_text(line.bytes),
                                  line.family,
                                  line.quantization,
-                                 fmt::format("{}", line.context),
+                                 line.context > 0 ? fmt::format("{}", line.context) : "",
                                  fmt::format("{}", fmt::join(line.capabilities, " "))};
     const Bilingual& state = line.installed ? texts::Installed : texts::NotInstalled;
     if (all) row.insert(row.begin() + 1, std::string(state.in(language)));

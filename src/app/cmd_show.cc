@@ -102,6 +102,7 @@ void print_facts(const catalog::InstalledModel& model, const catalog::Entry* ent
   };
   row(texts::ColName, model.name);
   if (entry != nullptr) row(texts::RowTitle, std::string(title_of(*entry, language)));
+  row(texts::RowAdapterOf, model.adapter_of);
   row(texts::RowAliases, fmt::format("{}", fmt::join(model.aliases, " ")));
   row(texts::RowArchitecture, facts.architecture);
   row(texts::RowParameters, fmt::format("{:.3g} B", static_cast<double>(facts.parameters) / 1e9));
@@ -150,7 +151,7 @@ Result<int> show_installed(const catalog::InstalledModel& model, const catalog::
   }
   if (!flags.json) {
     print_facts(model, entry, here.language);
-    print_fit(fit, model.facts.context, here.language);
+    if (model.adapter_of.empty()) print_fit(fit, model.facts.context, here.language);
     if (!metadata.empty()) fmt::print("\n");
     for (const auto& [key, value] : metadata) fmt::print("{} = {}\n", key, printable(value));
     return kExitFine;
@@ -167,8 +168,13 @@ Result<int> show_installed(const catalog::InstalledModel& model, const catalog::
       {"sha256", model.sha256},
       {"source", model.source},
       {"path", model.weights_path},
-      {"capabilities", json::array(model.capabilities.begin(), model.capabilities.end())},
-      {"memory", json_of(fit)}};
+      {"capabilities", json::array(model.capabilities.begin(), model.capabilities.end())}};
+  // An adapter has no cells of its own; it takes its bytes beside its model.
+  if (model.adapter_of.empty()) {
+    out["memory"] = json_of(fit);
+  } else {
+    out["adapter_of"] = model.adapter_of;
+  }
   if (flags.metadata) {
     json::object& listed = out["metadata"].emplace_object();
     for (const auto& [key, value] : metadata) listed[key] = value;

@@ -6,7 +6,9 @@
 namespace xc::app {
 namespace {
 
-Result<int> stop(const Surroundings& here, const std::vector<std::string>& names) {
+using Names = std::vector<std::string>;
+
+Result<int> stop(const Surroundings& here, const Names& names) {
   XC_TRY(Credentials credentials, credentials_of(here.home));
   const ApiClient api(std::move(credentials), here.language);
   for (const std::string& name : names) {
@@ -16,19 +18,32 @@ Result<int> stop(const Surroundings& here, const std::vector<std::string>& names
   return kExitFine;
 }
 
-}  // namespace
+Result<int> restart(const Surroundings& here, const Names& names) {
+  XC_TRY(Credentials credentials, credentials_of(here.home));
+  const ApiClient api(std::move(credentials), here.language);
+  for (const std::string& name : names) {
+    XC_CHECK(restart_model(api, name));
+    fmt::print("{}\n", say<texts::Restarted>(here.language, name));
+  }
+  return kExitFine;
+}
 
-Command stop_command() {
-  const auto names = std::make_shared<std::vector<std::string>>();
-  Command command{"stop", texts::HelpStop};
+// A command that does one thing to each of the models named.
+Command on_models(Command command, Result<int> (*work)(const Surroundings&, const Names&)) {
+  const auto names = std::make_shared<Names>();
   command.options = {{.name = "MODEL",
                       .value = "MODEL",
                       .help = texts::HelpModel,
                       .target = names.get(),
                       .required = true,
                       .complete = Complete::Model}};
-  command.run = [names](const Surroundings& here) { return stop(here, *names); };
+  command.run = [names, work](const Surroundings& here) { return work(here, *names); };
   return command;
 }
+
+}  // namespace
+
+Command stop_command() { return on_models({"stop", texts::HelpStop}, &stop); }
+Command restart_command() { return on_models({"restart", texts::HelpRestart}, &restart); }
 
 }  // namespace xc::app

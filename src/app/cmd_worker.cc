@@ -91,6 +91,7 @@ Command worker_command() {
   add("--chunk-disk-mib", &load.chunk_disk_mib);
   add("--chunk-folder", &load.chunk_folder);
   add("--speculation", &load.speculation);
+  add("--adapter-folder", &load.adapter_folder);
   add("--io-threads", &flags->options.io_threads);
   add("--sampling", &flags->sampling);
   command.run = [flags](const Surroundings&) { return worker(*flags); };

@@ -69,10 +69,12 @@ Command rm_command();
 Command import_command();
 Command convert_command();
 Command ps_command();
+Command restart_command();
 Command stop_command();
 Command key_command();
 Command doctor_command();
 Command bench_command();
+Command verify_audit_command();
 Command completion_command();
 Command worker_command();
 

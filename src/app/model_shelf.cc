@@ -4,7 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <numeric>
 
+#include "base/limits.h"
 #include "catalog/fit.h"
 #include "schema/model_name.h"
 
@@ -37,6 +41,23 @@ gateway::ModelRow row_of(const catalog::InstalledModel& model, const Config& con
   row.licence = model.licence;
   row.capabilities = model.capabilities;
   return row;
+}
+
+// "model:adapter" can do what its model can, in the model's worker.
+gateway::ModelRow row_of_adapter(const catalog::InstalledModel& adapter, gateway::ModelRow model) {
+  gateway::ModelRow row = std::move(model);
+  row.parent = std::move(row.name);
+  row.name = adapter.name;
+  row.aliases = {};
+  row.created_unix = adapter.installed_unix_ms / 1000;
+  row.bytes = adapter.bytes;
+  row.quantization = adapter.facts.quantization;
+  row.licence = adapter.licence;
+  return row;
+}
+
+std::string name_behind(const catalog::InstalledModel& adapter) {
+  return adapter.name.substr(adapter.adapter_of.size() + 1);
 }
 
 }  // namespace
@@ -92,6 +113,7 @@ ModelShelf::ModelShelf(const catalog::ModelStore& store, const Config& config,
     : store_(store),
       config_(config),
       manifests_dir_(models_dir + "/manifests"),
+      blobs_dir_(std::filesystem::absolute(models_dir + "/blobs").lexically_normal().string()),
       chunks_dir_(std::move(chunks_dir)) {}
 
 std::vector<gateway::ModelRow> ModelShelf::rows() const {
@@ -102,8 +124,16 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
     if (rows_ && changed_ns == changed_ns_) return *rows_;
   }
   auto fresh = std::make_shared<Rows>();
+  // Sorted by name, so a model comes before its adapters. Those without their model are not shown.
   for (const catalog::InstalledModel& model : store_.list()) {
-    fresh->push_back(row_of(model, config_));
+    if (model.adapter_of.empty()) {
+      fresh->push_back(row_of(model, config_));
+      continue;
+    }
+    const auto parent = std::ranges::find(*fresh, model.adapter_of, &gateway::ModelRow::name);
+    if (parent == fresh->end()) continue;
+    gateway::ModelRow row = row_of_adapter(model, *parent);
+    fresh->push_back(std::move(row));
   }
   const std::scoped_lock lock(mutex_);
   rows_ = fresh;
@@ -111,18 +141,40 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
   return *rows_;
 }
 
-// Adapters have no place in the catalogue yet: the name is understood, none is known.
-Result<catalog::InstalledModel> ModelShelf::find(std::string_view name) const {
-  Result<catalog::InstalledModel> model = store_.find(name);
-  if (model || model.error().message != Message::NoModel) return model;
-  const schema::ModelName parts = schema::split_adapter(name);
-  if (parts.adapter.empty() || !store_.find(parts.base)) return model;
-  return fail(Code::NotFound, Message::NoAdapter,
-              {std::string(parts.base), std::string(parts.adapter)});
+// Names may hold colons themselves: first as a whole, then as an adapter behind a model's alias.
+Result<ModelShelf::Named> ModelShelf::find(std::string_view name) const {
+  Result<catalog::InstalledModel> whole = store_.find(name);
+  if (!whole) {
+    if (whole.error().message != Message::NoModel) return std::unexpected(std::move(whole.error()));
+    const schema::ModelName parts = schema::split_adapter(name);
+    if (parts.adapter.empty()) return std::unexpected(std::move(whole.error()));
+    const Result<catalog::InstalledModel> model = store_.find(parts.base);
+    if (!model) return std::unexpected(std::move(whole.error()));
+    whole = store_.find(model->name + ":" + std::string(parts.adapter));
+    if (!whole) {
+      return fail(Code::NotFound, Message::NoAdapter,
+                  {std::string(parts.base), std::string(parts.adapter)});
+    }
+  }
+  if (whole->adapter_of.empty()) return Named{std::move(*whole), std::nullopt};
+  XC_TRY(catalog::InstalledModel model, store_.find(whole->adapter_of));
+  return Named{std::move(model), std::move(*whole)};
+}
+
+// Of those that may be loaded at once, the largest first.
+std::uint64_t ModelShelf::adapter_bytes_of(const std::string& model) const {
+  std::vector<std::uint64_t> sizes;
+  for (const catalog::InstalledModel& other : store_.list()) {
+    if (other.adapter_of == model) sizes.push_back(other.bytes);
+  }
+  std::ranges::sort(sizes, std::greater<>());
+  if (sizes.size() > limits::kAdaptersLoadedMax) sizes.resize(limits::kAdaptersLoadedMax);
+  return std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
 }
 
 Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
-  XC_TRY(const catalog::InstalledModel model, find(name));
+  XC_TRY(const Named named, find(name));
+  const catalog::InstalledModel& model = named.model;
   XC_CHECK(store_.check(model));
   const ModelSettings& settings = config_.settings_of(model.name);
   const LoadShape shape = shape_of(settings, model.facts);
@@ -136,11 +188,17 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
       catalog::need_of(model.facts, static_cast<std::uint64_t>(shape.cells), settings.kv_type,
                        static_cast<std::uint32_t>(settings.micro_batch),
                        bytes_of(model.projector_path))
-          .total();
+          .total() +
+      adapter_bytes_of(model.name);
   spec.keep_alive = std::chrono::seconds(settings.keep_alive_s);
   spec.capabilities = model.capabilities;
   spec.arguments = worker_arguments(settings, shape, model.sampling);
-  spec.arguments.insert(spec.arguments.end(), {"--chunk-folder", chunks_dir_});
+  spec.arguments.insert(spec.arguments.end(), {"--chunk-folder", chunks_dir_, "--adapter-folder",
+                                               blobs_dir_});
+  if (named.adapter) {
+    XC_CHECK(store_.check(*named.adapter));
+    spec.adapter = name_behind(*named.adapter) + "=" + named.adapter->sha256;
+  }
   return spec;
 }
 

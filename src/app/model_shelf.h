@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +31,18 @@ class ModelShelf {
 
  private:
   using Rows = std::vector<gateway::ModelRow>;
-  Result<catalog::InstalledModel> find(std::string_view name) const;
+  // What a name means: a model, and one of its adapters when it was named.
+  struct Named {
+    catalog::InstalledModel model;
+    std::optional<catalog::InstalledModel> adapter;
+  };
+  Result<Named> find(std::string_view name) const;
+  std::uint64_t adapter_bytes_of(const std::string& model) const;
 
   const catalog::ModelStore& store_;
   const Config& config_;
   std::string manifests_dir_;
+  std::string blobs_dir_;
   std::string chunks_dir_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Rows> rows_;

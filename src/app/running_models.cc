@@ -67,4 +67,10 @@ Status stop_model(const ApiClient& api, const std::string& name) {
   return {};
 }
 
+Status restart_model(const ApiClient& api, const std::string& name) {
+  const std::string target = "/admin/models/" + path_escaped(name) + "/restart";
+  XC_CHECK(api.call("POST", target, "{}", limits::kDrainTimeout * 2 + limits::kWorkerStartTimeout));
+  return {};
+}
+
 }  // namespace xc::app

@@ -1,4 +1,4 @@
-// What runs now, asked of the server: for `ps`, `stop` and `rm`.
+// What runs now, asked of the server: for `ps`, `stop`, `restart` and `rm`.
 #pragma once
 
 #include <cstdint>
@@ -26,5 +26,7 @@ Result<std::vector<RunningModel>> running_models(const ApiClient& api);
 Result<std::vector<RunningModel>> parse_running_models(std::string_view json);
 // Drains and stops one model.
 Status stop_model(const ApiClient& api, const std::string& name);
+// Replaces its process; answers that run go on in the new one.
+Status restart_model(const ApiClient& api, const std::string& name);
 
 }  // namespace xc::app

@@ -72,8 +72,15 @@ inline constexpr std::size_t kDeltaQueueMax =
     64;  // tokens a slow client may lag before its sequence parks
 inline constexpr seconds kWorkerStartTimeout{300};  // a 70B model from a slow disk
 inline constexpr seconds kDrainTimeout{30};
+inline constexpr seconds kHandoverTimeout{2};  // from a hand-over to the last written delta
+inline constexpr int kHandoversMax = 16;       // workers asked to go on with one answer
+inline constexpr milliseconds kHandoverRetryDelay{100};  // times the number of tries in a row
 
 inline constexpr std::size_t kToolTextBytesMax = 256u << 10;  // text held as a possible call
+
+// --- adapters ---
+inline constexpr std::size_t kAdaptersLoadedMax = 16;   // of one model; LoRA of 7B: 20–160 MiB each
+inline constexpr std::size_t kAdaptersKnownMax = 1'024;  // remembered without their weights
 
 // --- chunk store ---
 inline constexpr int kDraftRows = 32;  // guessed tokens in one step: a few rows ride along free
@@ -117,6 +124,22 @@ inline constexpr milliseconds kDatabaseBusyTimeout{
 // --- keys ---
 inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is never hashed
 inline constexpr std::size_t kKeyNameBytesMax = 128;
+
+// --- audit ---
+inline constexpr milliseconds kAuditSyncInterval{10};  // leaves wait this long for the next fsync
+inline constexpr milliseconds kAuditRetryInterval{1'000};  // after a failed write: a full disk
+inline constexpr milliseconds kAuditHeadInterval{1'000};   // heads kept and sent to the witness
+inline constexpr std::size_t kAuditQueueLeaves = 65'536;   // a second and more at full speed
+inline constexpr std::size_t kAuditQueueBytes = 64u << 20;
+inline constexpr std::size_t kAuditRecordBytesMax = 64u << 10;   // a record has about 300
+inline constexpr std::size_t kAuditContentBytesMax = 32u << 20;  // kBodyBytesMax
+inline constexpr std::uint64_t kAuditSegmentLeaves = 1u << 20;   // read whole at start: a second
+inline constexpr std::uint64_t kAuditSegmentBytes = 1u << 30;    // of records and contents
+inline constexpr std::int64_t kAuditSegmentMs = 86'400'000;      // retention works in days
+inline constexpr std::int64_t kAuditRetentionMs = 184ll * 86'400'000;  // six months, the longest
+inline constexpr std::size_t kAuditLineBytesMax = 1'024;     // of a head or a receipt; ours have 300
+inline constexpr std::size_t kAuditFaultsMax = 1'000;        // listed; all are counted
+inline constexpr std::size_t kAuditOpenCallsMax = 1u << 20;  // admissions that a check pairs at once
 
 // --- files ---
 inline constexpr std::uint64_t kGgufKeysMax = 65'536;

@@ -1,4 +1,5 @@
-// ModelStore::import_file: a GGUF file of the user's becomes a blob and a manifest.
+// ModelStore::import_file and import_adapter: a GGUF file of the user's becomes a blob and a
+// manifest.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "catalog/adapter_file.h"
 #include "catalog/blob.h"
 #include "catalog/names.h"
 #include "catalog/sha256.h"
@@ -30,7 +32,9 @@ Status check_kind(const GgufHeader& header, const std::string& path, bool projec
   const bool clip = header.facts.architecture == "clip";
   if (projector && !clip) return bad_model(path, "it is not a projector (architecture clip)");
   if (!projector && clip) return bad_model(path, "it is a projector; give it with its model");
-  if (value("general.type") == "adapter") return bad_model(path, "it is an adapter, not a model");
+  if (value("general.type") == "adapter") {
+    return bad_model(path, "it is an adapter; import it with --adapter-of MODEL");
+  }
   const std::string parts = value("split.count");
   if (!parts.empty() && parts != "0" && parts != "1") {
     return bad_model(path, "it is one of " + parts + " parts; join them first");
@@ -144,11 +148,47 @@ Result<InstalledModel> ModelStore::import_file(const std::string& path, std::str
     XC_TRY(const GgufHeader projector, read_gguf(projector_path));
     XC_CHECK(check_kind(projector, projector_path, true));
   }
+  model.capabilities = capabilities_of(header.facts, !projector_path.empty());
+  return adopt(std::move(model), header, source, projector_path, progress);
+}
+
+Result<InstalledModel> ModelStore::import_adapter(const std::string& path, std::string_view model,
+                                                  std::string_view name,
+                                                  const Progress& progress) {
+  XC_TRY(const InstalledModel base, find(model));
+  if (!base.adapter_of.empty()) {
+    return fail(Code::InvalidRequest, Message::BadAdapterBase, {base.name, base.adapter_of});
+  }
+  const std::string own = canonical_name(name);
+  XC_CHECK(check_name(own));
+  InstalledModel adapter;
+  adapter.name = base.name + ":" + own;
+  adapter.adapter_of = base.name;
+  XC_CHECK(check_name(adapter.name));
+  // Requests are split at the last colon.
+  if (own.find(':') != std::string::npos) {
+    return fail(Code::InvalidRequest, Message::BadAdapterName, {own});
+  }
+  if (find(adapter.name)) return fail(Code::Conflict, Message::NameTaken, {adapter.name});
+  std::error_code error;
+  const std::string source = std::filesystem::absolute(path, error).lexically_normal().string();
+  XC_TRY(const GgufHeader header, read_gguf(source));
+  XC_TRY(const GgufHeader whole, read_gguf(base.weights_path));
+  XC_CHECK(check_adapter(header, whole, base.name, path));
+  adapter.capabilities = {"adapter"};
+  return adopt(std::move(adapter), header, source, "", progress);
+}
+
+// Copies and hashes what was looked at, and writes the manifest.
+Result<InstalledModel> ModelStore::adopt(InstalledModel model, const GgufHeader& header,
+                                         const std::string& path,
+                                         const std::string& projector_path,
+                                         const Progress& progress) {
   for (const std::string& folder : {layout_.blobs(), layout_.manifests(), layout_.partial()}) {
     XC_CHECK(make_folder(folder));
   }
   sweep_partial(layout_);
-  XC_TRY(const Blob weights, take_blob(source, progress));
+  XC_TRY(const Blob weights, take_blob(path, progress));
   weights.describe_weights(model);
   if (!projector_path.empty()) {
     XC_TRY(const Blob projector, take_blob(projector_path, progress));
@@ -156,7 +196,6 @@ Result<InstalledModel> ModelStore::import_file(const std::string& path, std::str
   }
   model.facts = header.facts;
   model.licence = header.facts.licence;
-  model.capabilities = capabilities_of(header.facts, !projector_path.empty());
   model.installed_unix_ms = SystemClock().unix_ms();
   XC_CHECK(commit(model, false));
   return model;

@@ -10,7 +10,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+constexpr int kFormatModel = 1;  // of what is no adapter: programs that know no adapters read it
 
 // One list of fields serves both directions: `visit(name, member)` for each.
 template <typename Facts, typename Visit>
@@ -88,6 +89,7 @@ InstalledModel from_json(const json::object& root) {
   take(root, "installed_unix_ms", model.installed_unix_ms);
   take(root, "capabilities", model.capabilities);
   take(root, "licence", model.licence);
+  take(root, "adapter_of", model.adapter_of);
   const json::object& facts = root.at("facts").as_object();
   each_fact(model.facts, [&facts](const char* name, auto& into) { take(facts, name, into); });
   if (const json::value* sampling = root.if_contains("sampling")) {
@@ -101,7 +103,7 @@ InstalledModel from_json(const json::object& root) {
 }  // namespace
 
 std::string render_manifest(const InstalledModel& model) {
-  json::object root{{"format", kFormat},
+  json::object root{{"format", model.adapter_of.empty() ? kFormatModel : kFormat},
                     {"name", model.name},
                     {"aliases", json::value_from(model.aliases)},
                     {"weights", file_to_json(model.sha256, model.weights_bytes, model.mtime_ns)}};
@@ -113,6 +115,7 @@ std::string render_manifest(const InstalledModel& model) {
   root["installed_unix_ms"] = model.installed_unix_ms;
   root["capabilities"] = json::value_from(model.capabilities);
   root["licence"] = model.licence;
+  if (!model.adapter_of.empty()) root["adapter_of"] = model.adapter_of;
   json::object facts, sampling;
   each_fact(model.facts,
             [&facts](const char* name, const auto& from) { facts[name] = json::value_from(from); });
@@ -140,6 +143,9 @@ Result<InstalledModel> parse_manifest(std::string_view text, const StoreLayout& 
     return bad(e.what());
   }
   if (!check_name(model.name)) return bad("a bad model name");
+  if (!model.adapter_of.empty() && !model.name.starts_with(model.adapter_of + ":")) {
+    return bad("an adapter under a name that is not its model's");
+  }
   if (!is_sha256(model.sha256)) return bad("a bad digest");
   model.weights_path = layout.blob(model.sha256);
   model.bytes = model.weights_bytes + model.projector_bytes;

@@ -163,6 +163,11 @@ Status ModelStore::commit(InstalledModel& model, bool replace) {
 Status ModelStore::remove(std::string_view name) {
   XC_TRY(const InstalledModel model, find(name));
   XC_TRY(const File lock, lock_store(layout_));
+  for (const InstalledModel& other : list()) {
+    if (other.adapter_of == model.name) {
+      return fail(Code::Conflict, Message::HasAdapters, {model.name, other.name});
+    }
+  }
   remove_quietly(layout_.manifest(model.name));
   XC_CHECK(sync_folder(layout_.manifests()));
   remove_unused_blobs(layout_, model);

@@ -41,6 +41,7 @@ struct InstalledModel {
   std::vector<std::string> capabilities;
   schema::Sampling sampling;
   std::string licence;
+  std::string adapter_of;  // a LoRA adapter: its model's name, and `name` is "model:adapter"
 };
 
 // bytes done, bytes in all; returning false cancels (a pull keeps its partial file).
@@ -71,13 +72,22 @@ class ModelStore {
   // Cancelled.
   Result<InstalledModel> import_file(const std::string& path, std::string_view name,
                                      const std::string& projector_path, const Progress& progress);
-  // Removes the manifest, and blobs that no other manifest names.
+  // Takes a GGUF file with a LoRA adapter for an installed model (by name or alias) and names it
+  // "<model>:<name>". Every tensor is compared with the model's, so that what is taken can be
+  // loaded. Errors as above; NoModel.
+  Result<InstalledModel> import_adapter(const std::string& path, std::string_view model,
+                                        std::string_view name, const Progress& progress);
+  // Removes the manifest, and blobs that no other manifest names. Error: NoModel; HasAdapters for a
+  // model whose adapters are still here.
   Status remove(std::string_view name);
 
  private:
   struct Blob;  // one file of a model in its final place
   Result<std::string> fetch_blob(const ModelFile& file, File& part, const Progress& progress);
   Result<Blob> ensure_blob(const ModelFile& file, const Progress& progress);
+  Result<InstalledModel> adopt(InstalledModel model, const GgufHeader& header,
+                               const std::string& path, const std::string& projector_path,
+                               const Progress& progress);
   Result<Blob> take_blob(const std::string& path, const Progress& progress);
   bool is_trusted(const std::string& sha256, std::uint64_t bytes, const Progress& progress) const;
   Status commit(InstalledModel& model, bool replace);

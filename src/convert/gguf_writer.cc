@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "catalog/sha256.h"
 
 namespace xc::convert {
 namespace {
@@ -64,7 +65,7 @@ bool parse_line(std::string_view line, std::size_t& tensor, std::string_view& di
   const auto [end, wrong] = std::from_chars(line.data(), line.data() + line.size(), tensor);
   if (wrong != std::errc() || end == line.data() + line.size() || *end != ' ') return false;
   digest = line.substr(static_cast<std::size_t>(end - line.data()) + 1);
-  return catalog::is_sha256(digest);
+  return digest.size() == 16;
 }
 
 }  // namespace
@@ -144,7 +145,7 @@ Status GgufWriter::start_over(const std::string& header, const std::string& firs
 }
 
 Result<std::string> GgufWriter::digest_of(std::size_t tensor) const {
-  catalog::Sha256 digest;
+  QuickHash digest;
   std::string buffer(kReadBytes, '\0');
   const std::uint64_t bytes = tensors_[tensor].bytes();
   for (std::uint64_t done = 0; done < bytes;) {
@@ -185,19 +186,19 @@ void GgufWriter::begin(std::size_t tensor) {
   XC_ASSERT(!whole_[tensor]);
   current_ = tensor;
   written_ = 0;
-  digest_ = std::make_unique<catalog::Sha256>();
+  digest_ = QuickHash();
 }
 
 Status GgufWriter::append(std::string_view bytes) {
   XC_CHECK(part_.write_at(offsets_[current_] + written_, bytes, total_));
-  digest_->add(bytes);
+  digest_.add(bytes);
   written_ += bytes.size();
   return {};
 }
 
 Status GgufWriter::end() {
   XC_ASSERT(written_ == tensors_[current_].bytes());
-  const std::string line = fmt::format("{} {}\n", current_, digest_->finish());
+  const std::string line = fmt::format("{} {}\n", current_, digest_.finish());
   XC_CHECK(journal_.write_at(journal_end_, line, 0));
   journal_end_ += line.size();
   whole_[current_] = true;

@@ -4,7 +4,7 @@
 //
 // Journal, text, one line each:
 //   xingcha-convert 1 <sha256 of the GGUF header>
-//   <tensor number> <sha256 of its bytes>
+//   <tensor number> <QuickHash of its bytes>
 // A journal of another header (other weights, options or program) is thrown away; a line whose
 // bytes do not have its digest any more is too. Both files are locked while a writer lives.
 // Not thread-safe.
@@ -12,15 +12,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "catalog/file.h"
-#include "catalog/sha256.h"
 #include "convert/plan.h"
+#include "convert/quick_hash.h"
 #include "convert/scalar.h"
 
 namespace xc::convert {
@@ -72,7 +71,7 @@ class GgufWriter {
   std::uint64_t total_ = 0, kept_ = 0, journal_end_ = 0;
   std::size_t current_ = 0;
   std::uint64_t written_ = 0;
-  std::unique_ptr<catalog::Sha256> digest_;
+  QuickHash digest_;
 };
 
 }  // namespace xc::convert

@@ -198,6 +198,38 @@ void read_telechat(Fields& in, HfConfig& out) {
   out.embed_norm = in.flag({"embed_layernorm"}).value_or(false);
 }
 
+// Relatives of Llama with the same tensors and other arithmetic say so in one of these.
+constexpr std::string_view kForeign[] = {
+    "attention_multiplier",
+    "attn_logit_softcapping",
+    "clip_qkv",
+    "dim_model_base",
+    "embedding_multiplier",
+    "final_logit_softcapping",
+    "logit_scale",
+    "logits_scaling",
+    "no_rope_layers",
+    "partial_rotary_factor",
+    "query_pre_attn_scalar",
+    "residual_multiplier",
+    "scale_depth",
+    "scale_emb",
+    "use_parallel_residual",
+};
+
+bool is_neutral(const json::value& value) {
+  if (value.is_bool()) return !value.get_bool();
+  if (value.is_number()) return value.to_number<double>() == 1 || value.to_number<double>() == 0;
+  return value.is_array() && value.get_array().empty();
+}
+
+void read_foreign(const Fields& in, HfConfig& out) {
+  for (const std::string_view name : kForeign) {
+    const json::value* value = in.find({name});
+    if (value != nullptr && !is_neutral(*value) && out.foreign.empty()) out.foreign = name;
+  }
+}
+
 void read_quantization(Fields& in, HfConfig& out, std::string* reason) {
   const json::object* object = in.object({"quantization_config"});
   if (object == nullptr) return;
@@ -236,6 +268,7 @@ Result<HfConfig> parse_config(std::string_view text) {
   read_mla_and_moe(in, config);
   read_telechat(in, config);
   read_quantization(in, config, &reason);
+  read_foreign(in, config);
   config.bos = in.token({"bos_token_id"});
   config.eos = in.token({"eos_token_id"});
   config.pad = in.token({"pad_token_id"});

@@ -52,6 +52,7 @@ struct HfConfig {
   std::uint32_t fp8_block_rows = 0, fp8_block_cols = 0;
   std::string quantization;  // quant_method; empty: none
   std::uint32_t sliding_window = 0;
+  std::string foreign;  // a field that is set and means arithmetic of other families
 
   std::optional<std::uint32_t> bos, eos, pad, unk;
 };

@@ -5,19 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
 
 #include "base/limits.h"
-#include "convert/rope.h"
-#include "convert/tables.h"
+#include "convert/planner.h"
 
 namespace xc::convert {
 namespace {
-
-std::unexpected<Error> unknown(std::string reason) {
-  return fail(Code::InvalidRequest, Message::UnknownModel, {std::move(reason)});
-}
 
 std::string filled(std::string_view pattern, std::string_view slot, std::uint64_t number) {
   std::string text(pattern);
@@ -31,57 +24,19 @@ std::string filled(std::string_view pattern, std::string_view slot, std::uint64_
 Status check_supported(const HfConfig& c) {
   if (!c.activation.empty() && c.activation != "silu" && c.activation != "swish" &&
       c.activation != "swiglu") {
-    return unknown(fmt::format("the activation '{}' (silu is known)", c.activation));
+    return unknown_model(fmt::format("the activation '{}' (silu is known)", c.activation));
   }
-  if (c.post_norm_residual) return unknown("apply_residual_connection_post_layernorm");
-  if (c.embed_norm) return unknown("embed_layernorm");
+  if (!c.foreign.empty()) return unknown_model(fmt::format("the field '{}'", c.foreign));
+  if (c.post_norm_residual) return unknown_model("apply_residual_connection_post_layernorm");
+  if (c.embed_norm) return unknown_model("embed_layernorm");
   if (!c.quantization.empty() && (c.quantization != "fp8" || c.fp8_block_rows == 0)) {
-    return unknown(fmt::format("weights quantised by '{}'; fp8 with weight_block_size is known",
-                               c.quantization));
+    return unknown_model(fmt::format(
+        "weights quantised by '{}'; fp8 with weight_block_size is known", c.quantization));
   }
   return {};
 }
 
-class Planner {
- public:
-  Planner(const HfConfig& config, const Checkpoint& checkpoint, const PlanOptions& options)
-      : config_(config), checkpoint_(checkpoint), options_(options) {}
-
-  Result<ModelPlan> run();
-
- private:
-  Status choose();
-  void measure();
-  Status lay_out();
-  Status apply(std::span<const Rule> rules, std::uint32_t layer);
-  Status apply_one(const Rule& rule, std::uint32_t layer);
-  Status check_source(const std::string& name, const std::vector<std::uint64_t>& wanted);
-  std::string choose_source(const Rule& rule, std::uint32_t layer) const;
-  std::vector<std::uint64_t> shape_of(std::string_view dims) const;
-  RowMap map_of(Op op, const std::vector<std::uint64_t>& shape) const;
-  Status check_leftovers() const;
-  bool is_moe_layer(std::uint32_t layer) const;
-  bool skips_head(const Rule& rule) const;
-
-  Status add_metadata();
-  Status add_attention();
-  Status add_experts();
-  Status add_rope();
-  void add(const std::string& key, MetadataValue value) {
-    plan_.metadata.emplace_back(plan_.architecture + "." + key, std::move(value));
-  }
-
-  const HfConfig& config_;
-  const Checkpoint& checkpoint_;
-  const PlanOptions& options_;
-  const Family* family_ = nullptr;
-  bool turn_ = false;  // the target rotates neighbours, the checkpoint halves
-  bool telechat_ntk_ = false;
-  std::uint32_t mtp_ = 0;
-  std::array<std::uint64_t, 128> dims_{};
-  std::set<std::string, std::less<>> used_;
-  ModelPlan plan_;
-};
+}  // namespace
 
 Status Planner::choose() {
   const auto has = [this](std::string_view name) { return checkpoint_.has(name); };
@@ -113,11 +68,11 @@ Status Planner::choose() {
     if (plan_.architecture != "llama") plan_.family = plan_.architecture;
     turn_ = plan_.architecture == "llama";
   } else {
-    return unknown(fmt::format("model_type '{}': its tensors have names of no known family",
-                               config_.model_type));
+    return unknown_model(fmt::format("model_type '{}': its tensors have names of no known family",
+                                     config_.model_type));
   }
   if (config_.experts != 0 && family_->moe.empty()) {
-    return unknown(fmt::format("experts in a model of the family {}", plan_.family));
+    return unknown_model(fmt::format("experts in a model of the family {}", plan_.family));
   }
   mtp_ = options_.with_mtp ? config_.mtp_layers : 0;
   if (family_->mtp.empty()) mtp_ = 0;
@@ -294,7 +249,7 @@ Status Planner::apply_one(const Rule& rule, std::uint32_t layer) {
     XC_CHECK(check_source(tensor.sources.back(), wanted));
   }
   for (const std::uint64_t extent : tensor.shape) {
-    if (extent == 0) return unknown(fmt::format("'{}' would have no elements", tensor.name));
+    if (extent == 0) return unknown_model(fmt::format("'{}' would have no elements", tensor.name));
   }
   std::vector<std::uint64_t> one = tensor.shape;
   if (stacked) one.erase(one.begin());
@@ -319,7 +274,7 @@ bool Planner::is_moe_layer(std::uint32_t layer) const {
 
 Status Planner::lay_out() {
   if (config_.experts != 0 && config_.moe_every != 1) {
-    return unknown(fmt::format("experts in every {}th layer", config_.moe_every));
+    return unknown_model(fmt::format("experts in every {}th layer", config_.moe_every));
   }
   XC_CHECK(apply(family_->head, 0));
   const bool has_head = std::ranges::any_of(
@@ -327,7 +282,7 @@ Status Planner::lay_out() {
   if (!has_head && config_.tied && !*config_.tied) {
     return bad_checkpoint("checkpoint", fmt::format("the tensor 'lm_head.weight' is missing"));
   }
-  if (!has_head && config_.input_scale != 1) return unknown("input_mult with a tied head");
+  if (!has_head && config_.input_scale != 1) return unknown_model("input_mult with a tied head");
   for (std::uint32_t i = 0; i < config_.layers + mtp_; ++i) {
     XC_CHECK(apply(family_->layer, i));
     XC_CHECK(apply(is_moe_layer(i) ? family_->moe : family_->dense, i));
@@ -361,129 +316,6 @@ Status Planner::check_leftovers() const {
   return {};
 }
 
-Status Planner::add_attention() {
-  add("attention.layer_norm_rms_epsilon", static_cast<float>(config_.norm_eps));
-  add("attention.head_count", config_.heads);
-  if (config_.kv_lora == 0) {
-    add("attention.head_count_kv", config_.heads_kv);
-    add("attention.key_length", config_.head_dim);
-    add("attention.value_length", config_.head_dim);
-    add("rope.dimension_count", config_.head_dim);
-    return {};
-  }
-  // llama.cpp runs latent attention as one KV head that every query head shares.
-  add("attention.head_count_kv", 1u);
-  if ((config_.layers == 26 || config_.layers == 27) && config_.q_lora != 0) {
-    return unknown("26 or 27 layers with q_lora_rank: llama.cpp takes them for the lite variant");
-  }
-  add("attention.q_lora_rank", config_.q_lora);
-  add("attention.kv_lora_rank", config_.kv_lora);
-  add("attention.key_length", config_.kv_lora + config_.rope_dim);
-  add("attention.value_length", config_.kv_lora);
-  add("attention.key_length_mla", config_.nope_dim + config_.rope_dim);
-  add("attention.value_length_mla", config_.value_dim);
-  add("rope.dimension_count", config_.rope_dim);
-  return {};
-}
-
-Status Planner::add_experts() {
-  const bool mla = config_.kv_lora != 0;
-  if (mla) {
-    add("leading_dense_block_count",
-        config_.experts == 0 ? config_.layers + mtp_ : config_.dense_layers);
-    add("expert_feed_forward_length", config_.experts == 0 ? config_.ffn : config_.expert_ffn);
-    add("expert_shared_count", config_.experts_shared);
-    if (mtp_ != 0) add("nextn_predict_layers", mtp_);
-  }
-  if (config_.experts == 0) return {};
-  add("expert_count", config_.experts);
-  add("expert_used_count", config_.experts_used);
-  const bool sigmoid = config_.scoring == "sigmoid";
-  if (!sigmoid && !config_.scoring.empty() && config_.scoring != "softmax") {
-    return unknown(fmt::format("scoring_func '{}'", config_.scoring));
-  }
-  if (!mla) {
-    // llama.cpp's llama takes softmax over all experts and renormalises the chosen ones.
-    if (sigmoid || !config_.norm_topk.value_or(true) || config_.groups > 1 ||
-        config_.experts_shared != 0 || config_.dense_layers != 0) {
-      return unknown("experts other than softmax, renormalised, in every layer, none shared");
-    }
-    if (config_.routed_scale != 1)
-      add("expert_weights_scale", static_cast<float>(config_.routed_scale));
-    return {};
-  }
-  if (config_.experts_shared == 0) return unknown("latent attention with experts, none shared");
-  add("expert_gating_func", sigmoid ? 2u : 1u);
-  add("expert_weights_scale", static_cast<float>(config_.routed_scale));
-  add("expert_weights_norm", config_.norm_topk.value_or(false));
-  if (config_.groups <= 1 || config_.groups_used == 0 || config_.groups_used >= config_.groups) {
-    return {};  // every group may be used: no limit to express
-  }
-  if (config_.experts % config_.groups != 0 || config_.experts / config_.groups < 2) {
-    return unknown(fmt::format("{} experts in {} groups", config_.experts, config_.groups));
-  }
-  if (config_.topk_method == "group_limited_greedy") {
-    plan_.notes.push_back(
-        "group_limited_greedy chooses groups by their best expert; llama.cpp knows only the sum of "
-        "the best two, so the limit to groups is left out and some tokens use other experts");
-    return {};
-  }
-  add("expert_group_count", config_.groups);
-  add("expert_group_used_count", config_.groups_used);
-  return {};
-}
-
-Status Planner::add_rope() {
-  double base = config_.rope_theta;
-  std::uint32_t context = options_.context != 0 ? options_.context : config_.context;
-  if (telechat_ntk_) {
-    const bool conv = family_ == &kConvFamily;
-    const std::uint32_t trained = config_.trained_length.value_or(
-        conv ? (context != 0 && options_.context == 0 ? std::min(context, 4096u) : 4096u) : 8192u);
-    // TeleChat-7B's code has 4096 in it and shares its head with the embedding; the 12B code has
-    // its trained length. Releases since TeleChat2 say it in the config.
-    const bool tied = !checkpoint_.has("lm_head.weight") || config_.tied.value_or(false);
-    const std::uint32_t base_length =
-        config_.base_length.value_or(conv || tied ? std::min(4096u, trained) : trained);
-    context = options_.context != 0 ? options_.context : trained;
-    if (base_length == 0 || trained == 0 || config_.head_dim < 4) {
-      return bad_checkpoint("config.json", "base_seqlen and training_seqlen must be positive");
-    }
-    const NtkRope rope =
-        ntk_rope(config_.rope_theta, config_.head_dim, base_length, trained, context, !conv);
-    base = rope.base;
-    if (rope.magnitude != 1) {
-      add("rope.scaling.attn_factor", static_cast<float>(rope.magnitude));
-    }
-    plan_.notes.push_back(fmt::format(
-        "rotary base fixed at {:.6g} (alpha {:g} of base_seqlen {} at length {}, cos and sin x "
-        "{:.6g}); the vendor's code changes it with the length: convert again with --context for "
-        "longer texts",
-        base, rope.alpha, base_length, std::max(context, trained), rope.magnitude));
-  }
-  add("rope.freq_base", static_cast<float>(base));
-  add("context_length", context != 0 ? context : 2048u);
-  if (config_.sliding_window != 0 && config_.sliding_window < context) {
-    plan_.notes.push_back(
-        fmt::format("sliding_window {}: written as full attention, equal up to that length",
-                    config_.sliding_window));
-  }
-  return add_scaling(config_, plan_.architecture + ".", config_.kv_lora != 0, plan_);
-}
-
-Status Planner::add_metadata() {
-  add("block_count", config_.layers + mtp_);
-  add("embedding_length", config_.hidden);
-  add("vocab_size", config_.vocab);
-  if (config_.ffn != 0 || config_.expert_ffn != 0) {
-    const bool stacked = config_.experts != 0 && config_.kv_lora == 0;
-    add("feed_forward_length", stacked ? config_.expert_ffn : config_.ffn);
-  }
-  XC_CHECK(add_attention());
-  XC_CHECK(add_experts());
-  return add_rope();
-}
-
 Result<ModelPlan> Planner::run() {
   XC_CHECK(check_supported(config_));
   XC_CHECK(choose());
@@ -497,8 +329,6 @@ Result<ModelPlan> Planner::run() {
   }
   return std::move(plan_);
 }
-
-}  // namespace
 
 std::uint64_t PlannedTensor::rows() const {
   std::uint64_t rows = 1;

@@ -136,11 +136,12 @@ TEST(Plan, NamesWhatIsMissingWrongOrLeftOver) {
 TEST(Plan, RefusesFieldsThatChangeTheArithmetic) {
   const TestFolder folder;
   folder.write("model.safetensors", safetensors_bytes(tiny_tensors()));
-  for (const char* field : {R"("hidden_act":"gelu")", R"("embed_layernorm":true)",
-                            R"("apply_residual_connection_post_layernorm":true)",
-                            R"("quantization_config":{"quant_method":"gptq"})",
-                            R"("rope_scaling":{"type":"longrope","factor":2})",
-                            R"("rope_scaling":{"type":"yarn","factor":2,"beta_fast":16})"}) {
+  for (const char* field :
+       {R"("hidden_act":"gelu")", R"("embed_layernorm":true)",
+        R"("apply_residual_connection_post_layernorm":true)",
+        R"("quantization_config":{"quant_method":"gptq"})", R"("residual_multiplier":0.22)",
+        R"("no_rope_layers":[1])", R"("rope_scaling":{"type":"longrope","factor":2})",
+        R"("rope_scaling":{"type":"yarn","factor":2,"beta_fast":16})"}) {
     const auto plan =
         plan_of(folder, kTinyConfig.substr(0, kTinyConfig.size() - 1) + "," + field + "}");
     ASSERT_FALSE(plan) << field;

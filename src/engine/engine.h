@@ -43,6 +43,7 @@ struct LoadOptions {
   int chunk_disk_mib = 4096;         // and on disk; 0: none
   std::string chunk_folder;          // empty: nothing on disk
   std::string speculation = "auto";  // or off, whatever a request says
+  std::string adapter_folder;        // files sha256-<digest>; empty: where model_path lies
 };
 
 struct Facts {
@@ -65,12 +66,32 @@ struct Facts {
 
 inline constexpr int kPriorityClasses = 3;  // of priority
 
+// What an answer has said when its worker hands it over: enough for another worker with the same
+// model to go on. See docs/decisions/0011-hand-over.md.
+struct Handover {
+  struct Choice {
+    std::vector<std::int32_t> tokens;  // generated; those that end an answer are not in it
+    int generated = 0;                 // as they count in usage
+    bool finished = false;             // its finish was said
+  };
+  struct Part {  // one a prompt
+    std::int64_t cached_tokens = 0;  // of the prompt, as usage says
+    std::vector<Choice> choices;     // empty: nothing was said yet
+  };
+  std::vector<Part> parts;
+};
+
 struct RequestContext {
   std::string request_id;
   std::string tenant;  // from the authenticated key, never from the request's body
   std::string key;     // its id; fairness is tenant, then key, then request
   int priority = 1;    // 0 first, 1 normal, 2 background
   Deadline deadline = Deadline::never();
+  std::string adapter;         // LoRA adapter, by its name …
+  std::string adapter_digest;  // … and the SHA-256 of its file, from the catalogue; empty: none
+  // Set: the answer goes on where another worker left it. Deltas that were said are not said again;
+  // usage is that of the whole answer.
+  std::shared_ptr<const Handover> resume;
 };
 
 using Wake = std::function<void()>;
@@ -85,6 +106,9 @@ class Answer {
   // the one with usage) nothing follows and ended() is true.
   virtual std::optional<Result<T>> poll() = 0;
   virtual bool ended() const = 0;
+  // Once ended: set when the engine left before the answer was whole (Engine::hand_over). Every
+  // token in it was said by deltas before.
+  virtual const Handover* handover() const { return nullptr; }
 };
 using DeltaAnswer = Answer<schema::Delta>;
 using EmbeddingAnswer = Answer<schema::Embeddings>;
@@ -109,6 +133,9 @@ struct Stats {
   std::array<double, kPriorityClasses> wait_ms_mean_by_class{};  // moving averages
   std::uint64_t chunk_ram_bytes = 0, chunk_disk_bytes = 0;
   std::uint64_t chunk_rejected = 0;  // corrupt or foreign files, ignored
+  int adapters_loaded = 0;
+  std::uint64_t adapter_bytes = 0;     // of them
+  std::uint64_t adapter_switches = 0;  // steps that began with another adapter than the last
 };
 
 // The live tree and queues, for an operator's eyes. Tenants as hashes: who sees this need not know
@@ -139,6 +166,10 @@ class Engine {
   virtual const Facts& facts() const = 0;
   virtual Stats stats() const = 0;
   virtual EngineView view() const { return {}; }
+  // This process is about to be replaced: between two steps every answer that runs ends with a
+  // handover(), as do those that are asked for later; vectors end with ShuttingDown. What the cache
+  // holds goes to the chunk store. Returns at once; any thread; cannot be taken back.
+  virtual void hand_over() = 0;
 
   virtual Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) = 0;
   virtual Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) = 0;

@@ -15,6 +15,7 @@ namespace {
 using DeltaQueue = AnswerQueue<Result<schema::Delta>>;
 
 constexpr std::int32_t kVocabulary = 0x110000;
+constexpr int kHandedOver = -1;  // choice of the delta that says: look at the handover
 
 // One live request. Filled by the caller's thread, then owned by the engine thread.
 struct Job {
@@ -26,24 +27,57 @@ struct Job {
   std::optional<Error> error;
   std::function<void()> after;
   schema::Usage usage;
+  std::shared_ptr<Handover> left = std::make_shared<Handover>();  // written before kHandedOver
 };
+
+// A fake token of an answer is a delta: its number is all that a handover needs.
+Handover::Part part_of(const Job& job) {
+  Handover::Part part;
+  for (const auto& deltas : job.choices) {
+    const std::size_t taken = job.endless ? job.step : std::min(job.step, deltas.size());
+    Handover::Choice choice;
+    for (std::size_t i = 0; i < taken; ++i) {
+      choice.tokens.push_back(static_cast<std::int32_t>(i));
+      choice.generated += deltas[i % deltas.size()].finish ? 0 : 1;
+    }
+    choice.finished = !job.endless && taken == deltas.size();
+    part.choices.push_back(std::move(choice));
+  }
+  if (job.step == 0) part.choices.clear();
+  return part;
+}
+
+void resume(Job& job, const Handover* past) {
+  if (past == nullptr) return;
+  for (const Handover::Choice& choice : past->parts.front().choices) {
+    job.prefilled = true;
+    job.step = std::max(job.step, choice.tokens.size());
+    job.usage.completion_tokens += choice.generated;
+  }
+}
 
 // The reader's end of a Job.
 class QueuedAnswer final : public DeltaAnswer {
  public:
-  explicit QueuedAnswer(std::shared_ptr<DeltaQueue> queue) : queue_(std::move(queue)) {}
+  QueuedAnswer(std::shared_ptr<DeltaQueue> queue, std::shared_ptr<const Handover> left)
+      : queue_(std::move(queue)), left_(std::move(left)) {}
   ~QueuedAnswer() override { queue_->cancel(); }
 
   std::optional<Result<schema::Delta>> poll() override {
     std::optional<Result<schema::Delta>> item = queue_->pop();
     if (item && (!*item || (*item)->usage)) ended_ = true;
-    return item;
+    if (!item || !*item || (*item)->choice != kHandedOver) return item;
+    ended_ = handed_over_ = true;
+    return std::nullopt;
   }
   bool ended() const override { return ended_; }
+  const Handover* handover() const override { return handed_over_ ? left_.get() : nullptr; }
 
  private:
   std::shared_ptr<DeltaQueue> queue_;
+  std::shared_ptr<const Handover> left_;
   bool ended_ = false;
+  bool handed_over_ = false;
 };
 
 // An answer that is there from the start.
@@ -73,7 +107,8 @@ std::string text_of(const schema::Message& message) {
 std::string asker(const schema::ChatRequest& request, const RequestContext& context) {
   const bool off = request.speculation == schema::Speculation::Off;
   return "tenant=" + context.tenant + " key=" + context.key +
-         " priority=" + std::to_string(context.priority) + " speculation=" + (off ? "off" : "auto");
+         " priority=" + std::to_string(context.priority) + " speculation=" + (off ? "off" : "auto") +
+         (context.adapter.empty() ? "" : " adapter=" + context.adapter + "/" + context.adapter_digest);
 }
 
 std::string text_of(const schema::Prompt& prompt) {
@@ -113,6 +148,7 @@ struct FakeEngine::Parts {
   // One step of one job; false when it is over.
   bool step(Job& job);
   void finish(Job& job);
+  static void hand_over(Job& job);
 
   const FakeOptions options;
   const Facts facts;
@@ -121,6 +157,7 @@ struct FakeEngine::Parts {
   std::vector<Job> arrived;
   Stats counters;
   bool stopping = false;
+  bool leaving = false;
   bool nudged = false;
   std::thread thread;
 };
@@ -156,7 +193,7 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::Parts::submit(Job job, Wake wak
     changed.notify_one();
   };
   job.queue = std::make_shared<DeltaQueue>(std::move(wake), on_space);
-  auto answer = std::make_unique<QueuedAnswer>(job.queue);
+  auto answer = std::make_unique<QueuedAnswer>(job.queue, job.left);
   const std::lock_guard lock(mutex);
   if (counters.queued + counters.running >= options.queue_max) {
     return fail(Code::RateLimited, Message::QueueFull, {std::to_string(options.queue_max), "1"});
@@ -188,6 +225,12 @@ void FakeEngine::Parts::run() {
       counters.queued = 0;
       counters.running = static_cast<int>(live.size());
       ++counters.steps;
+      if (leaving) {
+        for (Job& job : live) hand_over(job);
+        live.clear();
+        counters.running = 0;
+        continue;
+      }
     }
     if (options.per_step.count() > 0) std::this_thread::sleep_for(options.per_step);
     std::erase_if(live, [this](Job& job) { return !step(job); });
@@ -226,6 +269,13 @@ bool FakeEngine::Parts::step(Job& job) {
   return more;
 }
 
+void FakeEngine::Parts::hand_over(Job& job) {
+  job.left->parts = {part_of(job)};
+  schema::Delta sign;
+  sign.choice = kHandedOver;
+  job.queue->push(std::move(sign));
+}
+
 void FakeEngine::Parts::finish(Job& job) {
   if (job.after) job.after();
   const bool failed = job.error.has_value();
@@ -251,6 +301,12 @@ FakeEngine::~FakeEngine() {
     parts_->changed.notify_one();
   }
   parts_->thread.join();
+}
+
+void FakeEngine::hand_over() {
+  const std::lock_guard lock(parts_->mutex);
+  parts_->leaving = parts_->nudged = true;
+  parts_->changed.notify_one();
 }
 
 const Facts& FakeEngine::facts() const { return parts_->facts; }
@@ -303,13 +359,14 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::chat(const schema::ChatRequest&
   std::string said = text_of(request.messages.back());
   if (said == "who asks?") said = asker(request, context);
   parts_->play(job, said, request.n, limits);
+  resume(job, context.resume.get());
   return parts_->submit(std::move(job), std::move(wake));
 }
 
 Result<std::unique_ptr<DeltaAnswer>> FakeEngine::complete(const schema::CompletionRequest& request,
                                                           const RequestContext& context,
                                                           Wake wake) {
-  static_cast<void>(context);  // no tenants, no priorities, no deadline: the fake is fair by turns
+  // No tenants, no priorities, no deadline: the fake is fair by turns.
   if (request.has_suffix && !parts_->facts.infill) {
     return fail(Code::InvalidRequest, Message::NoInfill, {parts_->facts.name});
   }
@@ -328,6 +385,7 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::complete(const schema::Completi
     before.content = text_of(request.prompts[prompt]);
     job.choices[i].insert(job.choices[i].begin(), std::move(before));
   }
+  resume(job, context.resume.get());
   return parts_->submit(std::move(job), std::move(wake));
 }
 

@@ -46,6 +46,7 @@ class FakeEngine final : public Engine {
 
   const Facts& facts() const override;
   Stats stats() const override;
+  void hand_over() override;
   Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) override;
   Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) override;
   Result<int> count(const schema::ChatRequest& request) override;

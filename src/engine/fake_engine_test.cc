@@ -108,5 +108,39 @@ TEST(FakeEngine, refuses_what_the_model_cannot) {
   EXPECT_EQ(*engine.detokenize({26143, 65}), "星A");
 }
 
+TEST(FakeEngine, hands_over_and_another_goes_on) {
+  FakeOptions options;
+  options.per_step = std::chrono::milliseconds(1);
+  schema::ChatRequest request = asking(std::string(200, 'a') + std::string(200, 'b'));
+  request.n = 2;
+  FakeEngine first(options);
+  const auto begun = *first.chat(request, {}, [] {});
+  std::vector<Result<schema::Delta>> said;
+  while (said.size() < 10) {
+    if (auto item = begun->poll()) said.push_back(std::move(*item));
+  }
+  EXPECT_EQ(begun->handover(), nullptr);
+  first.hand_over();
+  for (auto& item : all_of(*begun)) said.push_back(std::move(item));
+  ASSERT_NE(begun->handover(), nullptr);
+  RequestContext context;
+  context.resume = std::make_shared<const Handover>(*begun->handover());
+
+  const auto late = *first.chat(request, {}, [] {});
+  EXPECT_TRUE(all_of(*late).empty());
+  ASSERT_NE(late->handover(), nullptr);
+  EXPECT_TRUE(late->handover()->parts.front().choices.empty());  // nothing was said
+
+  FakeEngine second(options);
+  const auto rest = *second.chat(request, context, [] {});
+  for (auto& item : all_of(*rest)) said.push_back(std::move(item));
+  EXPECT_EQ(rest->handover(), nullptr);
+  FakeEngine third(options);
+  const auto whole = all_of(**third.chat(request, {}, [] {}));
+  ASSERT_EQ(said.size(), whole.size());
+  for (std::size_t i = 0; i < said.size(); ++i) EXPECT_EQ(said[i]->content, whole[i]->content);
+  EXPECT_EQ(collect(said).usage().completion_tokens, collect(whole).usage().completion_tokens);
+}
+
 }  // namespace
 }  // namespace xc::engine

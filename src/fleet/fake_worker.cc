@@ -6,6 +6,7 @@
 //   --hang                listens, never ready
 //   --die-when FILE       exits 7 as soon as FILE exists
 //   --stubborn            ignores SIGTERM
+//   --handover FILE       appends a line to FILE when it is told to hand over; without it: 404
 //   --note FILE           appends its process id to FILE: how many were started
 #include <fmt/core.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct Wishes {
   std::string exit_early;
   std::string fail_until;
   std::string die_when;
+  std::string handover;
   std::string note;
   bool hang = false;
   bool stubborn = false;
@@ -41,6 +43,7 @@ Wishes read_arguments(int argc, char** argv) {
     if (name == "--exit-early") wishes.exit_early = value;
     if (name == "--fail-until") wishes.fail_until = value;
     if (name == "--die-when") wishes.die_when = value;
+    if (name == "--handover") wishes.handover = value;
     if (name == "--note") wishes.note = value;
     if (name == "--hang") wishes.hang = true;
     if (name == "--stubborn") wishes.stubborn = true;
@@ -60,9 +63,16 @@ xc::Task<void> die_when(std::string file) {
   }
 }
 
-xc::Task<void> answer(bool ready, xc::net::Exchange& exchange) {
-  std::string body = ready ? "ready" : "loading";
-  co_await exchange.reply(ready ? 200 : 503, "text/plain", std::move(body));
+xc::Task<void> answer(const Wishes& wishes, xc::net::Exchange& exchange) {
+  if (exchange.request().path == "/internal/handover") {
+    const bool obeys = !wishes.handover.empty();
+    if (obeys) std::ofstream(wishes.handover, std::ios::app) << "told\n";
+    std::string none = "{}";
+    co_await exchange.reply(obeys ? 200 : 404, "application/json", std::move(none));
+    co_return;
+  }
+  std::string body = wishes.hang ? "loading" : "ready";
+  co_await exchange.reply(wishes.hang ? 503 : 200, "text/plain", std::move(body));
 }
 
 }  // namespace
@@ -79,7 +89,7 @@ int main(int argc, char** argv) {
   options.address = "unix:" + wishes.socket;
   xc::net::Server server(
       runtime, options,
-      [&wishes](xc::net::Exchange& exchange) { return answer(!wishes.hang, exchange); },
+      [&wishes](xc::net::Exchange& exchange) { return answer(wishes, exchange); },
       [](const xc::Error&, std::string_view, std::string_view) { return xc::net::ErrorReply{}; });
   const xc::Status opened = server.open();
   if (!opened) fatal(xc::text_of(opened.error(), xc::Language::En));

@@ -99,20 +99,29 @@ Task<Resolution> resolve(FleetRef fleet, std::string name) {
   co_return spec;
 }
 
-bool same_model(const ModelSpec& a, const ModelSpec& b) {
+bool same_weights(const ModelSpec& a, const ModelSpec& b) {
   return a.weights_path == b.weights_path && a.projector_path == b.projector_path &&
-         a.sha256 == b.sha256 && a.context == b.context && a.arguments == b.arguments;
+         a.sha256 == b.sha256;
+}
+
+bool same_model(const ModelSpec& a, const ModelSpec& b) {
+  return same_weights(a, b) && a.context == b.context && a.arguments == b.arguments;
 }
 
 // The worker is leasable. The name leads to it from now on without asking here.
-Lease lease_on(const FleetRef& fleet, const std::string& name, const Worker& worker) {
+Lease lease_on(const FleetRef& fleet, const std::string& name, const Worker& worker,
+               const std::shared_ptr<const ModelSpec>& spec) {
   const bool taken = worker.usage->try_take();
   XC_ASSERT(taken);
+  std::shared_ptr<const ReadyWorker> ready = worker.ready;
+  if (spec->adapter != ready->spec->adapter) {  // the worker is the same, the name is not
+    ready = std::make_shared<ReadyWorker>(ReadyWorker{ready->usage, spec, ready->origin});
+  }
   const auto looked_up = fleet->resolved.find(name);
   if (looked_up != fleet->resolved.end()) {
-    fleet->shortcuts.put(name, worker.ready, looked_up->second.at);
+    fleet->shortcuts.put(name, ready, looked_up->second.at);
   }
-  return Lease(std::make_shared<Lease::State>(worker.ready));
+  return Lease(std::make_shared<Lease::State>(std::move(ready)));
 }
 
 std::unexpected<Error> shutting_down() { return fail(Code::Unavailable, Message::ShuttingDown); }
@@ -137,8 +146,13 @@ std::optional<Result<Lease>> look(const FleetRef& fleet, const std::string& name
       if (coming && !worker->end_by) load = worker->number;
       return std::nullopt;
     }
-    if (same_model(*worker->spec, *spec)) return lease_on(fleet, name, *worker);
-    worker->ask_to_end(Deadline::after(fleet->options.drain_timeout), "its file changed");
+    if (same_model(*worker->spec, *spec)) return lease_on(fleet, name, *worker, spec);
+    const Deadline drained = Deadline::after(fleet->options.drain_timeout);
+    if (same_weights(*worker->spec, *spec)) {
+      worker->ask_to_hand_over(drained, "its settings changed");
+    } else {
+      worker->ask_to_end(drained, "its file changed");
+    }
     return std::nullopt;
   }
   const RestartPolicy::Decision decision = model->policy.decide();
@@ -158,7 +172,7 @@ Task<Result<Lease>> acquire_here(FleetRef fleet, std::string name, Deadline dead
   const ModelRef model = fleet->model_of(**spec);
   const std::shared_ptr<Worker> ready = model->worker;
   if (!fleet->closing && ready && ready->leasable() && same_model(*ready->spec, **spec)) {
-    co_return lease_on(fleet, name, *ready);
+    co_return lease_on(fleet, name, *ready, *spec);
   }
   if (fleet->waiting >= static_cast<int>(limits::kLoadWaitersMax)) {
     Error full{Code::RateLimited, Message::QueueFull, {}, {}, {}, 5};
@@ -186,6 +200,22 @@ Task<Status> stop_here(FleetRef fleet, std::string name, Deadline deadline) {
   Listener listener(fleet, model);
   const Deadline never = Deadline::never();  // the worker's life is bounded by `deadline`
   while (model->worker == worker) co_await listener.wait(never);
+  co_return Status();
+}
+
+Task<Status> restart_here(FleetRef fleet, std::string name, Deadline deadline) {
+  const ModelRef model = fleet->find(name);
+  if (!model || !model->worker) co_return fail(Code::NotFound, Message::NoModel, {name});
+  const std::shared_ptr<Worker> worker = model->worker;
+  const Deadline drained = deadline.sooner(Deadline::after(fleet->options.drain_timeout));
+  worker->ask_to_hand_over(drained, "restarted by an operator");
+  {
+    Listener listener(fleet, model);
+    const Deadline never = Deadline::never();  // the worker's life is bounded by `drained`
+    while (model->worker == worker) co_await listener.wait(never);
+  }
+  Result<Lease> lease = co_await acquire_here(fleet, name, deadline);
+  if (!lease) co_return std::unexpected(std::move(lease.error()));
   co_return Status();
 }
 
@@ -240,6 +270,16 @@ Task<Status> Fleet::stop(std::string model, Deadline deadline) {
   auto answer = std::make_shared<Status>();
   std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
     *answer = co_await stop_here(fleet, model, deadline);
+  };
+  co_await net::run_on(fleet->executor, task);
+  co_return std::move(*answer);
+}
+
+Task<Status> Fleet::restart(std::string model, Deadline deadline) {
+  const FleetRef fleet = state_;
+  auto answer = std::make_shared<Status>();
+  std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
+    *answer = co_await restart_here(fleet, model, deadline);
   };
   co_await net::run_on(fleet->executor, task);
   co_return std::move(*answer);

@@ -40,6 +40,7 @@ struct ModelSpec {
   std::chrono::seconds keep_alive{300};  // idle time before it is unloaded; 0 at once, <0 never
   std::vector<std::string> capabilities;
   std::vector<std::string> arguments;  // further worker arguments
+  std::string adapter;  // of the name that was resolved: NAME=SHA256; not part of the worker
 };
 // Resolves a name or alias. NoModel, ModelGone. Blocking (disk): run on the blocking pool.
 using ModelResolver = std::function<Result<ModelSpec>(std::string_view name)>;
@@ -94,6 +95,8 @@ class Lease {
   ~Lease();
   const net::Origin& origin() const;
   const std::string& model() const;  // the resolved name
+  // What the worker must be told of the LoRA adapter that was named; empty: none was.
+  const std::string& adapter() const;
   int context() const;
 
   struct State;
@@ -122,6 +125,9 @@ class Fleet {
   // Drains and stops one worker, by name or alias; kills it at the deadline. NoModel when none
   // runs.
   Task<Status> stop(std::string model, Deadline deadline);
+  // Replaces one worker by a new one and waits until that is ready. Answers that run are handed over:
+  // their callers see a pause. NoModel when none runs; else as acquire().
+  Task<Status> restart(std::string model, Deadline deadline);
   // Stops taking leases, waits for running ones, stops all workers. Kills at the deadline.
   Task<void> close(Deadline deadline);
 

@@ -50,6 +50,11 @@ void Worker::ask_to_end(Deadline deadline, std::string why) {
   usage->wake();
 }
 
+void Worker::ask_to_hand_over(Deadline deadline, std::string why) {
+  if (!end_by) hands_over = true;
+  ask_to_end(deadline, std::move(why));
+}
+
 FleetState::FleetState(net::Runtime& runtime, net::BlockingPool& pool, net::Client& http,
                        FleetOptions fleet_options, ModelResolver resolve, MemoryProbe memory)
     : executor(runtime.executor(0)),

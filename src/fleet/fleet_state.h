@@ -38,11 +38,14 @@ struct Worker {
   std::optional<int> exit_status;            // set by the watch on the process
   std::optional<Deadline> end_by;            // somebody asked it to end
   std::string end_why;
+  bool hands_over = false;  // its end does not wait for its answers
   std::int64_t started_unix_ms = 0;
 
   // Then the usage is open: whatever closes it also sets one of these, on this thread.
   bool leasable() const { return state == State::Ready && !end_by && !exit_status; }
   void ask_to_end(Deadline deadline, std::string why);
+  // The same for one that another with the same weights replaces.
+  void ask_to_hand_over(Deadline deadline, std::string why);
 };
 
 // One model that was ever asked for.

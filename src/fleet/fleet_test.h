@@ -112,6 +112,13 @@ class FleetTest : public testing::Test {
       co_return status;
     });
   }
+  Status restart(std::string name, Duration within = std::chrono::seconds(20)) {
+    return loops_.run([this, name, within]() -> Task<Status> {
+      Task<Status> wait = fleet_->restart(name, Deadline::after(within));
+      Status status = co_await std::move(wait);
+      co_return status;
+    });
+  }
   void close(Duration within) {
     loops_.run([this, within]() -> Task<void> {
       Task<void> wait = fleet_->close(Deadline::after(within));

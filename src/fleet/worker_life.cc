@@ -215,6 +215,19 @@ Task<bool> wait_for_exit(WorkerRef worker, Deadline deadline) {
   co_return worker->exit_status.has_value();
 }
 
+// Its answers end now and go on in the next worker. Whoever still has a lease after that reads
+// slowly: what the worker wrote stays readable when it is gone, so nobody waits for him.
+Task<bool> hand_over(FleetRef fleet, ModelRef model, WorkerRef worker) {
+  const bool told = co_await worker->process->hand_over(fleet->client);
+  if (!told) log::warn(kModule, "{}: does not hand over; draining", model->name);
+  const Deadline soon = Deadline::after(limits::kHandoverTimeout);
+  bool in_time = told;
+  while (in_time && worker->usage->in_flight() > 0 && !worker->exit_status) {
+    in_time = co_await worker->wake.wait(soon);
+  }
+  co_return told;
+}
+
 // Waits for the leases, then asks the process to end, then makes it.
 Task<void> drain(FleetRef fleet, ModelRef model, WorkerRef worker) {
   if (!worker->process || worker->exit_status) co_return;
@@ -223,7 +236,9 @@ Task<void> drain(FleetRef fleet, ModelRef model, WorkerRef worker) {
   model->changed();
   // A worker that failed to get ready was killed already and nobody asked for its end.
   const Deadline kill_by = worker->end_by.value_or(Deadline::at(fleet->clock.now()));
-  while (worker->usage->in_flight() > 0 && !worker->exit_status) {
+  bool handed_over = false;
+  if (worker->hands_over) handed_over = co_await hand_over(fleet, model, worker);
+  while (!handed_over && worker->usage->in_flight() > 0 && !worker->exit_status) {
     const Deadline until = worker->end_by.value_or(kill_by);  // a second request may shorten it
     if (until.passed(fleet->clock.now())) break;
     co_await worker->wake.wait(until);

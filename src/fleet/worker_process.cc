@@ -78,6 +78,17 @@ void WorkerProcess::kill(int signal) {
 Task<bool> WorkerProcess::answers(net::Client& client) {
   net::ClientRequest request;
   request.target = "/readyz";
+  return says_yes(client, std::move(request));
+}
+
+Task<bool> WorkerProcess::hand_over(net::Client& client) {
+  net::ClientRequest request;
+  request.method = "POST";
+  request.target = "/internal/handover";
+  return says_yes(client, std::move(request));
+}
+
+Task<bool> WorkerProcess::says_yes(net::Client& client, net::ClientRequest request) {
   const Deadline deadline = Deadline::after(limits::kWorkerAnswerTimeout);
   auto reply = co_await client.send(origin_, std::move(request), deadline);
   if (!reply) co_return false;

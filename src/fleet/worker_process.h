@@ -43,11 +43,14 @@ class WorkerProcess {
 
   // True when GET /readyz answers 200. Bounded by a second.
   Task<bool> answers(net::Client& client);
+  // POST /internal/handover; true when it obeys. Bounded by a second.
+  Task<bool> hand_over(net::Client& client);
   // Why it ended, for people: its last "fatal: " line, else how the kernel says it ended.
   Task<std::string> reason(net::BlockingPool& blocking, int status);
   Task<void> bound_log(net::BlockingPool& blocking);
 
  private:
+  Task<bool> says_yes(net::Client& client, net::ClientRequest request);
   WorkerProcess(std::unique_ptr<net::ChildProcess> child, WorkerPlace place, std::uint64_t start);
 
   std::unique_ptr<net::ChildProcess> child_;

@@ -85,6 +85,17 @@ Task<Status> stop_worker(Call& call) {
   co_return replied;
 }
 
+Task<Status> restart_worker(Call& call) {
+  const Result<ModelRow> row = model_row(call.services, call.parameter);
+  std::string model = row ? row->name : call.parameter;
+  Status restarted = co_await call.services.fleet.restart(model, call.deadline);
+  if (!restarted) co_return restarted;
+  const json::object out{{"restarted", model}};
+  std::string body = json::serialize(out);
+  Status replied = co_await reply_json(call, 200, std::move(body));
+  co_return replied;
+}
+
 Task<Status> reload_keys(Call& call) {
   // Shared: the work goes on when the client leaves in the middle of it.
   auto reloaded = std::make_shared<Status>();

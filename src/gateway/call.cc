@@ -50,12 +50,15 @@ Result<ModelRow> model_row(const Services& services, std::string_view name) {
     return row.name == wanted || std::ranges::find(row.aliases, wanted) != row.aliases.end();
   };
   const schema::ModelName parts = schema::split_adapter(name);
-  bool base_known = false;
-  for (ModelRow& row : services.models()) {
+  const std::vector<ModelRow> rows = services.models();
+  std::string whole;  // model:adapter, when the model was named by an alias
+  for (const ModelRow& row : rows) {
     if (has(row, name)) return row;
-    base_known = base_known || has(row, parts.base);
+    if (has(row, parts.base)) whole = row.name + ":" + std::string(parts.adapter);
   }
-  if (base_known && !parts.adapter.empty()) {
+  const auto adapter = std::ranges::find(rows, whole, &ModelRow::name);
+  if (adapter != rows.end()) return *adapter;
+  if (!whole.empty() && !parts.adapter.empty()) {
     return fail(Code::NotFound, Message::NoAdapter,
                 {std::string(parts.base), std::string(parts.adapter)});
   }

@@ -24,6 +24,7 @@ struct ModelRow {
   int context = 0;
   std::string family, quantization, licence;
   std::vector<std::string> capabilities;
+  std::string parent = {};  // of "model:adapter": the model; else empty
 };
 // Installed models; cheap enough for each call (cached by the wiring). Thread-safe.
 using ModelLister = std::function<std::vector<ModelRow>()>;

@@ -175,6 +175,28 @@ TEST_F(GatewayTest, an_adapter_that_is_not_there) {
             std::string::npos);
 }
 
+TEST_F(GatewayTest, the_worker_hears_of_an_adapter_from_the_catalogue_alone) {
+  const auto said = [this](std::string_view model) {
+    const std::string body =
+        R"({"model":")" + std::string(model) +
+        R"(","messages":[{"role":"user","content":"who asks?"}],"adapter":"evil=1"})";
+    const std::string text = post("/v1/chat/completions", body, {{"X-Xingcha-Adapter", "evil=1"}})
+                                 .at("/choices/0/message/content");
+    const std::size_t at = text.find(" adapter=");
+    return at == std::string::npos ? std::string("none") : text.substr(at + 9);
+  };
+  EXPECT_EQ(said("fake"), "none");
+  EXPECT_EQ(said("fake:poet"), "poet/cafe");
+  EXPECT_EQ(said("fake"), "none");  // one worker; the name decides, not who asked before
+  EXPECT_EQ(said("fake:clerk"), "clerk/beef");
+  EXPECT_EQ(said("f:poet"), "poet/cafe");
+  EXPECT_EQ(get("/admin/engine").at("/workers/0/model"), "fake");
+  const Reply row = get("/v1/models/f:poet");
+  EXPECT_EQ(row.at("/id"), "fake:poet");
+  EXPECT_EQ(row.at("/parent"), "fake");
+  EXPECT_EQ(row.at("/xingcha/state"), "ready");
+}
+
 TEST_F(GatewayTest, engines_show_themselves_to_the_first_tenant) {
   EXPECT_EQ(get("/admin/engine").at("/workers"), "[]");
   EXPECT_EQ(post("/tokenize", R"({"model":"f","content":"x"})").status, 200);

@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "net/net_test.h"
 #include "net/sse.h"
+#include "schema/model_name.h"
 #include "store/database.h"
 
 namespace xc::gateway {
@@ -47,7 +48,7 @@ struct Reply {
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 // Models: "fake" (alias "f") works, "broken" has a program that cannot start, "absent" is installed
-// but its file is gone.
+// but its file is gone. "fake" has adapters: "poet" in the list, "clerk" so new that it is not.
 class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
@@ -85,7 +86,9 @@ class GatewayTest : public testing::Test {
 
   Result<fleet::ModelSpec> resolve(std::string_view name) {
     if (name == "absent") return fail(Code::Unavailable, Message::ModelGone, {"absent", "gone"});
-    if (name != "fake" && name != "f") {
+    const schema::ModelName parts = schema::split_adapter(name);
+    const bool adapted = parts.adapter == "poet" || parts.adapter == "clerk";
+    if ((parts.base != "fake" && parts.base != "f") || (!parts.adapter.empty() && !adapted)) {
       return fail(Code::NotFound, Message::NoModel, {std::string(name)});
     }
     fleet::ModelSpec spec;
@@ -94,12 +97,15 @@ class GatewayTest : public testing::Test {
     spec.context = 64;
     spec.need_bytes = 1;
     spec.arguments = {"--note", folder_.file("note")};
+    if (parts.adapter == "poet") spec.adapter = "poet=cafe";
+    if (parts.adapter == "clerk") spec.adapter = "clerk=beef";
     return spec;
   }
   std::vector<ModelRow> rows() {
     ModelRow fake{"fake", {"f"}, 1700000000, 42, 64, "fake", "f32", "MIT", {"chat"}};
     ModelRow absent{"vendor/absent", {"absent"}, 0, 0, 64, "", "", "", {}};
-    return {fake, absent};
+    ModelRow poet{"fake:poet", {}, 1700000000, 7, 64, "fake", "f16", "MIT", {"chat"}, "fake"};
+    return {fake, absent, poet};
   }
 
   Reply send(std::string method, std::string path, std::string body, HeaderList headers) {

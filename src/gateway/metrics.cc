@@ -73,6 +73,9 @@ struct Metrics::Parts {
   Counter& retried = counter("xingcha_upstream_retries_total",
                              "Requests sent again because a worker died before its first token.")
                          .Add({});
+  Counter& handovers = counter("xingcha_handovers_total",
+                               "Answers that a worker handed over to the next one.")
+                           .Add({});
   Family<Gauge>& workers = gauge("xingcha_workers", "Models by state of their worker.");
   Family<Gauge>& worker_in_flight =
       gauge("xingcha_worker_in_flight", "Requests in a model's worker.");
@@ -166,6 +169,7 @@ void Metrics::request_ended(std::string_view model, std::string_view route, int 
 }
 
 void Metrics::upstream_retried() { parts_->retried.Increment(); }
+void Metrics::handed_over() { parts_->handovers.Increment(); }
 
 void Metrics::engines(
     const std::map<std::string, std::map<std::string, double, std::less<>>>& now) {

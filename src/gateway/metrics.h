@@ -49,6 +49,7 @@ class Metrics {
   void request_begun();
   void request_ended(std::string_view model, std::string_view route, int status, double seconds);
   void upstream_retried();
+  void handed_over();
 
   // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
   // of a worker, gauges of a model that is not there are 0.

@@ -31,7 +31,8 @@ std::string_view state_text(fleet::State state) {
 }
 
 json::object render_model(const ModelRow& row, const std::vector<fleet::ModelStatus>& workers) {
-  const auto worker = std::ranges::find(workers, row.name, &fleet::ModelStatus::name);
+  const auto worker = std::ranges::find(
+      workers, row.parent.empty() ? row.name : row.parent, &fleet::ModelStatus::name);
   const bool known = worker != workers.end();
   json::object about;
   about["state"] = state_text(known ? worker->state : fleet::State::Available);
@@ -43,11 +44,13 @@ json::object render_model(const ModelRow& row, const std::vector<fleet::ModelSta
   about["quantization"] = row.quantization;
   about["licence"] = row.licence;
   about["aliases"] = json::value_from(row.aliases);
-  return {{"id", row.name},
-          {"object", "model"},
-          {"created", row.created_unix},
-          {"owned_by", "xingcha"},
-          {"xingcha", std::move(about)}};
+  json::object model{{"id", row.name},
+                     {"object", "model"},
+                     {"created", row.created_unix},
+                     {"owned_by", "xingcha"},
+                     {"xingcha", std::move(about)}};
+  if (!row.parent.empty()) model["parent"] = row.parent;
+  return model;
 }
 
 }  // namespace

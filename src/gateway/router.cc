@@ -31,6 +31,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/admin/workers", kKey, Shape::OpenAi, &list_workers},
     Route{"GET", "/admin/engine", kKey, Shape::OpenAi, &show_engines},
     Route{"POST", "/admin/workers/{model}/stop", kKey, Shape::OpenAi, &stop_worker},
+    Route{"POST", "/admin/models/{model}/restart", kKey, Shape::OpenAi, &restart_worker},
     Route{"POST", "/admin/keys/reload", kKey, Shape::OpenAi, &reload_keys},
     Route{"GET", "/healthz", kOpen, Shape::OpenAi, &healthz},
     Route{"GET", "/readyz", kOpen, Shape::OpenAi, &readyz},

@@ -53,6 +53,9 @@ std::vector<FakeScript> scripts(const std::string& note) {
                                         call("", "", "1}"), finish(Finish::ToolCalls)}));
   all.push_back(script("talk for ever", {text("x")}));
   all.back().endless = true;
+  all.push_back(script("count to four hundred", {}));
+  for (int i = 1; i <= 400; ++i) all.back().deltas.push_back(text(std::to_string(i) + " "));
+  all.back().deltas.push_back(finish(Finish::Stop));
   all.push_back(script("break late", {text("first")}));
   all.back().error = xc::Error{xc::Code::Unavailable, xc::Message::ShuttingDown, {}, {}, {}, 0};
   all.push_back(script("die always", {}));

@@ -27,11 +27,13 @@ struct Ask {
 using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
-// and gives the lease back. Stays on its I/O thread.
+// and gives the lease back. When the worker hands the answer over, the next one is found and asked to
+// go on; to the caller that is a pause. Stays on its I/O thread.
 class Generation {
  public:
-  Generation(fleet::Lease lease, std::unique_ptr<net::ClientReply> reply, ChunkParser parser,
-             Deadline deadline);
+  // The references must outlive it.
+  Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+             fleet::Lease lease, std::unique_ptr<net::ClientReply> reply);
 
   // Deltas that came together replace those in `out`; false at the proper end. Error: what the
   // endpoint reported, WorkerLost when it broke off, Deadline. Nothing follows an error.
@@ -49,20 +51,25 @@ class Generation {
  private:
   Task<Result<bool>> pull(std::vector<schema::Delta>& out);
   void take_events(std::vector<schema::Delta>& out);
+  Task<Status> go_on();
 
-  fleet::Lease lease_;
-  std::unique_ptr<net::ClientReply> reply_;
+  Call* call_;
+  Reservation* reservation_;
+  const Ask* ask_;
   ChunkParser parser_;
-  Deadline deadline_;
+  std::optional<fleet::Lease> lease_;
+  std::unique_ptr<net::ClientReply> reply_;
   net::SseReader reader_;
   std::string bytes_;
   std::vector<schema::Delta> prefetched_;
   std::optional<Error> failure_;  // found behind deltas that had to go first
+  std::optional<std::string> handover_;  // what the worker left, when it leaves
+  int handovers_ = 0;
   bool done_ = false;
 };
 
-// Stage: asks for a stream and waits until it has begun. When the worker dies before that, nothing
-// was delivered, so another one is asked once.
+// Stage: asks for a stream and waits until it has begun. When the worker dies before that, or leaves,
+// nothing was delivered, so another one is asked once. `reservation` and `ask` outlive the result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, fleet::Lease lease);
 // Asks for one whole JSON reply, with the same second try.

@@ -15,7 +15,7 @@ from harness.home import Home
 from harness.server import alive, free_port, wait_until
 
 COMMANDS = [
-    "serve", "run", "pull", "list", "show", "rm", "import", "ps", "stop", "key", "key create",
+    "serve", "run", "pull", "list", "show", "rm", "import", "convert", "ps", "stop", "key", "key create",
     "key list", "key revoke", "doctor", "bench", "completion",
 ]
 OTHER = "qwen2.5-coder-1.5b-instruct"  # in the catalogue, not in the tests' home

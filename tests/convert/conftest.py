@@ -1,8 +1,5 @@
-"""Folders in the vendors' layout, the real converter, and llama.cpp's logits for what it wrote."""
+"""What the tests of the converter share."""
 
-import dataclasses
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,73 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import safetensors_file  # noqa: E402
-import tokenizer_file  # noqa: E402
-from harness import paths  # noqa: E402
-
 PROMPT_LENGTHS = (1, 2, 9, 300)
-STEPS = 32
-
-
-def write_folder(folder, config, tensors, *, sentencepiece=True, shards=1, tokenizer_config=None):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    if shards > 1:
-        safetensors_file.write_shards(folder, tensors, shards)
-    else:
-        safetensors_file.write(folder / "model.safetensors", tensors)
-    if sentencepiece:
-        pieces = tokenizer_file.pieces_for(config["vocab_size"])
-        (folder / "tokenizer.model").write_bytes(tokenizer_file.sentencepiece_model(pieces))
-    else:
-        (folder / "tokenizer.json").write_text(tokenizer_file.tokenizer_json())
-    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config or {"add_bos_token": False}))
-    return folder
-
-
-def run_convert(folder, output, *arguments, check=True):
-    done = subprocess.run(
-        [str(paths.PROGRAM), "convert", str(folder), "-o", str(output), *map(str, arguments)],
-        capture_output=True, text=True, timeout=paths.PATIENCE_S,
-        env=paths.clean_environment(XINGCHA_HOME=str(folder)))
-    if check:
-        assert done.returncode == 0, done.stderr
-    return done
-
-
-@dataclasses.dataclass
-class Answer:
-    """Logits of a prompt's positions and of the greedy steps behind it."""
-
-    ids: list  # prompt and greedy tokens
-    logits: np.ndarray  # [len(ids), vocabulary]
-
-
-def logits_tool(model, mode, lines, out):
-    tool = paths.BUILD / "tests" / "convert_logits"
-    assert tool.exists(), f"{tool} is not built"
-    done = subprocess.run([str(tool), str(model), str(mode), str(paths.BUILD / "bin"), str(out)],
-                          input="".join(line + "\n" for line in lines), capture_output=True, text=True,
-                          timeout=paths.PATIENCE_S)
-    assert done.returncode == 0, f"llama.cpp refuses it: {done.stderr}"
-    return out.read_bytes()
-
-
-def answers(model, prompts, steps=STEPS):
-    data = logits_tool(model, steps, [" ".join(map(str, p)) for p in prompts], model.with_suffix(".logits"))
-    result, at = [], 0
-    for prompt in prompts:
-        positions, done, vocabulary = np.frombuffer(data, np.int32, 3, at)
-        rows = np.frombuffer(data, np.float32, (positions + done) * vocabulary, at + 12).reshape(-1, vocabulary)
-        at += 12 + rows.nbytes
-        greedy = rows[positions - 1 : -1].argmax(-1) if done else []
-        result.append(Answer([*prompt, *map(int, greedy)], rows))
-    return result
-
-
-def token_ids(model, texts):
-    data = logits_tool(model, "tokenize", [t.replace("\n", "\\n") for t in texts], model.with_suffix(".tokens"))
-    return [[int(word) for word in line.split()] for line in data.decode().splitlines()]
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,9 @@ int main(int argc, char** argv) {
       },
       nullptr);
   ggml_backend_load_all_from_path(argv[3]);
-  llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
+  llama_model_params model_params = llama_model_default_params();
+  model_params.load_mtp = true;  // checks the names and shapes of those layers too
+  llama_model* model = llama_model_load_from_file(argv[1], model_params);
   std::FILE* out = std::fopen(argv[4], "wb");
   if (model == nullptr || out == nullptr) return 1;
   // Everything in f32: what differs from a reference is the conversion's.

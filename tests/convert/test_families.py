@@ -7,9 +7,9 @@ family: a reference that falls into it must disagree, or the comparison would no
 
 import functools
 
-import conftest
 import families
 import numpy as np
+import program
 import pytest
 import reference
 import safetensors_file
@@ -75,10 +75,10 @@ def difference(case, config, weights, answer, flip=None):
 def test_family(name, tmp_path, prompts):
     case = CASES[name]
     config, weights = case.make()
-    folder = conftest.write_folder(tmp_path / "in", config, weights, **case.write)
+    folder = program.write_folder(tmp_path / "in", config, weights, **case.write)
     model = tmp_path / "out.gguf"
-    conftest.run_convert(folder, model, "--type", "f32", *case.options)
-    got = conftest.answers(model, prompts)
+    program.run_convert(folder, model, "--type", "f32", *case.options)
+    got = program.answers(model, prompts)
     for prompt, answer in zip(prompts, got):
         worst, wanted = difference(case, config, weights, answer)
         assert worst < 1e-4, f"{len(prompt)} tokens: logits differ by {worst}"
@@ -98,11 +98,11 @@ def test_deepseek_fp8_with_tails(tmp_path, prompts):
         if "proj" in name:
             codes, scales, meant[name] = safetensors_file.e4m3_blocks(tensor)
             stored[name], stored[name + "_scale_inv"] = codes, scales
-    folder = conftest.write_folder(tmp_path / "in", config, stored)
+    folder = program.write_folder(tmp_path / "in", config, stored)
     model = tmp_path / "out.gguf"
-    conftest.run_convert(folder, model, "--type", "f32")
+    program.run_convert(folder, model, "--type", "f32")
     case = Case(None, reference.mla)
-    for answer in conftest.answers(model, prompts):
+    for answer in program.answers(model, prompts):
         assert difference(case, config, meant, answer)[0] < 1e-4
 
 
@@ -110,11 +110,11 @@ def test_deepseek_fp8_with_tails(tmp_path, prompts):
 def test_types(kind, limit, tmp_path, prompts):
     """Smaller types stay near the exact logits; bf16 sources lose nothing in bf16."""
     config, weights = families.telechat(51, kv=2)
-    folder = conftest.write_folder(tmp_path / "in", config, weights)
-    conftest.run_convert(folder, tmp_path / "out.gguf", "--type", kind)
+    folder = program.write_folder(tmp_path / "in", config, weights)
+    program.run_convert(folder, tmp_path / "out.gguf", "--type", kind)
     case = Case(None, reference.telechat)
     worst = max(difference(case, config, weights, a)[0] for a in
-                conftest.answers(tmp_path / "out.gguf", prompts[:3], 0))
+                program.answers(tmp_path / "out.gguf", prompts[:3], 0))
     assert worst < limit
 
 
@@ -122,8 +122,8 @@ def test_bf16_is_exact(tmp_path, prompts):
     config, weights = families.llama(52)
     stored = {n: safetensors_file.bf16(t) if t.ndim == 2 else t for n, t in weights.items()}
     meant = {n: safetensors_file.from_bf16(t) if t.dtype == np.uint16 else t for n, t in stored.items()}
-    folder = conftest.write_folder(tmp_path / "in", config, stored)
-    conftest.run_convert(folder, tmp_path / "out.gguf", "--type", "f32")
+    folder = program.write_folder(tmp_path / "in", config, stored)
+    program.run_convert(folder, tmp_path / "out.gguf", "--type", "f32")
     case = Case(None, reference.llama)
-    for answer in conftest.answers(tmp_path / "out.gguf", prompts[:3]):
+    for answer in program.answers(tmp_path / "out.gguf", prompts[:3]):
         assert difference(case, config, meant, answer)[0] < 1e-4

@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 
-from harness import paths
+from harness import paths, sse
 from harness.server import wait_until
 
 
@@ -47,6 +47,22 @@ class Worker:
     def complete(self, body, tenant):
         headers = {"Content-Type": "application/json", "X-Xingcha-Tenant": tenant}
         return self._exchange("POST", "/v1/completions", body, headers)
+
+    def stream(self, path, body, tenant, resume=""):
+        """The events of a stream. resume: what another worker left of the answer."""
+        headers = {"Content-Type": "application/json", "X-Xingcha-Tenant": tenant}
+        if resume:
+            headers["X-Xingcha-Resume"] = str(len(resume.encode()))
+        with contextlib.closing(_UnixConnection(self._socket())) as connection:
+            connection.request("POST", path, resume + json.dumps(body), headers)
+            reply = connection.getresponse()
+            assert reply.status == 200, reply.read()
+            reader = sse.Reader()
+            while piece := reply.read1(65536):
+                yield from reader.feed(piece)
+
+    def hand_over(self):
+        return self._exchange("POST", "/internal/handover", {}, {})
 
     def settled(self):
         """The counters once nothing runs and nothing waits."""

@@ -78,7 +78,6 @@ def test_200_prompts_under_preemption(undisturbed):
     assert counters["requests_failed"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="no chunk store yet: nothing is restored")
 @pytest.mark.parametrize("tier", ["ram", "disk"])
 def test_200_prompts_restored(undisturbed, tier):
     """ram: the cache holds a few families, the rest comes from RAM. disk: a restart between two passes."""

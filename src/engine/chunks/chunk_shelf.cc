@@ -6,8 +6,8 @@ namespace xc::engine {
 namespace {
 
 constexpr std::size_t kTenantsKept = 4096;
-constexpr std::size_t kArrivalsKept = 16;
-constexpr int kTailMin = 16;  // tokens; fewer are computed as fast as copied
+constexpr std::uint64_t kArrivalPolls = 64;  // held for who waits: chunks here are pinned in RAM
+constexpr int kTailMin = 16;                 // tokens; fewer are computed as fast as copied
 constexpr int kChunk = static_cast<int>(kChunkTokens);
 
 }  // namespace
@@ -15,6 +15,14 @@ constexpr int kChunk = static_cast<int>(kChunkTokens);
 void ChunkShelf::set_space(const std::string& tenant, ChunkSpaceRef space) {
   if (spaces_.size() >= kTenantsKept && !spaces_.contains(tenant)) spaces_.erase(spaces_.begin());
   spaces_[tenant] = std::move(space);
+}
+
+void ChunkShelf::poll() {
+  ++polls_;
+  store_.poll();
+  std::erase_if(arrivals_, [this](const auto& arrival) {
+    return arrival->here && polls_ - arrival->asked_at > kArrivalPolls;
+  });
 }
 
 ChunkSpaceRef ChunkShelf::space_of(const std::string& tenant) const {
@@ -54,9 +62,9 @@ KvShelf::Found ChunkShelf::find(const std::string& tenant, const std::vector<Tok
           });
       fresh->here = !comes;
       arrivals_.push_back(fresh);
-      if (arrivals_.size() > kArrivalsKept) arrivals_.pop_front();
       arrival = fresh.get();
     }
+    arrival->asked_at = polls_;
     if (!arrival->here) return {0, true};
     if (arrival->first <= here) here = std::max(here, arrival->first + arrival->chunks.size());
   }
@@ -68,6 +76,27 @@ KvShelf::Found ChunkShelf::find(const std::string& tenant, const std::vector<Tok
   return found;
 }
 
+// Adds what RAM could not keep of the chain's arrivals, which are over now. Returns the keys of
+// what they brought.
+std::vector<Digest> ChunkShelf::take_arrivals(const ChunkChain& chain, std::size_t first,
+                                              std::vector<ChunkRef>& chunks) {
+  std::vector<Digest> keys;
+  std::erase_if(arrivals_, [&](const auto& arrival) {
+    if (!arrival->here || chain.size() == 0) return false;
+    const bool ours = std::any_of(arrival->chunks.begin(), arrival->chunks.end(), [&](auto& c) {
+      return c->link().key == chain[chain.size() - 1].key;
+    });
+    if (!ours) return false;
+    for (const ChunkRef& chunk : arrival->chunks) {
+      keys.push_back(chunk->link().key);
+      const std::size_t next = first + chunks.size();
+      if (next < chain.size() && keys.back() == chain[next].key) chunks.push_back(chunk);
+    }
+    return true;
+  });
+  return keys;
+}
+
 KvShelf::Loaded ChunkShelf::load(const std::string& tenant, int seq,
                                  const std::vector<Token>& tokens, int from, int to) {
   Loaded loaded{from, 0};
@@ -77,24 +106,14 @@ KvShelf::Loaded ChunkShelf::load(const std::string& tenant, int seq,
   chain.extend(std::span(tokens).first(static_cast<std::size_t>(to)));
   const auto first = static_cast<std::size_t>(from / kChunk);
   std::vector<ChunkRef> chunks = store_.get(chain, first, chain.size());
-  std::erase_if(arrivals_, [&](const auto& arrival) {
-    if (!arrival->here || chain.size() == 0) return false;
-    const bool ours = std::any_of(arrival->chunks.begin(), arrival->chunks.end(), [&](auto& c) {
-      return c->link().key == chain[chain.size() - 1].key;
-    });
-    if (!ours) return false;
-    loaded.from_disk += static_cast<int>(arrival->chunks.size()) * kChunk;
-    // What RAM could not keep is still held here.
-    for (const ChunkRef& chunk : arrival->chunks) {
-      const std::size_t next = first + chunks.size();
-      if (next < chain.size() && chunk->link().key == chain[next].key) chunks.push_back(chunk);
-    }
-    return true;
-  });
+  const std::vector<Digest> from_disk = take_arrivals(chain, first, chunks);
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     const int begin = static_cast<int>(first + i) * kChunk;
     const int end = std::min(begin + kChunk, to);
     if (!copier_.copy_in(seq, chunks[i]->payload(), begin, loaded.tokens, end)) return loaded;
+    if (std::ranges::find(from_disk, chunks[i]->link().key) != from_disk.end()) {
+      loaded.from_disk += end - loaded.tokens;
+    }
     loaded.tokens = end;
   }
   const std::size_t whole = first + chunks.size();

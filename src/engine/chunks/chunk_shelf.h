@@ -2,7 +2,6 @@
 // out of the cache and back. Engine thread only.
 #pragma once
 
-#include <deque>
 #include <map>
 
 #include "engine/chunks/chunk_store.h"
@@ -30,8 +29,8 @@ class ChunkShelf final : public KvShelf {
 
   // A request of this tenant arrived: its chunks are found and kept here from now on.
   void set_space(const std::string& tenant, ChunkSpaceRef space);
-  // Delivers what came off the disk; call after a wake of the store.
-  void poll() { store_.poll(); }
+  // Delivers what came off the disk, forgets what nobody asked for again; call before each step.
+  void poll();
 
   Found find(const std::string& tenant, const std::vector<Token>& tokens, int max) override;
   Loaded load(const std::string& tenant, int seq, const std::vector<Token>& tokens, int from,
@@ -42,18 +41,23 @@ class ChunkShelf final : public KvShelf {
   struct Arrival {
     Digest last{};  // key of the last chunk that was asked for
     std::size_t first = 0;
-    bool here = false;
+    bool here = false;           // with what could be had, perhaps nothing
+    std::uint64_t asked_at = 0;  // polls
     std::vector<ChunkRef> chunks;
   };
   ChunkSpaceRef space_of(const std::string& tenant) const;
   Arrival* arrival_of(const ChunkChain& chain, std::size_t known);
+  std::vector<Digest> take_arrivals(const ChunkChain& chain, std::size_t first,
+                                    std::vector<ChunkRef>& chunks);
   static TailTier::Place place_after(const ChunkChain& chain, std::size_t chunks);
 
   ChunkStore& store_;
   KvCopier& copier_;
   TailTier tails_;
   std::map<std::string, ChunkSpaceRef> spaces_;
-  std::deque<std::shared_ptr<Arrival>> arrivals_;  // asked for; the oldest are forgotten
+  // Asked for. Bounded: the store refuses loads beyond its queue, and who waits asks each step.
+  std::vector<std::shared_ptr<Arrival>> arrivals_;
+  std::uint64_t polls_ = 0;
 };
 
 }  // namespace xc::engine

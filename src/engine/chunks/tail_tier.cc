@@ -62,7 +62,8 @@ const Tail* TailTier::find(const Place& place, std::span<const Token> tokens, in
 bool TailTier::has(const Place& place, std::span<const Token> tokens) {
   const auto [begin, end] = by_place_.equal_range(place);
   for (auto it = begin; it != end; ++it) {
-    if (!std::ranges::equal(it->second->tail.tokens, tokens)) continue;
+    const int common = common_prefix(it->second->tail.tokens, tokens);
+    if (common < static_cast<int>(tokens.size())) continue;
     entries_.splice(entries_.begin(), entries_, it->second);
     return true;
   }

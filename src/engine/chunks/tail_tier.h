@@ -28,7 +28,7 @@ class TailTier {
   void drop_beginnings(const Place& place, std::span<const Token> tokens);
   // The tail that shares the longest beginning with `tokens`; null: none. Valid until the next put.
   const Tail* find(const Place& place, std::span<const Token> tokens, int& common);
-  // Whether exactly these tokens are here; counts as a use.
+  // Whether these tokens are here, or more that begin with them; counts as a use.
   bool has(const Place& place, std::span<const Token> tokens);
   std::uint64_t bytes() const { return bytes_; }
 

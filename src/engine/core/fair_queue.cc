@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "base/assert.h"
@@ -99,14 +100,28 @@ FairQueue::Pick FairQueue::pick_in(const Class& level) const {
   const std::uint64_t next = tenant->keys.fair(options_.tenant_age)->queue.front();
   const bool may_overtake = level.overtaken < options_.short_burst;
   if (!may_overtake || entries_.at(next).is_short) return {next, true};
-  const Tenant* quick = level.tenants.shortest(options_.short_burst);
-  if (quick == nullptr) return {next, true};
-  const Key* key = quick->keys.shortest(options_.short_burst);
-  if (key == nullptr) return {next, true};
+  const auto quick = short_in(level, options_.short_burst);
+  return quick ? Pick{*quick, false} : Pick{next, true};
+}
+
+std::optional<std::uint64_t> FairQueue::short_in(const Class& level, double lead) const {
+  const Tenant* quick = level.tenants.shortest(lead);
+  if (quick == nullptr) return std::nullopt;
+  const Key* key = quick->keys.shortest(lead);
+  if (key == nullptr) return std::nullopt;
   const auto first = std::find_if(key->queue.begin(), key->queue.end(),
                                   [this](std::uint64_t id) { return entries_.at(id).is_short; });
   XC_ASSERT(first != key->queue.end());
-  return {*first, false};
+  return *first;
+}
+
+std::optional<std::uint64_t> FairQueue::peek_past(int priority) const {
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    if (classes_[i].waiting == 0) continue;
+    if (static_cast<int>(i) < priority) return pick_in(classes_[i]).id;
+    if (const auto quick = short_in(classes_[i], std::numeric_limits<double>::max())) return quick;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::uint64_t> FairQueue::peek_next() const {

@@ -69,6 +69,9 @@ class FairQueue {
 
   // The next request to admit; nullopt when nobody waits. Stable until the queue changes.
   std::optional<std::uint64_t> peek_next() const;
+  // Who may go past one of this class that cannot start: of a higher class, or a short one, in fair
+  // order but without the limits on overtaking: the caller has its own. nullopt: nobody.
+  std::optional<std::uint64_t> peek_past(int priority) const;
   // A waiting request starts. Another one than peek_next() (to share its prefix, say) counts as
   // overtaking: it uses up the allowance of short ones. False: it does not wait.
   bool pop(std::uint64_t id);
@@ -133,6 +136,8 @@ class FairQueue {
   };
   const Class* class_to_serve() const;
   Pick pick_in(const Class& level) const;  // of a class that waits
+  // Of tenants that are at most `lead` tokens ahead.
+  std::optional<std::uint64_t> short_in(const Class& level, double lead) const;
   bool prompts_aged(std::size_t level) const;
   void set_cost(Entry& entry, int prompt_tokens, int answer_tokens) const;
   void start_waiting(Entry& entry);

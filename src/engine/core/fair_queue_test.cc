@@ -63,6 +63,17 @@ TEST(FairQueue, keys_share_what_their_tenant_gets) {
   EXPECT_EQ(bench.pop_all(), "a/x b/z a/y b/z a/x b/z a/y a/x a/y ");
 }
 
+TEST(FairQueue, who_may_go_past_one_that_cannot_start) {
+  Bench bench;
+  bench.push("a", 4000);
+  EXPECT_FALSE(bench.queue.peek_past(1));
+  const auto quick = bench.push("b", 100);
+  EXPECT_EQ(bench.queue.peek_past(1), quick);
+  const auto urgent = bench.push("c", 4000, 0, 0);
+  EXPECT_EQ(bench.queue.peek_past(1), urgent);
+  EXPECT_EQ(bench.queue.peek_past(0), quick);
+}
+
 TEST(FairQueue, idling_earns_nothing) {
   Bench bench;
   bench.push("b", 1000);

@@ -1,5 +1,6 @@
 #include "engine/core/kv_ledger.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "base/assert.h"
@@ -18,6 +19,7 @@ KvLedger::KvLedger(int sequences) : leaf_(static_cast<std::size_t>(sequences)) {
 KvLedger::~KvLedger() = default;
 
 void KvLedger::append(int seq, int count) {
+  if (count == 0) return;  // an empty node would outlive clear()
   NodeRef& leaf = leaf_[static_cast<std::size_t>(seq)];
   if (leaf == nullptr || leaf.use_count() > 1) {
     const int start = leaf == nullptr ? 0 : leaf->start + leaf->length;
@@ -80,7 +82,7 @@ int KvLedger::length(int seq) const {
   return leaf == nullptr ? 0 : leaf->start + leaf->length;
 }
 
-int KvLedger::reached(const std::vector<int>& seqs) const {
+int KvLedger::reached(const std::vector<int>& seqs, int part, int length) const {
   int cells = 0;
   std::unordered_set<const Node*> seen;
   for (const int seq : seqs) {
@@ -88,6 +90,11 @@ int KvLedger::reached(const std::vector<int>& seqs) const {
     for (; node != nullptr && seen.insert(node).second; node = node->parent.get()) {
       cells += node->length;
     }
+  }
+  if (part < 0) return cells;
+  const Node* node = leaf_[static_cast<std::size_t>(part)].get();
+  for (; node != nullptr && !seen.contains(node); node = node->parent.get()) {
+    cells += std::clamp(length - node->start, 0, node->length);
   }
   return cells;
 }

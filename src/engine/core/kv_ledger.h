@@ -29,8 +29,9 @@ class KvLedger {
   int cells() const { return cells_; }
   // Cells that clear(seq) would free.
   int exclusive(int seq) const;
-  // Cells that these sequences hold together, each counted once.
-  int reached(const std::vector<int>& seqs) const;
+  // Cells that these sequences, and the first `length` cells of `part` (-1: none), hold together,
+  // each counted once.
+  int reached(const std::vector<int>& seqs, int part = -1, int length = 0) const;
 
  private:
   struct Node;

@@ -70,5 +70,25 @@ TEST(KvLedger, agrees_with_a_plain_model_over_random_operations) {
   }
 }
 
+TEST(KvLedger, nothing_appended_is_nothing_held) {
+  KvLedger ledger(2);
+  ledger.append(1, 0);
+  ledger.clear(1);
+  ledger.append(0, 10);
+  ledger.fork(1, 0, 5);
+  EXPECT_EQ(ledger.length(1), 5);
+}
+
+TEST(KvLedger, reached_counts_a_part_once) {
+  KvLedger ledger(4);
+  ledger.append(0, 100);
+  ledger.fork(1, 0, 60);
+  ledger.append(1, 30);
+  EXPECT_EQ(ledger.reached({}, 0, 80), 80);
+  EXPECT_EQ(ledger.reached({1}, 0, 80), 90 + 20);
+  EXPECT_EQ(ledger.reached({1}, 0, 50), 90);
+  EXPECT_EQ(ledger.reached({0, 1}, 0, 100), 130);
+}
+
 }  // namespace
 }  // namespace xc::engine

@@ -31,6 +31,7 @@ struct Lane {
   bool done = false;
   std::uint64_t leader = 0;  // request whose prompt this one waits to share; 0: none
   int leader_tokens = 0;     // how much of it
+  SteadyTime disk_since{};   // waits for the disk since then; never: {}
 
   // Speculation; null: off.
   struct Speculation {
@@ -47,19 +48,42 @@ struct Request {
 
   std::uint64_t id = 0;  // given by the scheduler, in order of arrival
   std::string tenant, key;
-  int priority = 1;  // 0 interactive, 1 normal, 2 background
+  std::uint64_t adapter = 0;  // LoRA adapter, by a number that is its own for ever; 0: none
+  int priority = 1;           // 0 interactive, 1 normal, 2 background
   Deadline deadline = Deadline::never();
   SteadyTime arrived{};
   SteadyTime placed_at{};  // in the cache for the first time
   int prompt_tokens = 0;
-  int max_tokens = 0;              // of each lane
-  int lanes_wanted = 1;            // n; the others are forked when the prompt is computed
-  int reuse_max = 1 << 30;         // leading tokens that the cache may serve (up to an image)
-  bool cancelled = false;          // nobody reads the answer
-  bool sampled = false;            // the prompt is computed and every lane has its first token
-  int cached_tokens = 0;           // of the prompt, served by the cache
+  int known_tokens = 0;     // of them in the cache when it arrived
+  int max_tokens = 0;       // of each lane
+  int lanes_wanted = 1;     // n; the others are forked when the prompt is computed
+  int reuse_max = 1 << 30;  // leading tokens that the cache may serve (up to an image)
+  bool cancelled = false;   // nobody reads the answer
+  bool sampled = false;     // the prompt is computed and every lane has its first token
+  int cached_tokens = 0;    // of the prompt, served by the cache when it first came in
+  int preemptions = 0;      // how often it had to leave
   std::vector<std::unique_ptr<Lane>> lanes;
 
+  // Whose cache it uses: what another tenant computed, or another adapter, is not for it. A
+  // tenant's name has no NUL.
+  std::string space() const { return space_of(tenant, adapter); }
+  static std::string space_of(const std::string& tenant, std::uint64_t adapter) {
+    return adapter == 0 ? tenant : tenant + '\0' + std::to_string(adapter);
+  }
+
+  bool in_cache() const {
+    for (const auto& lane : lanes) {
+      if (lane->seq >= 0) return true;
+    }
+    return false;
+  }
+  // It answers, and nobody takes what it says.
+  bool lags() const {
+    for (const auto& lane : lanes) {
+      if (!lane->done && !lane->parked) return false;
+    }
+    return sampled;
+  }
   bool ended() const {
     for (const auto& lane : lanes) {
       if (!lane->done) return false;

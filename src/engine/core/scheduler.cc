@@ -19,12 +19,12 @@ Scheduler::Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShe
       queue_(options.queue) {}
 
 void Scheduler::Keeper::leaving(int seq, std::uint64_t salt, const std::vector<Token>& tokens) {
-  if (owner.shelf_ != nullptr) owner.shelf_->save(owner.tenant_of(salt), seq, tokens);
+  if (owner.shelf_ != nullptr) owner.shelf_->save(owner.space_of(salt), seq, tokens);
 }
 
-std::uint64_t Scheduler::salt_of(const std::string& tenant) {
-  const auto [entry, is_new] = salts_.try_emplace(tenant, tenants_.size());
-  if (is_new) tenants_.push_back(&entry->first);
+std::uint64_t Scheduler::salt_of(const std::string& space) {
+  const auto [entry, is_new] = salts_.try_emplace(space, spaces_.size());
+  if (is_new) spaces_.push_back(&entry->first);
   return entry->second;
 }
 
@@ -35,20 +35,20 @@ int Scheduler::expected_answer(const Request& request) const {
 
 std::optional<Scheduler::Refused> Scheduler::submit(std::unique_ptr<Request> request,
                                                     SteadyTime now) {
-  XC_ASSERT(request->lanes.size() == 1);
-  Lane& lane = *request->lanes.front();
-  lane.request = request.get();
+  XC_ASSERT(request->sampled || request->lanes.size() == 1);
+  const Lane& lane = *request->lanes.front();
+  for (auto& each : request->lanes) each->request = request.get();
   request->id = ++ids_;
-  request->prompt_tokens = static_cast<int>(lane.target.size());
+  if (!request->sampled) request->prompt_tokens = static_cast<int>(lane.target.size());
   ++counters_.requests;
   const int reuse_max = std::min(request->prompt_tokens - 1, request->reuse_max);
-  const int known = pool_.longest(lane.target, reuse_max, salt_of(request->tenant));
+  request->known_tokens = pool_.longest(lane.target, reuse_max, salt_of(request->space()));
   FairRequest account;
   account.id = request->id;
   account.priority = request->priority;
   account.tenant = request->tenant;
   account.key = request->key;
-  account.prompt_tokens = request->prompt_tokens - known;
+  account.prompt_tokens = request->prompt_tokens - request->known_tokens;
   account.answer_tokens = expected_answer(*request);
   account.deadline = request->deadline;
   Status pushed = queue_.push(account, now, tokens_per_s_);
@@ -62,13 +62,18 @@ std::optional<Scheduler::Refused> Scheduler::submit(std::unique_ptr<Request> req
 }
 
 void Scheduler::sweep(SteadyTime now, const Ended& ended) {
-  const Error late{Code::Timeout, Message::Deadline, {"0"}, {}, {}, 0};
+  const auto late = [](const Request& request) {
+    const auto given = std::chrono::duration_cast<std::chrono::milliseconds>(
+        request.deadline.when() - request.arrived);
+    return Error{Code::Timeout, Message::Deadline, {std::to_string(given.count())}, {}, {}, 0};
+  };
   for (const std::uint64_t id : queue_.expire(now)) {
     const auto found = waiting_.find(id);
     if (found == waiting_.end()) continue;
     ++counters_.expired;
     abandon(*found->second);
-    ended(*found->second, &late);
+    const Error error = late(*found->second);
+    ended(*found->second, &error);
     waiting_.erase(found);
   }
   for (auto it = waiting_.begin(); it != waiting_.end();) {
@@ -92,7 +97,8 @@ void Scheduler::sweep(SteadyTime now, const Ended& ended) {
     } else if (request->deadline.passed(now)) {
       ++counters_.expired;
       abandon(*request);
-      ended(*request, &late);
+      const Error error = late(*request);
+      ended(*request, &error);
     }
   }
   retire();
@@ -189,6 +195,16 @@ void Scheduler::abandon(Request& request) {
   }
 }
 
+void Scheduler::abandon_all() {
+  for (auto& request : active_) abandon(*request);
+  retire();
+  for (auto& [id, request] : waiting_) {
+    abandon(*request);
+    queue_.remove(id);
+  }
+  waiting_.clear();
+}
+
 void Scheduler::retire() {
   std::erase_if(active_, [this](const auto& request) {
     if (!request->ended()) return false;
@@ -211,7 +227,7 @@ bool Scheduler::save_idle() {
   if (shelf_ == nullptr) return false;
   const auto next = pool_.unsaved();
   if (!next) return false;
-  shelf_->save(tenant_of(next->salt), next->seq, pool_.tokens(next->seq));
+  shelf_->save(space_of(next->salt), next->seq, pool_.tokens(next->seq));
   pool_.mark_saved(next->seq);
   return true;
 }
@@ -221,7 +237,7 @@ void Scheduler::save_all() {
   }
   if (shelf_ == nullptr) return;
   for (const Lane* lane : placed()) {
-    shelf_->save(lane->request->tenant, lane->seq, pool_.tokens(lane->seq));
+    shelf_->save(lane->request->space(), lane->seq, pool_.tokens(lane->seq));
   }
 }
 

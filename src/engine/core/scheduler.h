@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/core/adapter_turns.h"
 #include "engine/core/cost_model.h"
 #include "engine/core/fair_queue.h"
 #include "engine/core/kv_shelf.h"
@@ -34,9 +35,9 @@ namespace xc::engine {
 struct SchedulerOptions {
   int sequences = 64;
   int cells = 8192;
-  bool can_share = true;      // see SequencePool
-  int step_tokens = 512;      // rows of one step at most
-  int draft_rows_max = 32;    // guesses in one step at most
+  bool can_share = true;       // see SequencePool
+  int step_tokens = 512;       // rows of one step at most
+  int draft_rows_max = 32;     // guesses in one step at most
   double target_tbt_ms = 250;  // time between two tokens that prefill beside decodes may cost
   FairQueueOptions queue;
 };
@@ -57,7 +58,8 @@ class Scheduler {
   // shelf may be null. References must outlive it.
   Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShelf* shelf);
 
-  // A request with one lane whose target is the prompt. On QueueFull the request is given back.
+  // A request with one lane whose target is the prompt; or one that goes on from another process:
+  // sampled, with its prompt_tokens and all its lanes. On QueueFull the request is given back.
   struct Refused {
     std::unique_ptr<Request> request;
     Error error;
@@ -80,8 +82,8 @@ class Scheduler {
   std::vector<Row> plan(SteadyTime now, int threads);
   // The step was computed. Refused guesses are taken back by grew().
   void computed(const std::vector<Row>& rows, double ms);
-  // The device had no room for the step, nothing was computed. Makes some; false when there is none
-  // to make: the caller ends what it planned.
+  // The device had no room for the step (or for an image), nothing was computed. Makes some; false
+  // when there is none to make: the caller ends what it planned. What was planned is void.
   bool make_room();
 
   // A lane got its next token(s): tokens[0] from its row, the rest were accepted guesses.
@@ -92,6 +94,8 @@ class Scheduler {
   void finish(Lane& lane);
   // Ends all lanes of a request; nothing of it is kept.
   void abandon(Request& request);
+  // Ends all requests; they go on elsewhere. Save first.
+  void abandon_all();
   // Forgets requests that ended. After this their memory is gone.
   void retire();
   // Cells that the engine filled itself (an encoded image): `count` tokens of lane.target.
@@ -116,7 +120,9 @@ class Scheduler {
   const SchedulerCounters& counters() const { return counters_; }
   const FairQueue& queue() const { return queue_; }
   const SequencePool& pool() const { return pool_; }
-  const std::string& tenant_of(std::uint64_t salt) const { return *tenants_[salt]; }
+  // Request::space of what the pool holds under this salt, and its tenant.
+  const std::string& space_of(std::uint64_t salt) const { return *spaces_[salt]; }
+  std::string tenant_of(std::uint64_t salt) const { return spaces_[salt]->c_str(); }
   const std::list<std::unique_ptr<Request>>& running() const { return active_; }
   const std::unordered_map<std::uint64_t, std::unique_ptr<Request>>& queued() const {
     return waiting_;
@@ -133,22 +139,39 @@ class Scheduler {
     CacheMemory& device;
   };
   enum class Placing { Placed, WaitsForPrefix, WaitsForDisk, NoRoom };
-  bool place_active();
-  void admit_waiting(bool blocked);
+  void place_active();
+  void admit_waiting();
+  bool may_admit(const Request& request) const;
+  std::optional<std::uint64_t> next_admission() const;
   bool place_all(Request& request);
   bool make_way(const Request& request);
   Placing place(Lane& lane);
+  void placed_anew(Lane& lane, int live, const KvShelf::Loaded& loaded);
+  bool waits_for_disk(Lane& lane);
   bool waits_for_prefix(Lane& lane, int had);
+  bool waits_for_sibling(const Lane& lane, int had) const;
+  bool still_leads(const Lane& lane) const;
   int reserve_of(const Lane& lane) const;
+  int promised_cells() const;
   bool is_short(const Request& request) const;
+  double cost_of(const Request& request) const;
+  int short_sequences() const;
   void unplace(Lane& lane, bool retain);
   Request* victim(int class_above) const;
   void preempt(Request& request);
+  void send_away(Lane& lane);
+  bool shed_lane();
   bool ensure_cells(int needed);
-  std::vector<SequenceView> views(int threads);
+  struct Turn {
+    std::uint64_t adapter = 0;
+    std::size_t round = 1;      // adapters that take turns
+    int decodes_elsewhere = 0;  // lanes of other adapters that decode
+  };
+  Turn next_turn();
+  std::vector<SequenceView> views(int threads, std::uint64_t adapter);
   void draft(Lane& lane, int rows, int threads, int drafts_max);
   std::function<double(int)> step_ms(int rows, int threads) const;
-  std::uint64_t salt_of(const std::string& tenant);
+  std::uint64_t salt_of(const std::string& space);
   int expected_answer(const Request& request) const;
 
   SchedulerOptions options_;
@@ -160,12 +183,15 @@ class Scheduler {
   StepShape shape_;  // of the step being computed
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;
   std::list<std::unique_ptr<Request>> active_;  // in order of admission
-  std::map<std::string, std::uint64_t> salts_;  // tenants by number: never equal for two
-  std::vector<const std::string*> tenants_;     // and back: keys of salts_
+  std::map<std::string, std::uint64_t> salts_;  // Request::space by number: never equal for two
+  std::vector<const std::string*> spaces_;      // and back: keys of salts_
+  AdapterTurns turns_;
   std::uint64_t ids_ = 0;
-  SteadyTime now_{};  // of the plan being made
-  double answer_mean_ = 128;  // tokens, of answers that ended
-  double tokens_per_s_ = 0;   // while computing
+  SteadyTime now_{};              // of the plan being made
+  int blocked_class_ = kClasses;  // the most urgent that was admitted and finds no room
+  double overtaken_ = 0;          // cost of what went past it
+  double answer_mean_ = 128;      // tokens, of answers that ended
+  double tokens_per_s_ = 0;       // while computing
   SchedulerCounters counters_;
 };
 

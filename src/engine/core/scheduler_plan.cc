@@ -14,25 +14,50 @@ int text_ahead(const Lane& lane, int from) {
 
 }  // namespace
 
-std::vector<SequenceView> Scheduler::views(int threads) {
+// A step computes lanes of one adapter: whose turn it is, of those that have something to compute.
+Scheduler::Turn Scheduler::next_turn() {
+  std::vector<std::uint64_t> with_work;
+  std::map<std::uint64_t, int> decodes;
+  for (const Lane* lane : placed()) {
+    const int left = text_ahead(*lane, computed_tokens(*lane));
+    const bool decoding = lane->request->sampled && left == 1;
+    if (left == 0 || (decoding && lane->parked)) continue;
+    const std::uint64_t adapter = lane->request->adapter;
+    if (std::find(with_work.begin(), with_work.end(), adapter) == with_work.end()) {
+      with_work.push_back(adapter);
+    }
+    decodes[adapter] += decoding ? 1 : 0;
+  }
+  Turn turn;
+  turn.adapter = turns_.next(with_work);
+  turn.round = std::max<std::size_t>(turns_.round(), 1);
+  for (const auto& [adapter, lanes] : decodes) {
+    if (adapter != turn.adapter) turn.decodes_elsewhere += lanes;
+  }
+  return turn;
+}
+
+std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   std::vector<Lane*> lanes = placed();
+  std::erase_if(lanes, [adapter](const Lane* lane) { return lane->request->adapter != adapter; });
   std::vector<const Request*> order;
   int decodes = 0;
   for (const Lane* lane : lanes) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
+    if (left == 0) continue;
     if (lane->request->sampled && left == 1) {
       decodes += lane->parked ? 0 : 1;
     } else if (order.empty() || order.back() != lane->request) {
       order.push_back(lane->request);
     }
   }
-  std::sort(order.begin(), order.end(), [this](const Request* a, const Request* b) {
-    return queue_.before(a->id, b->id);
-  });
+  std::sort(order.begin(), order.end(),
+            [this](const Request* a, const Request* b) { return queue_.before(a->id, b->id); });
   std::vector<SequenceView> out;
   const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
   for (Lane* lane : lanes) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
+    if (left == 0) continue;  // an image comes first
     SequenceView view;
     view.seq = lane->seq;
     view.arrival = lane->request->id;
@@ -54,37 +79,41 @@ std::vector<SequenceView> Scheduler::views(int threads) {
 void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
   lane.draft.clear();
   if (lane.speculation == nullptr || !options_.can_share || drafts_max <= 0) return;
+  if (lane.media_shift != 0) return;  // refused guesses are taken back by position
   Lane::Speculation& s = *lane.speculation;
   for (; s.known < lane.target.size(); ++s.known) s.past.append(lane.target[s.known]);
   const int left = lane.request->max_tokens - lane.generated - 1;
   const int max = std::min({drafts_max, left, options_.cells - pool_.cells_used() - rows});
   if (max <= 0) return;
   lane.draft = s.past.draft(max);
-  const int wanted =
-      s.governor.choose(static_cast<int>(lane.draft.size()), step_ms(rows, threads));
-  lane.draft.resize(static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
+  const int wanted = s.governor.choose(static_cast<int>(lane.draft.size()), step_ms(rows, threads));
+  lane.draft.resize(
+      static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
 }
 
 std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   now_ = now;
-  const bool roomy = place_active();
-  admit_waiting(!roomy);
-  std::vector<SequenceView> sequences = views(threads);
+  place_active();
+  admit_waiting();
+  const Turn turn = next_turn();
+  std::vector<SequenceView> sequences = views(threads, turn.adapter);
   // Decodes go on whatever happens: one cell each.
-  const auto decodes = std::count_if(sequences.begin(), sequences.end(), [](const auto& s) {
-    return s.prompt_left == 0 && !s.parked;
-  });
+  const auto decodes = std::count_if(sequences.begin(), sequences.end(),
+                                     [](const auto& s) { return s.prompt_left == 0 && !s.parked; });
   const auto computing = decodes + (static_cast<std::size_t>(decodes) < sequences.size() ? 1 : 0);
   const std::size_t before = counters_.preemptions;
   if (!ensure_cells(static_cast<int>(computing)) || counters_.preemptions != before) {
-    sequences = views(threads);
+    sequences = views(threads, turn.adapter);
   }
   const int free = std::max(pool_.cells() - pool_.cells_used(), 0);
   StepBudget budget;
   budget.tokens = std::min(options_.step_tokens, free);
+  // A stream of another adapter waits for this step too: a round has the time of one token.
   budget.prefill_beside_decode =
-      cost_.prefill_budget(options_.target_tbt_ms, threads, static_cast<int>(decodes),
+      cost_.prefill_budget(options_.target_tbt_ms / static_cast<double>(turn.round), threads,
+                           std::max(static_cast<int>(decodes), std::min(turn.decodes_elsewhere, 1)),
                            pool_.cells_used(), budget.tokens);
+  if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);
   const std::vector<Slice> slices = plan_step(sequences, budget);
 
   std::vector<Lane*> by_seq(static_cast<std::size_t>(options_.sequences), nullptr);

@@ -46,22 +46,20 @@ std::optional<SequencePool::Claim> SequencePool::claim(const std::vector<Token>&
   const std::optional<Claim> donor = find_donor(prompt, reuse_max, salt);
   const int reused = donor ? donor->reused : 0;
   const int keep = donor ? donor->seq : -1;
-  trim_retained(retained_max, keep);
   const int needed = static_cast<int>(prompt.size()) - reused + reserve;
-  const bool roomy = make_room(needed, keep);
   // A request alone in the cache goes in whatever its reserve: nobody else could make room.
-  if (!roomy && live() > 0) return std::nullopt;
+  if (live() == static_cast<int>(slots_.size())) return std::nullopt;
+  if (!could_hold(needed, donor) && live() > 0) return std::nullopt;
+  trim_retained(retained_max, keep);
+  make_room(needed, keep);
 
-  if (donor) {
-    Slot& slot = slots_[index(donor->seq)];
-    const bool whole = reused == static_cast<int>(slot.tokens.size());
-    if (slot.use == Use::Retained && whole) {  // continue where the last turn ended
-      slot.use = Use::Live;
-      slot.used_at = ++clock_;
-      return donor;
-    }
-  }
+  const bool retained = donor && slots_[index(keep)].use == Use::Retained;
+  const bool whole = donor && reused == static_cast<int>(slots_[index(keep)].tokens.size());
+  // Continue where the last turn ended.
+  if (retained && whole) return cut(*donor);
   const std::optional<int> seq = free_slot(keep);
+  const bool roomy = cells_ - ledger_.cells() >= needed;
+  if (retained && (!seq || !roomy)) return cut(*donor);
   if (!seq) return std::nullopt;
   Slot& slot = slots_[index(*seq)];
   slot.use = Use::Live;
@@ -74,6 +72,28 @@ std::optional<SequencePool::Claim> SequencePool::claim(const std::vector<Token>&
     slots_[index(donor->seq)].used_at = clock_;
   }
   return Claim{*seq, reused};
+}
+
+// Whether so many cells could be free without touching live sequences and what the donor shares.
+bool SequencePool::could_hold(int cells_needed, const std::optional<Claim>& donor) const {
+  std::vector<int> stay;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].use == Use::Live) stay.push_back(static_cast<int>(i));
+  }
+  const int used = donor ? ledger_.reached(stay, donor->seq, donor->reused) : ledger_.reached(stay);
+  return cells_ - used >= cells_needed;
+}
+
+// Takes a retained donor over, without what is behind the shared part.
+SequencePool::Claim SequencePool::cut(const Claim& donor) {
+  Slot& slot = slots_[index(donor.seq)];
+  slot.use = Use::Live;
+  slot.used_at = ++clock_;
+  if (donor.reused < static_cast<int>(slot.tokens.size())) {
+    if (slot.saved < slot.tokens.size()) memory_.leaving(donor.seq, slot.salt, slot.tokens);
+    truncate(donor.seq, donor.reused);
+  }
+  return donor;
 }
 
 int SequencePool::longest(const std::vector<Token>& prompt, int reuse_max,
@@ -174,11 +194,9 @@ std::optional<int> SequencePool::free_slot(int keep) {
   return std::nullopt;
 }
 
-bool SequencePool::make_room(int cells_needed, int keep) {
-  while (cells_ - ledger_.cells() < cells_needed) {
-    if (!evict_one_but(keep)) return false;
+void SequencePool::make_room(int cells_needed, int keep) {
+  while (cells_ - ledger_.cells() < cells_needed && evict_one_but(keep)) {
   }
-  return true;
 }
 
 int SequencePool::live() const {

@@ -41,8 +41,9 @@ class SequencePool {
     int reused = 0;  // leading tokens of the prompt that are in the cache already
   };
   // A sequence for this prompt, with the longest known prefix (at most reuse_max tokens). Evicts
-  // retained sequences when ids or `reserve` cells beyond the prompt are short. nullopt: no room
-  // now. `salt` separates tenants: prefixes are shared only within one salt.
+  // retained sequences when ids or `reserve` cells beyond the prompt are short, at last the donor's
+  // own end. nullopt: no room now, and nothing was evicted for it. `salt` separates tenants:
+  // prefixes are shared only within one salt.
   // `retained_max`: see trim_retained().
   std::optional<Claim> claim(const std::vector<Token>& prompt, int reuse_max, int reserve,
                              std::uint64_t salt, int retained_max = INT_MAX);
@@ -61,7 +62,8 @@ class SequencePool {
   // Frees the least recently used retained sequence; false when there is none.
   bool evict_one();
   // Frees retained sequences, oldest first, until they hold at most cells_max beside those of live
-  // ones and of `keep` (-1: none). Every step attends to all used cells: what nobody uses costs everybody.
+  // ones and of `keep` (-1: none). Every step attends to all used cells: what nobody uses costs
+  // everybody.
   void trim_retained(int cells_max, int keep);
   // A retained sequence whose tokens were not all copied out yet; nullopt: there is none.
   struct Unsaved {
@@ -102,7 +104,9 @@ class SequencePool {
   std::optional<Claim> find_donor(const std::vector<Token>& prompt, int reuse_max,
                                   std::uint64_t salt) const;
   std::optional<int> free_slot(int keep);
-  bool make_room(int cells_needed, int keep);
+  bool could_hold(int cells_needed, const std::optional<Claim>& donor) const;
+  void make_room(int cells_needed, int keep);
+  Claim cut(const Claim& donor);
   bool evict_one_but(int keep);
   void free(int seq);
 

@@ -33,6 +33,11 @@ void StreamAnswer::take(Piece piece) {
     ended_ = true;
     return;
   }
+  if (piece.handover) {
+    handover_.emplace().parts.push_back(std::move(*piece.handover));
+    ended_ = true;
+    return;
+  }
   ChatReader& reader = readers_[static_cast<std::size_t>(piece.choice)];
   schema::Delta delta;
   delta.choice = piece.choice;
@@ -62,8 +67,26 @@ void StreamAnswer::take(Piece piece) {
   }
 }
 
+void StreamAnswer::replay(const Piece& piece) {
+  take(piece);
+  ready_.clear();
+}
+
 JoinedAnswer::JoinedAnswer(std::vector<std::unique_ptr<DeltaAnswer>> parts, int choices_each)
-    : parts_(std::move(parts)), choices_each_(choices_each) {}
+    : parts_(std::move(parts)), choices_each_(choices_each) {
+  past_.parts.resize(parts_.size());
+}
+
+// Only its usage matters to who goes on.
+void JoinedAnswer::part_ended(std::size_t i, const schema::Usage& usage) {
+  usage_.prompt_tokens += usage.prompt_tokens;
+  usage_.completion_tokens += usage.completion_tokens;
+  usage_.cached_tokens += usage.cached_tokens;
+  Handover::Part& past = past_.parts[i];
+  past.cached_tokens = usage.cached_tokens;
+  past.choices.assign(static_cast<std::size_t>(choices_each_), {{}, 0, true});
+  past.choices.front().generated = static_cast<int>(usage.completion_tokens);
+}
 
 std::optional<Result<schema::Delta>> JoinedAnswer::poll() {
   bool all_ended = true;
@@ -74,9 +97,7 @@ std::optional<Result<schema::Delta>> JoinedAnswer::poll() {
         return delta;
       }
       if (const auto& usage = (*delta)->usage) {
-        usage_.prompt_tokens += usage->prompt_tokens;
-        usage_.completion_tokens += usage->completion_tokens;
-        usage_.cached_tokens += usage->cached_tokens;
+        part_ended(i, *usage);
         continue;
       }
       (*delta)->choice += static_cast<int>(i) * choices_each_;
@@ -86,6 +107,13 @@ std::optional<Result<schema::Delta>> JoinedAnswer::poll() {
   }
   if (ended_ || !all_ended) return std::nullopt;
   ended_ = true;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Handover* left = parts_[i]->handover();
+    if (left == nullptr) continue;
+    past_.parts[i] = left->parts.front();
+    handed_over_ = true;
+  }
+  if (handed_over_) return std::nullopt;
   schema::Delta last;
   last.usage = usage_;
   return Result<schema::Delta>(std::move(last));

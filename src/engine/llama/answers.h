@@ -24,6 +24,9 @@ class StreamAnswer final : public DeltaAnswer {
   ~StreamAnswer() override;
   std::optional<Result<schema::Delta>> poll() override;
   bool ended() const override { return ended_ && ready_.empty(); }
+  const Handover* handover() const override { return handover_ ? &*handover_ : nullptr; }
+  // Reads a piece that another process delivered.
+  void replay(const Piece& piece);
 
  private:
   void take(Piece piece);
@@ -34,6 +37,7 @@ class StreamAnswer final : public DeltaAnswer {
   std::deque<Result<schema::Delta>> ready_;
   std::optional<schema::Usage> prompt_;  // goes with the next delta
   std::int64_t reasoning_tokens_ = 0;
+  std::optional<Handover> handover_;
   bool ended_ = false;
 };
 
@@ -43,10 +47,15 @@ class JoinedAnswer final : public DeltaAnswer {
   JoinedAnswer(std::vector<std::unique_ptr<DeltaAnswer>> parts, int choices_each);
   std::optional<Result<schema::Delta>> poll() override;
   bool ended() const override { return ended_; }
+  const Handover* handover() const override { return handed_over_ ? &past_ : nullptr; }
 
  private:
+  void part_ended(std::size_t i, const schema::Usage& usage);
+
   std::vector<std::unique_ptr<DeltaAnswer>> parts_;
   int choices_each_;
+  Handover past_;  // of parts that ended
+  bool handed_over_ = false;
   schema::Usage usage_;
   bool ended_ = false;
 };

@@ -60,6 +60,10 @@ void EngineThread::publish() {
     counters_.chunk_disk_bytes = chunks.disk_bytes;
     counters_.chunk_rejected = chunks.rejected;
   }
+  const Adapters::Loaded adapters = adapters_.stats();
+  counters_.adapters_loaded = adapters.count;
+  counters_.adapter_bytes = adapters.bytes;
+  counters_.adapter_switches = adapters.switches;
   publish_view(now);
   const std::lock_guard lock(mutex_);
   pending_ = counters_.queued + static_cast<int>(inbox_.size() + vector_inbox_.size());

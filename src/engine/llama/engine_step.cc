@@ -35,6 +35,10 @@ bool EngineThread::step_media() {
     const int at = scheduler_.computed_tokens(*lane);
     const Media* media = media_at(*run.job, at);
     if (media == nullptr) continue;
+    if (const Status set = adapters_.apply(context_.get(), run.job->adapter); !set) {
+      fail_run(run, set.error());
+      return true;
+    }
     llama_pos pos = at + lane->media_shift;
     const Status done = vision_->decode(context_.get(), *media, lane->seq,
                                         model_.options().micro_batch, pos);
@@ -54,9 +58,19 @@ bool EngineThread::step_tokens() {
   const int threads = governor_.threads(started);
   rows_ = scheduler_.plan(started, threads);
   if (rows_.empty()) return false;
-  decode_rows(threads);
+  if (apply_adapter()) decode_rows(threads);
   rows_.clear();
   return true;
+}
+
+// All rows of a step are of one adapter. False: it cannot be had, its requests have failed.
+bool EngineThread::apply_adapter() {
+  const Status set = adapters_.apply(context_.get(), run_of(*rows_.front().lane).job->adapter);
+  if (set) return true;
+  for (const Scheduler::Row& row : rows_) {
+    if (!row.lane->done) fail_run(run_of(*row.lane), set.error());
+  }
+  return false;
 }
 
 void EngineThread::decode_rows(int threads) {
@@ -101,7 +115,9 @@ void EngineThread::after_decode() {
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     Choice& choice = choice_of(*rows_[i].lane);
     if (outputs_[i] < 0 || choice.done) continue;
-    if (!run_of(choice).sampled) {
+    Run& run = run_of(choice);
+    if (run.first_token == SteadyTime{}) run.first_token = std::chrono::steady_clock::now();
+    if (!run.sampled) {
       first_tokens(choice, outputs_[i]);
     } else {
       on_row(choice, outputs_[i]);
@@ -113,7 +129,6 @@ void EngineThread::after_decode() {
 void EngineThread::first_tokens(Choice& first, int row) {
   Run& run = run_of(first);
   Job& job = *run.job;
-  run.first_token = std::chrono::steady_clock::now();
   scheduler_.fork_lanes(run, [&job](int number) {
     auto choice = std::make_unique<Choice>(job.stops);
     choice->sampler = std::move(job.samplers[static_cast<std::size_t>(number)]);

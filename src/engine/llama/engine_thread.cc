@@ -37,10 +37,11 @@ std::unique_ptr<ChunkShelf> shelf_on(ChunkStore* store, Cache& cache, const Load
 
 }  // namespace
 
-EngineThread::EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors,
-                           ChunkStore* store)
+EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& adapters,
+                           Vision* vision, Vectors* vectors, ChunkStore* store)
     : model_(model),
       context_(std::move(context)),
+      adapters_(adapters),
       vision_(vision),
       vectors_(vectors),
       store_(store),
@@ -107,7 +108,11 @@ void EngineThread::loop() {
   while (wait_for_work()) {
     take_inbox();
     if (shelf_ != nullptr) shelf_->poll();
-    step();
+    if (leaving()) {
+      hand_over_all();
+    } else {
+      step();
+    }
     publish();
   }
   const Error leaving{Code::Unavailable, Message::ShuttingDown, {}, {}, {}, 0};
@@ -155,11 +160,10 @@ void EngineThread::take_inbox() {
 }
 
 void EngineThread::admit_job(std::unique_ptr<Job> job) {
-  if (shelf_ != nullptr && job->space != nullptr) {
-    shelf_->set_space(job->context.tenant, job->space);
-  }
   auto run = std::make_unique<Run>();
   run->tenant = job->context.tenant;
+  run->adapter = job->adapter != nullptr ? job->adapter->number : 0;
+  if (shelf_ != nullptr && job->space != nullptr) shelf_->set_space(run->space(), job->space);
   run->key = job->context.key;
   run->priority = job->context.priority;
   run->deadline = job->context.deadline;
@@ -167,11 +171,15 @@ void EngineThread::admit_job(std::unique_ptr<Job> job) {
   run->max_tokens = job->max_tokens;
   run->lanes_wanted = static_cast<int>(job->samplers.size());
   if (!job->media.empty()) run->reuse_max = job->media.front().at;
-  auto choice = std::make_unique<Choice>(job->stops);
-  choice->target = job->prompt;
-  choice->sampler = std::move(job->samplers.front());
-  if (job->speculation) choice->speculation = std::make_unique<Lane::Speculation>();
-  run->lanes.push_back(std::move(choice));
+  if (job->past.empty()) {
+    auto choice = std::make_unique<Choice>(job->stops);
+    choice->target = job->prompt;
+    choice->sampler = std::move(job->samplers.front());
+    if (job->speculation) choice->speculation = std::make_unique<Lane::Speculation>();
+    run->lanes.push_back(std::move(choice));
+  } else {
+    resume_lanes(*run, *job);
+  }
   run->job = std::move(job);
   auto refused = scheduler_.submit(std::move(run), std::chrono::steady_clock::now());
   if (refused) fail_run(static_cast<Run&>(*refused->request), std::move(refused->error));
@@ -201,7 +209,7 @@ void EngineThread::step() {
   bool worked = step_media() || step_tokens();
   if (!vector_jobs_.empty()) {
     worked = true;
-    if (!vectors_->step(*vector_jobs_.front())) {
+    if (!vectors_->step(*vector_jobs_.front(), adapters_)) {
       vectors_->forget();
       vector_jobs_.pop_front();
     }

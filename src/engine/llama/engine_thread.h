@@ -1,7 +1,7 @@
 // The one thread that owns the llama_context. Takes jobs from a bounded inbox, lets the scheduler
 // say what each step computes, decodes, samples, and never waits for a reader or a disk.
 //
-// submit…, poke, stats and view are thread-safe; everything else is the thread's own.
+// submit…, poke, hand_over, stats and view are thread-safe; everything else is the thread's own.
 #pragma once
 
 #include <condition_variable>
@@ -23,8 +23,8 @@ namespace xc::engine::llama {
 class EngineThread {
  public:
   // Starts the thread. vision and store may be null. References must outlive it.
-  EngineThread(const Model& model, ContextPtr context, Vision* vision, Vectors* vectors,
-               ChunkStore* store);
+  EngineThread(const Model& model, ContextPtr context, Adapters& adapters, Vision* vision,
+               Vectors* vectors, ChunkStore* store);
   // Stops the thread; unfinished answers get ShuttingDown. What the cache holds goes to the store.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
@@ -35,6 +35,8 @@ class EngineThread {
   Status submit(std::unique_ptr<VectorJob> job);
   // A lagging reader caught up, one was cancelled, or chunks came off the disk.
   void poke();
+  // From now on: Engine::hand_over.
+  void hand_over();
   Stats stats() const;
   EngineView view() const;
 
@@ -44,10 +46,14 @@ class EngineThread {
   void save_while_idle(std::unique_lock<std::mutex>& lock);
   void take_inbox();
   void admit_job(std::unique_ptr<Job> job);
+  static void resume_lanes(Run& run, Job& job);
+  bool leaving() const;
+  void hand_over_all();
   void ask_readers();
   void step();
   bool step_media();
   bool step_tokens();
+  bool apply_adapter();
   void decode_rows(int threads);
   void build_batch();
   void after_decode();
@@ -66,6 +72,7 @@ class EngineThread {
 
   const Model& model_;
   ContextPtr context_;
+  Adapters& adapters_;
   Vision* vision_;
   Vectors* vectors_;
   ChunkStore* store_;
@@ -85,11 +92,12 @@ class EngineThread {
   std::vector<Scheduler::Row> rows_;  // of the step in progress
   std::vector<int> outputs_;          // of each row: its first row of logits; -1: none
 
-  mutable std::mutex mutex_;  // inboxes, stop_, poked_, pending_, stats_, view_
+  mutable std::mutex mutex_;  // inboxes, stop_, leaving_, poked_, pending_, stats_, view_
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> inbox_;
   std::deque<std::unique_ptr<VectorJob>> vector_inbox_;
   bool stop_ = false;
+  bool leaving_ = false;
   bool poked_ = false;
   int pending_ = 0;  // submitted and not yet running
   Stats stats_;      // published copy

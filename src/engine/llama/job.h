@@ -13,6 +13,7 @@
 #include "engine/core/sequence_pool.h"
 #include "engine/core/text_stream.h"
 #include "engine/engine.h"
+#include "engine/llama/adapters.h"
 #include "engine/llama/sampler.h"
 
 namespace xc::engine::llama {
@@ -31,6 +32,7 @@ struct Piece {
   };
   std::optional<End> end;
   std::optional<Error> error;
+  std::optional<Handover::Part> handover;  // closes the answer: another process goes on with it
   std::optional<schema::Usage> prompt;  // with the first piece
 };
 using PieceQueue = AnswerQueue<Piece>;
@@ -47,6 +49,7 @@ struct Media {
 
 struct Job {
   RequestContext context;
+  Adapters::Ref adapter;      // null: the model alone
   ChunkSpaceRef space;        // the tenant's chunks; null: none are kept
   bool speculation = true;    // guesses may ride along
   std::vector<Token> prompt;  // kMediaToken where images are
@@ -58,6 +61,15 @@ struct Job {
   std::vector<std::string> stops;
   std::vector<std::unique_ptr<Sampler>> samplers;  // one a choice
   std::string echo;  // delivered before the first token of every choice
+  // One a choice when the answer goes on from another process; else empty.
+  struct Past {
+    std::vector<Token> tokens;
+    int generated = 0;
+    bool finished = false;
+    TextStream text;  // has seen the tokens
+  };
+  std::vector<Past> past;
+  int past_cached_tokens = 0;  // of the prompt, where the answer began
   std::shared_ptr<PieceQueue> queue;
   SteadyTime arrived;
 };
@@ -65,6 +77,7 @@ struct Job {
 // Embedding and rerank: rows of tokens in, one vector each out.
 struct VectorJob {
   RequestContext context;
+  Adapters::Ref adapter;
   bool rank = false;
   std::vector<std::vector<Token>> rows;
   std::shared_ptr<AnswerQueue<Result<std::vector<std::vector<float>>>>> queue;

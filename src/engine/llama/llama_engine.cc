@@ -43,8 +43,7 @@ ContextPtr open_context(const Model& model) {
   params.type_v = params.type_k;
   params.no_perf = true;
   // A step asks for logits of one row a sequence and of the guesses, not of every token.
-  params.n_outputs_max =
-      static_cast<std::uint32_t>(std::min(o.sequences + limits::kDraftRows, o.micro_batch));
+  params.n_outputs_max = params.n_seq_max + static_cast<std::uint32_t>(limits::kDraftRows);
   return ContextPtr(llama_init_from_model(model.get(), params));
 }
 
@@ -62,6 +61,12 @@ ChunkIdentity chunk_identity(const Model& model) {
                               value(".rope.scaling.factor"),
                               static_cast<int>(llama_model_rope_type(model.get())));
   return identity;
+}
+
+std::string adapter_folder(const LoadOptions& options) {
+  if (!options.adapter_folder.empty()) return options.adapter_folder;
+  const std::size_t cut = options.model_path.rfind('/');
+  return cut == std::string::npos ? "." : options.model_path.substr(0, cut);
 }
 
 std::string new_call_id() {
@@ -116,9 +121,11 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
     model.facts().vision = true;
   }
   engine->vectors_ = std::make_unique<Vectors>(model);
+  engine->adapters_ = std::make_unique<Adapters>(model, adapter_folder(options));
   engine->open_store();
-  engine->thread_ = std::make_unique<EngineThread>(model, std::move(context), engine->vision_.get(),
-                                                   engine->vectors_.get(), engine->store_.get());
+  engine->thread_ = std::make_unique<EngineThread>(model, std::move(context), *engine->adapters_,
+                                                   engine->vision_.get(), engine->vectors_.get(),
+                                                   engine->store_.get());
   engine->waker_->set([thread = engine->thread_.get()] { thread->poke(); });
   return std::unique_ptr<Engine>(std::move(engine));
 }
@@ -156,13 +163,18 @@ Result<std::string> LlamaEngine::detokenize(const std::vector<std::int32_t>& tok
 
 Result<std::vector<Token>> LlamaEngine::tokens_of(const schema::Prompt& prompt) const {
   if (prompt.tokens.empty()) return model_->tokenize(prompt.text, true, true);
-  for (const Token token : prompt.tokens) {
+  XC_CHECK(check_tokens(prompt.tokens));
+  return prompt.tokens;
+}
+
+Status LlamaEngine::check_tokens(const std::vector<Token>& tokens) const {
+  for (const Token token : tokens) {
     if (token < 0 || token >= model_->facts().vocabulary) {
       return fail_field("prompt", Message::BadToken,
                         {std::to_string(token), std::to_string(model_->facts().vocabulary)});
     }
   }
-  return prompt.tokens;
+  return {};
 }
 
 // Never cut a prompt silently: the error says both numbers.
@@ -179,11 +191,15 @@ int LlamaEngine::bounded_max_tokens(const std::optional<int>& wanted, std::size_
   return std::min(wanted.value_or(fallback), room);
 }
 
-std::unique_ptr<Job> LlamaEngine::new_job(const RequestContext& context, const Wake& wake) const {
+Result<std::unique_ptr<Job>> LlamaEngine::new_job(const RequestContext& context,
+                                                  const Wake& wake) const {
   auto job = std::make_unique<Job>();
   job->context = context;
+  XC_TRY(job->adapter, adapters_->find(context));
   if (store_ != nullptr) {
-    auto space = store_->open_space(identity_, context.tenant);
+    ChunkIdentity identity = identity_;
+    if (job->adapter != nullptr) identity.lora = job->adapter->digest + " 1";  // and its scale
+    auto space = store_->open_space(identity, context.tenant);
     if (space) job->space = std::move(*space);
   }
   job->arrived = std::chrono::steady_clock::now();
@@ -230,7 +246,8 @@ Result<int> LlamaEngine::count(const schema::ChatRequest& request) {
 
 Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest& request,
                                                        const RequestContext& context, Wake wake) {
-  std::unique_ptr<Job> job = new_job(context, wake);
+  XC_TRY(const Handover::Part* past, past_of(context, 0, 1));
+  XC_TRY(std::unique_ptr<Job> job, new_job(context, wake));
   XC_TRY(RenderedChat rendered, render(request, *job));
   XC_CHECK(check_length(job->prompt, model_->facts().context, 1));
   job->max_tokens =
@@ -242,14 +259,13 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
     const auto tokens = model_->tokenize(text, false, true);
     if (tokens.size() == 1) job->preserved.insert(tokens.front());
   }
-  XC_CHECK(
-      add_samplers(*job, request.sampling, rendered.constraint, request.ignore_eos, request.n));
-  auto queue = job->queue;
-  XC_CHECK(thread_->submit(std::move(job)));
+  XC_CHECK(add_samplers(*job, reseeded(request.sampling, past), rendered.constraint,
+                        request.ignore_eos, request.n));
   EngineThread* thread = thread_.get();
-  return std::make_unique<StreamAnswer>(
-      queue, [thread] { thread->poke(); }, request.n, rendered.parser, rendered.tool_names,
+  auto answer = std::make_unique<StreamAnswer>(
+      job->queue, [thread] { thread->poke(); }, request.n, rendered.parser, rendered.tool_names,
       new_call_id);
+  return launch(std::move(job), std::move(answer), past);
 }
 
 }  // namespace xc::engine::llama

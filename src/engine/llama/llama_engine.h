@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "engine/engine.h"
+#include "engine/llama/answers.h"
 #include "engine/llama/chat_format.h"
 #include "engine/llama/engine_thread.h"
 
@@ -24,6 +25,7 @@ class LlamaEngine final : public Engine {
   const Facts& facts() const override { return model_->facts(); }
   Stats stats() const override { return thread_->stats(); }
   EngineView view() const override { return thread_->view(); }
+  void hand_over() override { thread_->hand_over(); }
   Result<std::vector<std::int32_t>> tokenize(const schema::TokenizeRequest& request) override;
   Result<std::string> detokenize(const std::vector<std::int32_t>& tokens) override;
   Result<int> count(const schema::ChatRequest& request) override;
@@ -44,12 +46,22 @@ class LlamaEngine final : public Engine {
   Result<RenderedChat> render(const schema::ChatRequest& request, Job& job) const;
   // answer: tokens that must have room behind the prompt.
   Status check_length(const std::vector<Token>& prompt, int max, int answer) const;
+  Status check_row(const std::vector<Token>& row) const;
   Status add_samplers(Job& job, const schema::Sampling& sampling, const Constraint& constraint,
                       bool ignore_eos, int n) const;
-  std::unique_ptr<Job> new_job(const RequestContext& context, const Wake& wake) const;
+  Result<std::unique_ptr<Job>> new_job(const RequestContext& context, const Wake& wake) const;
+  Status check_tokens(const std::vector<Token>& tokens) const;
+  // How an answer goes on that another process began: hand_over.cc.
+  static Result<const Handover::Part*> past_of(const RequestContext& context, std::size_t index,
+                                               std::size_t count);
+  static schema::Sampling reseeded(schema::Sampling sampling, const Handover::Part* past);
+  Status replay(const Handover::Part& part, Job& job, StreamAnswer& answer) const;
+  Result<std::unique_ptr<DeltaAnswer>> launch(std::unique_ptr<Job> job,
+                                              std::unique_ptr<StreamAnswer> answer,
+                                              const Handover::Part* past);
   int bounded_max_tokens(const std::optional<int>& wanted, std::size_t prompt, int fallback) const;
   Result<std::unique_ptr<DeltaAnswer>> complete_one(const schema::CompletionRequest& request,
-                                                    const schema::Prompt& prompt,
+                                                    std::size_t index,
                                                     const RequestContext& context, Wake wake);
   void open_store();
   bool speculates(schema::Speculation wanted) const {
@@ -58,6 +70,7 @@ class LlamaEngine final : public Engine {
   std::vector<Token> rank_row(const std::string& query, const std::string& document) const;
 
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Adapters> adapters_;
   std::unique_ptr<ChatFormat> chat_;
   std::unique_ptr<Vision> vision_;
   std::unique_ptr<Vectors> vectors_;

@@ -18,6 +18,14 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
 
 }  // namespace
 
+// Non-causal models see a row in one piece, so the bound is not the context.
+Status LlamaEngine::check_row(const std::vector<Token>& row) const {
+  if (row.empty()) return fail_field("input", Message::PromptEmpty, {});
+  if (static_cast<int>(row.size()) <= vectors_->row_max()) return {};
+  return fail(Code::ContextExceeded, Message::RowTooLong,
+              {std::to_string(row.size()), std::to_string(vectors_->row_max())});
+}
+
 // Prefix, suffix, middle: the order that the models with these tokens were trained on.
 Result<std::vector<Token>> LlamaEngine::infill_of(const schema::CompletionRequest& request,
                                                   const schema::Prompt& prompt) const {
@@ -37,9 +45,11 @@ Result<std::vector<Token>> LlamaEngine::infill_of(const schema::CompletionReques
 }
 
 Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
-    const schema::CompletionRequest& request, const schema::Prompt& prompt,
-    const RequestContext& context, Wake wake) {
-  std::unique_ptr<Job> job = new_job(context, wake);
+    const schema::CompletionRequest& request, std::size_t index, const RequestContext& context,
+    Wake wake) {
+  const schema::Prompt& prompt = request.prompts[index];
+  XC_TRY(const Handover::Part* past, past_of(context, index, request.prompts.size()));
+  XC_TRY(std::unique_ptr<Job> job, new_job(context, wake));
   const bool infill = request.has_suffix && !request.suffix.empty();
   XC_TRY(job->prompt, infill ? infill_of(request, prompt) : tokens_of(prompt));
   XC_CHECK(check_length(job->prompt, model_->facts().context, 1));
@@ -50,20 +60,21 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
   if (request.echo) {
     job->echo = prompt.tokens.empty() ? prompt.text : model_->detokenize(prompt.tokens);
   }
-  XC_CHECK(add_samplers(*job, request.sampling, Constraint{}, request.ignore_eos, request.n));
-  auto queue = job->queue;
-  XC_CHECK(thread_->submit(std::move(job)));
+  XC_CHECK(add_samplers(*job, reseeded(request.sampling, past), Constraint{}, request.ignore_eos,
+                        request.n));
   EngineThread* thread = thread_.get();
-  return std::make_unique<StreamAnswer>(
-      queue, [thread] { thread->poke(); }, request.n, nullptr, std::vector<std::string>(), nullptr);
+  auto answer = std::make_unique<StreamAnswer>(
+      job->queue, [thread] { thread->poke(); }, request.n, nullptr, std::vector<std::string>(),
+      nullptr);
+  return launch(std::move(job), std::move(answer), past);
 }
 
 Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete(const schema::CompletionRequest& request,
                                                            const RequestContext& context,
                                                            Wake wake) {
   std::vector<std::unique_ptr<DeltaAnswer>> parts;
-  for (const schema::Prompt& prompt : request.prompts) {
-    XC_TRY(auto part, complete_one(request, prompt, context, wake));
+  for (std::size_t i = 0; i < request.prompts.size(); ++i) {
+    XC_TRY(auto part, complete_one(request, i, context, wake));
     parts.push_back(std::move(part));
   }
   if (parts.empty()) return fail_field("prompt", Message::PromptEmpty, {});
@@ -76,10 +87,11 @@ Result<std::unique_ptr<EmbeddingAnswer>> LlamaEngine::embed(const schema::Embedd
                                                             Wake wake) {
   auto job = std::make_unique<VectorJob>();
   job->context = context;
+  XC_TRY(job->adapter, adapters_->find(context));
   std::int64_t prompt_tokens = 0;
   for (const schema::Prompt& input : request.inputs) {
     XC_TRY(auto row, tokens_of(input));
-    XC_CHECK(check_length(row, vectors_->row_max(), 0));
+    XC_CHECK(check_row(row));
     prompt_tokens += static_cast<std::int64_t>(row.size());
     job->rows.push_back(std::move(row));
   }
@@ -143,11 +155,12 @@ Result<std::unique_ptr<RankingAnswer>> LlamaEngine::rerank(const schema::RerankR
   }
   auto job = std::make_unique<VectorJob>();
   job->context = context;
+  XC_TRY(job->adapter, adapters_->find(context));
   job->rank = true;
   std::int64_t prompt_tokens = 0;
   for (const std::string& document : request.documents) {
     std::vector<Token> row = rank_row(request.query, document);
-    XC_CHECK(check_length(row, vectors_->row_max(), 0));
+    XC_CHECK(check_row(row));
     prompt_tokens += static_cast<std::int64_t>(row.size());
     job->rows.push_back(std::move(row));
   }

@@ -14,6 +14,7 @@ struct Choice final : Lane {
   TextStream text;
 
   explicit Choice(std::vector<std::string> stops) : text(std::move(stops)) {}
+  explicit Choice(TextStream begun) : text(std::move(begun)) {}
 };
 
 struct Run final : Request {

@@ -150,6 +150,16 @@ void Sampler::accept_prompt(const std::vector<llama_token>& tokens) {
   }
 }
 
+Status Sampler::accept_answer(const std::vector<llama_token>& tokens) {
+  if (chain_ == nullptr) return {};
+  try {
+    for (const llama_token token : tokens) common_sampler_accept(chain_, token, true);
+  } catch (const std::exception& e) {
+    return fail_internal(e.what());
+  }
+  return {};
+}
+
 std::unique_ptr<Sampler> Sampler::fork(std::uint32_t choice) const {
   schema::Sampling wanted = wanted_;
   wanted.seed = static_cast<std::int64_t>(seed_) + choice;

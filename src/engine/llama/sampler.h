@@ -41,6 +41,8 @@ class Sampler {
   llama_token sample(llama_context* context, int row);
   // Prompt tokens count for repetition penalties.
   void accept_prompt(const std::vector<llama_token>& tokens);
+  // Tokens that an equal sampler chose. Internal error when the grammar does not know them.
+  Status accept_answer(const std::vector<llama_token>& tokens);
   // An equal sampler in the same state but with another seed (n > 1).
   std::unique_ptr<Sampler> fork(std::uint32_t choice) const;
 

@@ -71,10 +71,11 @@ Status Vectors::encode(const std::vector<const std::vector<Token>*>& rows, bool 
   return {};
 }
 
-bool Vectors::step(VectorJob& job) {
+bool Vectors::step(VectorJob& job, Adapters& adapters) {
   if (job.queue->cancelled()) return false;
   Status status;
   if (context_ == nullptr) status = open();
+  if (status) status = adapters.apply(context_.get(), job.adapter);
   std::vector<const std::vector<Token>*> rows;
   int tokens = 0;
   while (status && next_row_ < job.rows.size() && rows.size() < kRowsPerBatch) {

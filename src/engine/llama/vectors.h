@@ -22,7 +22,7 @@ class Vectors {
 
   // Works on the job's rows; delivers its answer when all are done. One batch a call, so that
   // generations go on in between. False when the job is finished (or failed).
-  bool step(VectorJob& job);
+  bool step(VectorJob& job, Adapters& adapters);
   void forget() {
     done_.clear();
     next_row_ = 0;

@@ -66,6 +66,9 @@ std::string render_stats(const Stats& stats) {
       {"chunk_ram_bytes", stats.chunk_ram_bytes},
       {"chunk_disk_bytes", stats.chunk_disk_bytes},
       {"chunk_rejected", stats.chunk_rejected},
+      {"adapters_loaded", stats.adapters_loaded},
+      {"adapter_bytes", stats.adapter_bytes},
+      {"adapter_switches", stats.adapter_switches},
   };
   return json::serialize(out);
 }

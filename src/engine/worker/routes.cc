@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/worker/facts_json.h"
+#include "engine/worker/handover_json.h"
 #include "engine/worker/stream.h"
 #include "schema/openai.h"
 
@@ -18,6 +19,28 @@ std::int64_t number_of(std::string_view text, std::int64_t otherwise) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() ? value : otherwise;
+}
+
+// A question as the gateway asks it. X-Xingcha-Resume: so many bytes at the start of the body are
+// what another worker left of its answer; the question follows.
+struct Asked {
+  std::string_view question;
+  std::shared_ptr<const Handover> resume;  // null: nobody has begun
+};
+
+Result<Asked> asked_by(const net::Request& request, const Engine& engine) {
+  Asked asked{request.body, nullptr};
+  const std::string_view header = request.headers.get("X-Xingcha-Resume");
+  if (header.empty()) return asked;
+  const std::int64_t bytes = number_of(header, -1);
+  if (bytes < 0 || static_cast<std::size_t>(bytes) > asked.question.size()) {
+    return fail_internal("X-Xingcha-Resume is longer than the body");
+  }
+  const auto size = static_cast<std::size_t>(bytes);
+  XC_TRY(Handover left, parse_handover(asked.question.substr(0, size), engine.facts().digest));
+  asked.resume = std::make_shared<const Handover>(std::move(left));
+  asked.question.remove_prefix(size);
+  return asked;
 }
 
 Language language_for(const net::Request& request) {
@@ -60,6 +83,10 @@ Routes::Call Routes::call_of(net::Exchange& exchange, Engine& engine) {
   if (call.deadline_ms > 0) {
     call.context.deadline = Deadline::after(std::chrono::milliseconds(call.deadline_ms));
   }
+  const std::string_view adapter = headers.get("X-Xingcha-Adapter");  // NAME=SHA256
+  call.context.adapter = adapter.substr(0, adapter.find('='));
+  call.context.adapter_digest =
+      adapter.substr(std::min(call.context.adapter.size() + 1, adapter.size()));
   call.language = language_for(exchange.request());
   call.digest = engine.facts().digest.substr(0, 12);
   exchange.reply_headers().set("X-Xingcha-Digest", call.digest);
@@ -98,6 +125,7 @@ Task<Status> Routes::dispatch(net::Exchange& exchange) {
     if (request.path == "/v1/completions") return complete(exchange, *engine);
     if (request.path == "/v1/embeddings") return embed(exchange, *engine);
     if (request.path == "/v1/rerank") return rerank(exchange, *engine);
+    if (request.path == "/internal/handover") return hand_over(exchange, *engine);
   }
   return reply_at_once(exchange, *engine);
 }
@@ -110,6 +138,12 @@ Task<Status> Routes::readyz(net::Exchange& exchange) const {
 
 Task<Status> Routes::refuse_while_loading() const {
   co_return fail(Error{Code::Unavailable, Message::ModelLoading, {name_}, {}, {}, 1});
+}
+
+Task<Status> Routes::hand_over(net::Exchange& exchange, Engine& engine) {
+  drain();
+  engine.hand_over();
+  return exchange.reply(200, kJson, R"({"handing_over":true})");
 }
 
 Task<Status> Routes::reply_at_once(net::Exchange& exchange, Engine& engine) {
@@ -146,15 +180,19 @@ Result<std::string> Routes::answer_at_once(const net::Request& request, Engine& 
 }
 
 Task<Status> Routes::chat(net::Exchange& exchange, Engine& engine) {
-  Result<schema::ChatRequest> question = schema::parse_chat(exchange.request().body);
+  Result<Asked> asked = asked_by(exchange.request(), engine);
+  if (!asked) co_return std::unexpected(std::move(asked.error()));
+  Result<schema::ChatRequest> question = schema::parse_chat(asked->question);
   if (!question) co_return std::unexpected(std::move(question.error()));
-  const Call call = call_of(exchange, engine);
+  Call call = call_of(exchange, engine);
+  call.context.resume = std::move(asked->resume);
   DeltaPull pull(runtime_, call.context.deadline, call.deadline_ms);
   auto answer = engine.chat(*question, call.context, pull.waker());
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   pull.attach(std::move(*answer));
   const schema::ReplyHead head = head_of(call, question->model);
-  Delivery delivery{question->stream, question->include_usage, call.language, {}, {}};
+  Delivery delivery{question->stream, question->include_usage, call.language,
+                    engine.facts().digest, {}, {}};
   delivery.chunk = [&head](const schema::Delta& delta, bool first) {
     return schema::render_chat_chunk(head, delta, first);
   };
@@ -166,15 +204,19 @@ Task<Status> Routes::chat(net::Exchange& exchange, Engine& engine) {
 }
 
 Task<Status> Routes::complete(net::Exchange& exchange, Engine& engine) {
-  Result<schema::CompletionRequest> question = schema::parse_completion(exchange.request().body);
+  Result<Asked> asked = asked_by(exchange.request(), engine);
+  if (!asked) co_return std::unexpected(std::move(asked.error()));
+  Result<schema::CompletionRequest> question = schema::parse_completion(asked->question);
   if (!question) co_return std::unexpected(std::move(question.error()));
-  const Call call = call_of(exchange, engine);
+  Call call = call_of(exchange, engine);
+  call.context.resume = std::move(asked->resume);
   DeltaPull pull(runtime_, call.context.deadline, call.deadline_ms);
   auto answer = engine.complete(*question, call.context, pull.waker());
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   pull.attach(std::move(*answer));
   const schema::ReplyHead head = head_of(call, question->model);
-  Delivery delivery{question->stream, question->include_usage, call.language, {}, {}};
+  Delivery delivery{question->stream, question->include_usage, call.language,
+                    engine.facts().digest, {}, {}};
   delivery.chunk = [&head](const schema::Delta& delta, bool) {
     return schema::render_completion_chunk(head, delta);
   };

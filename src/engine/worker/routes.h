@@ -33,6 +33,7 @@ class Routes {
   Task<Status> dispatch(net::Exchange& exchange);
   Task<Status> readyz(net::Exchange& exchange) const;
   Task<Status> refuse_while_loading() const;
+  Task<Status> hand_over(net::Exchange& exchange, Engine& engine);
   Task<Status> reply_at_once(net::Exchange& exchange, Engine& engine);
   Task<Status> chat(net::Exchange& exchange, Engine& engine);
   Task<Status> complete(net::Exchange& exchange, Engine& engine);

@@ -44,12 +44,16 @@ class WorkerTest : public testing::Test {
   }
 
   Reply send(std::string method, std::string path, std::string body = "",
-             std::string deadline_ms = "") {
+             std::string deadline_ms = "", std::string resume = "") {
     return loops_.run([&]() -> Task<Reply> {
       net::ClientRequest request;
       request.method = method;
       request.target = path;
       request.body = body;
+      if (!resume.empty()) {
+        request.headers.set("X-Xingcha-Resume", std::to_string(resume.size()));
+        request.body = resume + body;
+      }
       if (!deadline_ms.empty()) request.headers.set("X-Xingcha-Deadline", deadline_ms);
       const net::Origin origin = server_->origin();
       const Deadline deadline = Deadline::after(std::chrono::seconds(10));
@@ -133,6 +137,51 @@ TEST_F(WorkerTest, a_client_that_leaves_cancels) {
   EXPECT_EQ(engine_->stats().running, 1);
   client.close();
   EXPECT_TRUE(net::eventually([this] { return engine_->stats().requests_cancelled == 1; }));
+}
+
+TEST_F(WorkerTest, hands_over_and_goes_on_with_what_another_left) {
+  routes_.ready(*engine_);
+  net::RawClient client(server_->address());
+  const std::string body = chat("for ever", R"(,"stream":true)");
+  client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+  client.read_until("\"x\"");
+  EXPECT_EQ(send("POST", "/internal/handover").body, R"({"handing_over":true})");
+  EXPECT_EQ(send("GET", "/readyz").status, 503);
+  const std::string rest = client.read_until("0\r\n\r\n");
+  EXPECT_NE(rest.find("event: handover\ndata: {\"model\":\"fa4e0000fa4e0000\""), std::string::npos);
+  EXPECT_EQ(rest.find("[DONE]"), std::string::npos);
+  // Who comes too late has nothing yet; who wants it whole is told to ask another.
+  const Reply late = send("POST", "/v1/chat/completions", chat("hello", R"(,"stream":true)"));
+  EXPECT_NE(late.body.find(R"("choices":[])"), std::string::npos) << late.body;
+  const Reply whole = send("POST", "/v1/chat/completions", chat("hello"));
+  EXPECT_EQ(schema::parse_error(whole.status, whole.body).message, Message::ShuttingDown);
+
+  FakeOptions options;
+  options.seed = 1;
+  FakeEngine next(options);
+  routes_.ready(next);
+  const std::string said_two =
+      R"({"model":"fa4e0000fa4e0000","parts":[{"cached_tokens":0,"choices":[)"
+      R"({"tokens":[0,1],"generated":2,"finished":false}]}]})";
+  const Reply all = send("POST", "/v1/chat/completions", chat("one two three four"));
+  const Reply end = send("POST", "/v1/chat/completions", chat("one two three four"), "", said_two);
+  const auto content = [](const Reply& reply) {
+    const std::size_t at = reply.body.find(R"("content":")") + 11;
+    return reply.body.substr(at, reply.body.find('"', at) - at);
+  };
+  EXPECT_TRUE(content(all).ends_with(content(end))) << end.body;
+  EXPECT_LT(content(end).size(), content(all).size());
+  const std::string usage = R"("usage":)";
+  EXPECT_EQ(all.body.substr(all.body.find(usage)), end.body.substr(end.body.find(usage)));
+}
+
+TEST_F(WorkerTest, what_is_no_handover_is_refused) {
+  routes_.ready(*engine_);
+  EXPECT_EQ(send("POST", "/v1/chat/completions", chat("x"), "", "{}").status, 502);
+  const std::string other = R"({"model":"another","parts":[{"cached_tokens":0,"choices":[]}]})";
+  EXPECT_EQ(send("POST", "/v1/chat/completions", chat("x"), "", other).status, 502);
+  EXPECT_EQ(send("POST", "/v1/completions", R"({"model":"m","prompt":"x"})", "", other).status, 502);
 }
 
 TEST_F(WorkerTest, the_deadline_is_kept) {

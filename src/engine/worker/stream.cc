@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "engine/worker/handover_json.h"
 #include "net/sse.h"
 
 namespace xc::engine {
@@ -39,6 +40,14 @@ void announce(net::Exchange& exchange, const schema::Delta& first) {
   headers.set("X-Xingcha-Cached-Tokens", std::to_string(first.prompt->cached_tokens));
 }
 
+void append_end(std::string& out, const DeltaPull& pull, const Delivery& delivery) {
+  if (const Handover* left = pull.handover()) {
+    net::append_sse(out, "handover", render_handover(*left, delivery.digest));
+  } else {
+    net::append_sse(out, {}, "[DONE]");
+  }
+}
+
 Task<Status> deliver_stream(net::Exchange& exchange, DeltaPull& pull, const Delivery& delivery) {
   Chunks chunks(delivery);
   std::string out;
@@ -58,7 +67,7 @@ Task<Status> deliver_stream(net::Exchange& exchange, DeltaPull& pull, const Deli
       if (more) chunks.append(out, **next);
       if (broken) chunks.append(out, next->error());
     }
-    if (!more && !broken) net::append_sse(out, {}, "[DONE]");
+    if (!more && !broken) append_end(out, pull, delivery);
     if (!more) break;
     Status written;
     if (!exchange.started()) {
@@ -91,6 +100,7 @@ Task<Status> deliver(net::Exchange& exchange, DeltaPull& pull, Delivery delivery
     if (!*delta) break;
     answer.add(**delta);
   }
+  if (pull.handover() != nullptr) co_return fail(Code::Unavailable, Message::ShuttingDown);
   std::string body = delivery.whole(answer);
   Status replied = co_await exchange.reply(200, "application/json", std::move(body));
   co_return replied;

@@ -29,6 +29,8 @@ class Pull {
   Wake waker() { return notifier_.waker(); }
   void attach(std::unique_ptr<Answer<T>> answer) { answer_ = std::move(answer); }
 
+  // After the end: what is left for another worker, or null.
+  const Handover* handover() const { return answer_->handover(); }
   // What is there now.
   std::optional<Result<T>> poll() { return answer_->poll(); }
   // Waits; nullopt at the end. Error: the answer's own, or Timeout at the deadline.
@@ -58,13 +60,15 @@ struct Delivery {
   bool stream = false;
   bool include_usage = false;  // on streams; a whole answer always has it
   Language language = Language::Zh;
+  std::string digest;  // of the model, for a handover
   // One `data:` payload for a delta; `first` is true once a choice.
   std::function<std::string(const schema::Delta& delta, bool first)> chunk;
   std::function<std::string(const schema::Collector& answer)> whole;
 };
 // Pulls the answer to its end and writes it as SSE or as one JSON body. Until the first delta
 // nothing is sent, so that an error there is still an HTTP status: it is returned. Later errors
-// become an event. Deltas that are ready together leave in one write.
+// become an event. Deltas that are ready together leave in one write. An answer that is handed over
+// ends with `event: handover` instead of [DONE]; a whole one with the error ShuttingDown.
 Task<Status> deliver(net::Exchange& exchange, DeltaPull& pull, Delivery delivery);
 
 }  // namespace xc::engine

@@ -37,7 +37,8 @@ class PrivateFiles {
 class Worker {
  public:
   explicit Worker(const WorkerOptions& options)
-      : runtime_(options.io_threads),
+      : drain_timeout_(options.drain_timeout),
+        runtime_(options.io_threads),
         routes_(runtime_, options.load.name),
         server_(runtime_, server_options(options), routes_.handler(), &Routes::render_error),
         tasks_("worker") {}
@@ -64,6 +65,8 @@ class Worker {
   static net::ServerOptions server_options(const WorkerOptions& options) {
     net::ServerOptions server;
     server.address = "unix:" + options.socket;
+    // A question of the largest size, and before it what another worker left of the answer.
+    server.body_bytes_max = limits::kBodyBytesMax + limits::kSseEventBytesMax;
     return server;
   }
 
@@ -73,15 +76,23 @@ class Worker {
     closing_ = true;
     routes_.drain();
     tasks_.spawn(runtime_.executor(0), [this] { return close(); });
+    tasks_.spawn(runtime_.executor(0), [this] { return hand_over_late(); });
   }
 
   Task<void> close() {
-    const Deadline deadline = Deadline::after(limits::kDrainTimeout);
+    const Deadline deadline = Deadline::after(drain_timeout_ + limits::kHandoverTimeout);
     co_await server_.close(deadline);
     runtime_.stop();
   }
 
+  // What the drain could not wait for goes on in another worker.
+  Task<void> hand_over_late() {
+    co_await net::sleep_for(drain_timeout_);
+    if (engine_ != nullptr) engine_->hand_over();
+  }
+
   std::unique_ptr<Engine> engine_;
+  const std::chrono::milliseconds drain_timeout_;
   net::Runtime runtime_;
   Routes routes_;
   net::Server server_;

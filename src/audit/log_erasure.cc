@@ -1,0 +1,134 @@
+// Reading single leaves, and forgetting what they stood for.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "audit/log_parts.h"
+#include "audit/text_codes.h"
+#include "store/atomic_file.h"
+
+namespace xc::audit {
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr auto kPatience = std::chrono::seconds(30);  // for a leaf of ours to reach the disk
+
+std::string journal_path(const std::string& folder) { return folder + "/erasing"; }
+
+std::unexpected<Error> no_leaf(std::uint64_t index) {
+  return fail(Code::NotFound, Message::AuditNoLeaf, {fmt::format("{}", index)});
+}
+
+}  // namespace
+
+std::uint64_t Log::Parts::committed_size() const {
+  const std::lock_guard held(mutex);
+  return head.size;
+}
+
+Result<SegmentReader> Log::Parts::segment_with(std::uint64_t index) const {
+  if (index >= committed_size()) return no_leaf(index);
+  XC_TRY(const std::vector<std::uint64_t> firsts, segments_of(options.folder));
+  const auto after = std::upper_bound(firsts.begin(), firsts.end(), index);
+  if (after == firsts.begin()) return no_leaf(index);
+  return SegmentReader::open(options.folder, *(after - 1));
+}
+
+Result<Entry> Log::Parts::read(std::uint64_t index) const {
+  XC_TRY(const SegmentReader segment, segment_with(index));
+  XC_TRY(const std::string bytes, segment.frame(index - segment.first()));
+  const auto frame = leaf_frame_of(bytes);
+  if (!frame || frame->leaf.index != index) {
+    return fail(Code::Internal, Message::AuditDamaged, {options.folder, fmt::format("#{}", index)});
+  }
+  return segment.entry(*frame);
+}
+
+// Writes zeros over the frames; running it again changes nothing.
+Status Log::Parts::overwrite(std::uint64_t index, Body what) const {
+  XC_TRY(const SegmentReader segment, segment_with(index));
+  if (!segment.has_content()) return {};
+  XC_TRY(const std::string bytes, segment.frame(index - segment.first()));
+  const auto frame = leaf_frame_of(bytes);
+  if (!frame) return no_leaf(index);
+  XC_TRY(const File content,
+         File::open(options.folder + "/" + segment_name(segment.first(), Part::Content), O_RDWR));
+  std::uint64_t at = frame->content_at;
+  for (;;) {
+    XC_TRY(const auto head, segment.content_head(at));
+    if (!head || head->index != index) break;
+    const bool goes = what == Body::Record || head->body == Body::Content;
+    if (goes && !head->erased) XC_CHECK(content.write(at, erased_frame(*head)));
+    at += kContentHeadBytes + head->length;
+  }
+  return content.sync();
+}
+
+Status Log::Parts::erase(std::uint64_t index, Body what, std::string_view by,
+                         std::string_view reason) {
+  const std::lock_guard one(erasing);
+  if (index >= committed_size()) return no_leaf(index);
+  const Kind kind = what == Body::Record ? Kind::ErasureOfRecord : Kind::ErasureOfContent;
+  const std::string journal = journal_path(options.folder);
+  XC_CHECK(store::write_atomically(journal, fmt::format("{} {}\n", name_of(kind), index), 0600));
+  XC_TRY(const Ticket ticket,
+         append(kind, index, RecordText().text("by", by).text("reason", reason).take(), {}, {}));
+  XC_CHECK(wait_index(ticket.index, Deadline::after(kPatience)));
+  XC_CHECK(overwrite(index, what));
+  ::unlink(journal.c_str());
+  return {};
+}
+
+// An erasure that a kill broke off is done again: whether its leaf was written is not known, and
+// two such leaves do no harm.
+Status Log::Parts::finish_erasure() {
+  const auto text = store::read_bounded(journal_path(options.folder), limits::kAuditLineBytesMax);
+  if (!text && text.error().message == Message::FileMissing) return {};
+  if (!text) return std::unexpected(text.error());
+  TextCursor cursor(*text);
+  const auto kind = kind_of(cursor.until(' '));
+  const auto index = number_of(cursor.until('\n'));
+  const bool erasure = kind && (*kind == Kind::ErasureOfRecord || *kind == Kind::ErasureOfContent);
+  if (!erasure || !index || *index >= committed_size()) {
+    ::unlink(journal_path(options.folder).c_str());
+    return {};
+  }
+  return erase(*index, *kind == Kind::ErasureOfRecord ? Body::Record : Body::Content, "xingcha",
+               "resumed after a restart");
+}
+
+Result<int> Log::Parts::expire(std::int64_t before_unix_ms, std::string_view by) {
+  if (before_unix_ms > clock.unix_ms() - options.retention_ms) {
+    return fail(Code::InvalidRequest, Message::AuditTooYoung,
+                {fmt::format("{}", options.retention_ms / kDayMs)});
+  }
+  const std::lock_guard one(erasing);
+  XC_TRY(const std::vector<std::uint64_t> firsts, segments_of(options.folder));
+  int gone = 0;
+  // A segment's end is known by the next one's beginning; the last is never touched.
+  for (std::size_t i = 0; i + 1 < firsts.size(); ++i) {
+    XC_TRY(const SegmentReader next, SegmentReader::open(options.folder, firsts[i + 1]));
+    if (next.head().unix_ms >= before_unix_ms) break;
+    XC_TRY(const SegmentReader segment, SegmentReader::open(options.folder, firsts[i]));
+    if (!segment.has_content()) continue;
+    XC_TRY(const Ticket ticket, append(Kind::Expiry, firsts[i],
+                                       RecordText()
+                                           .text("by", by)
+                                           .number("first", static_cast<std::int64_t>(firsts[i]))
+                                           .number("end", static_cast<std::int64_t>(firsts[i + 1]))
+                                           .take(),
+                                       {}, {}));
+    XC_CHECK(wait_index(ticket.index, Deadline::after(kPatience)));
+    const std::string path = options.folder + "/" + segment_name(firsts[i], Part::Content);
+    if (::unlink(path.c_str()) != 0) {
+      return fail(Code::Internal, Message::FileError, {path, "unlink"});
+    }
+    ++gone;
+  }
+  if (gone > 0) XC_CHECK(sync_folder(options.folder));
+  return gone;
+}
+
+}  // namespace xc::audit

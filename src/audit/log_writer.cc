@@ -1,0 +1,227 @@
+// Group commit: callers put leaves into a queue; one thread writes all that came, syncs, signs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/log_parts.h"
+#include "base/log.h"
+
+namespace xc::audit {
+namespace {
+
+std::size_t bytes_in(const NewLeaf& leaf) {
+  return sizeof(NewLeaf) + leaf.record.text.size() + leaf.content.text.size();
+}
+
+std::unexpected<Error> unavailable(std::string detail) {
+  return fail(Code::Unavailable, Message::AuditUnavailable, {}, std::move(detail));
+}
+
+Status check_length(std::string_view field, std::size_t length, std::size_t most) {
+  if (length <= most) return {};
+  return fail(Code::TooLarge, Message::BadLength,
+              {std::string(field), "0", fmt::format("{}", most), fmt::format("{}", length)});
+}
+
+}  // namespace
+
+Salt Log::Parts::new_salt() {
+  Salt salt;
+  for (std::size_t i = 0; i < salt.size(); i += 8) {
+    const std::uint64_t bits = random.next();
+    for (std::size_t j = 0; j < 8; ++j) salt[i + j] = static_cast<std::uint8_t>(bits >> (8 * j));
+  }
+  return salt;
+}
+
+Piece Log::Parts::new_piece(std::string text) {
+  return Piece{Fate::Kept, new_salt(), std::move(text)};
+}
+
+Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string record,
+                                  std::string_view content, OnCommit on_commit, bool admission) {
+  NewLeaf fresh;
+  if (!content.empty()) {
+    XC_CHECK(check_length("content", content.size(), limits::kAuditContentBytesMax));
+    fresh.content = new_piece(std::string(content));
+    record = with_content_hash(std::move(record),
+                               commitment_of(profile, fresh.content.salt, fresh.content.text));
+  }
+  XC_CHECK(check_length("record", record.size(), limits::kAuditRecordBytesMax));
+  fresh.record = new_piece(std::move(record));
+  fresh.leaf.kind = kind;
+  fresh.leaf.partner = partner;
+  fresh.leaf.commitment = commitment_of(profile, fresh.record.salt, fresh.record.text);
+  const std::size_t bytes = bytes_in(fresh);
+  // Settlements find room where admissions do not.
+  const std::size_t share = admission ? 2 : 1;
+  Ticket ticket;
+  bool first = false;
+  {
+    const std::lock_guard held(mutex);
+    if (stopping) return unavailable("closed");
+    if (next_index - head.size >= limits::kAuditQueueLeaves / share ||
+        queue_bytes + bytes > limits::kAuditQueueBytes / share) {
+      return unavailable("queue full");
+    }
+    last_unix_ms = std::max(last_unix_ms, clock.unix_ms());
+    fresh.leaf.unix_ms = last_unix_ms;
+    fresh.leaf.index = next_index++;
+    fresh.hash = leaf_hash(profile, bytes_of(fresh.leaf));
+    ticket = Ticket{fresh.leaf.index, fresh.hash};
+    queue_bytes += bytes;
+    ++stats.leaves;
+    first = queue.leaves.empty();
+    queue.bytes += bytes;
+    queue.leaves.push_back(std::move(fresh));
+    queue.on_commit.push_back(std::move(on_commit));
+  }
+  if (first) wake.notify_one();
+  return ticket;
+}
+
+void Log::Parts::run() {
+  std::unique_lock held(mutex);
+  for (;;) {
+    wake.wait(held, [this] { return stopping || !queue.leaves.empty(); });
+    if (queue.leaves.empty()) break;
+    const SteadyTime due = last_sync + options.sync_interval;
+    while (!stopping && std::chrono::steady_clock::now() < due) wake.wait_until(held, due);
+    Batch batch;
+    std::swap(batch, queue);
+    Status done;
+    do {
+      held.unlock();
+      done = flush(batch);
+      held.lock();
+      stats.failing = !done.has_value();
+    } while (!done && wait_to_retry(held));
+    held.unlock();
+    committed.notify_all();
+    if (!done) done = unavailable("closed before the disk took it");
+    tell(batch, done);
+    held.lock();
+    if (!done) break;  // closing with a broken disk
+  }
+  Batch lost;
+  std::swap(lost, queue);
+  held.unlock();
+  tell(lost, unavailable("closed before the disk took it"));
+}
+
+void Log::Parts::tell(Batch& batch, const Status& done) {
+  for (const OnCommit& on_commit : batch.on_commit) {
+    if (on_commit) on_commit(done);
+  }
+}
+
+// False when the log closes: the last try failed.
+bool Log::Parts::wait_to_retry(std::unique_lock<std::mutex>& held) {
+  ++stats.failures;
+  if (stopping) return false;
+  wake.wait_for(held, limits::kAuditRetryInterval, [this] { return stopping; });
+  return true;
+}
+
+Status Log::Parts::flush(const Batch& batch) {
+  // Not when an earlier try wrote them and could not sign or keep the head.
+  if (files.frontier().size() <= batch.leaves.back().leaf.index) {
+    if (auto appended = files.append(batch.leaves, clock.unix_ms()); !appended) {
+      log::error("audit", "cannot write: {}", text_of(appended.error(), Language::En));
+      return appended;
+    }
+  }
+  last_sync = std::chrono::steady_clock::now();
+  auto fresh = sign();
+  if (!fresh) return std::unexpected(std::move(fresh.error()));
+  if (const auto put = heads.put_latest(*fresh); !put) {
+    log::error("audit", "cannot write: {}", text_of(put.error(), Language::En));
+    return put;
+  }
+  keep_head(*fresh, false);
+  publish(std::move(*fresh), batch.bytes);
+  return {};
+}
+
+Result<SignedHead> Log::Parts::sign() {
+  SignedHead fresh{key.public_key().log_id(),
+                   files.frontier().size(),
+                   clock.unix_ms(),
+                   files.frontier().root(),
+                   {}};
+  XC_TRY(fresh.signature, key.sign(signed_text(fresh)));
+  return fresh;
+}
+
+void Log::Parts::publish(SignedHead fresh, std::size_t batch_bytes) {
+  std::string tail = text_of(fresh).substr(3);  // without "h1."
+  const std::lock_guard held(mutex);
+  head = std::move(fresh);
+  head_tail = std::move(tail);
+  queue_bytes -= batch_bytes;
+  ++stats.syncs;
+}
+
+// A head that could not be kept is no loss: the next one covers more.
+void Log::Parts::keep_head(const SignedHead& fresh, bool at_end) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const bool due = at_end || now - last_kept_head >= options.head_interval;
+  if (!due || fresh.size == last_kept_size) return;
+  last_kept_head = now;
+  last_kept_size = fresh.size;
+  if (const auto kept = heads.append(fresh); !kept) {
+    log::error("audit", "cannot keep a head: {}", text_of(kept.error(), Language::En));
+  }
+  if (options.witness) options.witness(fresh);
+}
+
+Status Log::Parts::wait_index(std::uint64_t index, Deadline deadline) const {
+  std::unique_lock held(mutex);
+  const auto ready = [&] { return head.size > index || stopped; };
+  if (deadline.is_never()) {
+    committed.wait(held, ready);
+  } else if (!committed.wait_until(held, deadline.when(), ready)) {
+    return fail(Code::Timeout, Message::AuditUnavailable, {}, "deadline");
+  }
+  if (head.size > index) return {};
+  return unavailable("closed");
+}
+
+Status Log::Parts::start() {
+  if (const auto& last = heads.last()) head = *last;
+  next_index = files.frontier().size();
+  writer = std::thread([this] { run(); });
+  const bool fresh = next_index == 0;
+  auto begun = append(Kind::Start, kNoPartner,
+                      RecordText()
+                          .text("program", options.program)
+                          .text("profile", name_of(profile))
+                          .text("state", fresh ? "new" : "opened")
+                          .number("leaves", static_cast<std::int64_t>(next_index))
+                          .take(),
+                      {}, {});
+  if (!begun) return std::unexpected(std::move(begun.error()));
+  // A log that cannot write says so at once.
+  return wait_index(begun->index, Deadline::after(limits::kAuditRetryInterval * 10));
+}
+
+void Log::Parts::stop() {
+  {
+    const std::lock_guard held(mutex);
+    if (stopping) return;
+    stopping = true;
+  }
+  wake.notify_all();
+  if (writer.joinable()) writer.join();
+  if (head.size > 0) keep_head(head, true);
+  if (const auto synced = files.sync_tree(); !synced) {
+    log::error("audit", "cannot sync: {}", text_of(synced.error(), Language::En));
+  }
+  {
+    const std::lock_guard held(mutex);
+    stopped = true;
+  }
+  committed.notify_all();
+}
+
+}  // namespace xc::audit

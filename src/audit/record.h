@@ -1,0 +1,80 @@
+// What a leaf stands for. A leaf commits to a record (who asked what of which model, what came of
+// it) and, through the record, to content (prompt or answer) when the tenant's policy keeps it.
+// Both commitments are salted: without the salt nobody can test a guess, and when salt and text
+// are destroyed the leaf says nothing any more while every proof stays valid.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "audit/crypto.h"
+
+namespace xc::audit {
+
+enum class Kind : std::uint8_t {
+  Start = 1,             // a program opened the log
+  Admission = 2,         // before the call
+  Settlement = 3,        // after the call; partner: the admission
+  Event = 4,             // a change by an administrator, a login, an alarm
+  ErasureOfContent = 5,  // partner: the leaf whose content went
+  ErasureOfRecord = 6,   // partner: the leaf whose record and content went
+  Expiry = 7,            // partner: the first leaf of the segment whose records went
+};
+std::string_view name_of(Kind kind);
+std::optional<Kind> kind_of(std::string_view name);
+
+inline constexpr std::uint64_t kNoPartner = ~std::uint64_t{0};
+inline constexpr std::size_t kLeafBytes = 57;
+
+struct Leaf {
+  Kind kind = Kind::Event;
+  std::uint64_t index = 0;
+  std::uint64_t partner = kNoPartner;
+  std::int64_t unix_ms = 0;
+  Digest commitment{};  // H(salt ‖ record)
+};
+// The 57 bytes that are hashed into the tree: kind, index, partner, time (little-endian),
+// commitment.
+std::string bytes_of(const Leaf& leaf);
+std::optional<Leaf> leaf_of(std::string_view bytes);  // nothing when the kind is unknown
+
+// Empty texts and zeros are left out of the record. Texts must be UTF-8.
+struct Admission {
+  std::string_view request_id = {}, tenant = {}, workspace = {}, key_id = {}, user = {};
+  std::string_view source = {}, method = {}, route = {}, model = {};
+  std::string_view policy = {};  // version of the rules in force
+  std::int64_t prompt_tokens = 0;
+  std::int64_t reserved_tokens = 0;
+};
+struct Settlement {
+  std::string_view request_id = {}, tenant = {}, model = {}, pool = {}, endpoint = {};
+  int status = 0;               // HTTP
+  std::string_view error = {};  // name of the Message
+  std::string_view finish = {}, verdicts = {}, label_id = {};
+  std::int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  std::int64_t cost_micro = 0;  // 1e-6 CNY
+  std::int64_t took_us = 0;
+};
+
+// Canonical JSON: one object, no spaces, members in the order they were added.
+class RecordText {
+ public:
+  RecordText& text(std::string_view name, std::string_view value);  // not when empty
+  RecordText& number(std::string_view name, std::int64_t value);    // not when zero
+  std::string take();
+
+ private:
+  void name(std::string_view name);
+  std::string out_ = "{";
+};
+std::string record_of(const Admission& admission);
+std::string record_of(const Settlement& settlement);
+
+Digest commitment_of(Profile profile, const Salt& salt, std::string_view text);
+// The record with the commitment of its content as last member, "content_hash".
+std::string with_content_hash(std::string record, const Digest& commitment);
+std::optional<Digest> content_hash_of(std::string_view record);
+
+}  // namespace xc::audit

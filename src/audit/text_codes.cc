@@ -1,0 +1,166 @@
+#include "audit/text_codes.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace xc::audit {
+namespace {
+
+constexpr std::string_view kHex = "0123456789abcdef";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+int digit_of(std::string_view alphabet, char c) {
+  const std::size_t at = alphabet.find(c);
+  return at == std::string_view::npos ? -1 : static_cast<int>(at);
+}
+
+}  // namespace
+
+std::string hex_of(std::string_view bytes) {
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    hex += kHex[static_cast<unsigned char>(c) >> 4];
+    hex += kHex[static_cast<unsigned char>(c) & 15];
+  }
+  return hex;
+}
+
+std::optional<std::string> bytes_of_hex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const int high = digit_of(kHex, hex[i]), low = digit_of(kHex, hex[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+std::string base64_of(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 4 / 3 + 3);
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : bytes) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (have += 8; have >= 6; have -= 6) text += kBase64[bits >> (have - 6) & 63];
+  }
+  if (have > 0) text += kBase64[bits << (6 - have) & 63];
+  return text;
+}
+
+std::optional<std::string> bytes_of_base64(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  std::uint32_t bits = 0;
+  int have = 0;
+  for (const char c : text) {
+    const int digit = digit_of(kBase64, c);
+    if (digit < 0) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      bytes += static_cast<char>(bits >> have & 255);
+    }
+  }
+  // Unused bits must be zero and fewer than a digit: otherwise two texts had one meaning.
+  if (have >= 6 || (bits & ((1u << have) - 1)) != 0) return std::nullopt;
+  return bytes;
+}
+
+std::optional<std::uint64_t> number_of(std::string_view decimal) {
+  std::uint64_t value = 0;
+  const char* end = decimal.data() + decimal.size();
+  const auto [stop, error] = std::from_chars(decimal.data(), end, value);
+  const bool padded = decimal.size() > 1 && decimal.front() == '0';
+  if (error != std::errc() || stop != end || decimal.empty() || padded) return std::nullopt;
+  return value;
+}
+
+void append_json_text(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += "\\u00";
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[static_cast<unsigned char>(c) & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+bool TextCursor::literal(std::string_view expected) {
+  if (ok_ && rest_.starts_with(expected)) {
+    rest_.remove_prefix(expected.size());
+  } else {
+    ok_ = false;
+  }
+  return ok_;
+}
+
+bool TextCursor::skip(std::string_view maybe) {
+  if (!ok_ || !rest_.starts_with(maybe)) return false;
+  rest_.remove_prefix(maybe.size());
+  return true;
+}
+
+std::string_view TextCursor::until(char end) {
+  const std::size_t at = rest_.find(end);
+  if (!ok_ || at == std::string_view::npos) {
+    ok_ = false;
+    return {};
+  }
+  const std::string_view text = rest_.substr(0, at);
+  rest_.remove_prefix(at + 1);
+  return text;
+}
+
+std::uint64_t TextCursor::number() {
+  const auto other =
+      std::find_if(rest_.begin(), rest_.end(), [](char c) { return c < '0' || c > '9'; });
+  const std::string_view digits = rest_.substr(0, static_cast<std::size_t>(other - rest_.begin()));
+  const auto value = number_of(digits);
+  if (!ok_ || !value) {
+    ok_ = false;
+    return 0;
+  }
+  rest_.remove_prefix(digits.size());
+  return *value;
+}
+
+std::string TextCursor::json_text() {
+  std::string text;
+  literal("\"");
+  while (ok_) {
+    const std::size_t plain = rest_.find_first_of("\"\\");
+    if (plain == std::string_view::npos) break;
+    text += rest_.substr(0, plain);
+    rest_.remove_prefix(plain);
+    if (skip("\"")) return text;
+    if (skip("\\u00")) {
+      const auto byte = bytes_of_hex(rest_.substr(0, 2));
+      if (!byte || byte->size() != 1 || static_cast<unsigned char>(byte->front()) >= 0x20) break;
+      text += *byte;
+      rest_.remove_prefix(2);
+    } else if (skip("\\\"")) {
+      text += '"';
+    } else if (skip("\\\\")) {
+      text += '\\';
+    } else {
+      break;
+    }
+  }
+  ok_ = false;
+  return {};
+}
+
+}  // namespace xc::audit

@@ -1,0 +1,102 @@
+// Who leaves when room is short, and how.
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.h"
+#include "engine/core/scheduler.h"
+
+namespace xc::engine {
+namespace {
+
+// A request that had to leave this often stays when a higher class comes: it would never end.
+constexpr int kPreemptionsMax = 4;
+
+}  // namespace
+
+// Work of a lower class gives way, and of readers that lag.
+bool Scheduler::make_way(const Request& request) {
+  Request* leaving = victim(request.priority);
+  if (leaving == nullptr) return false;
+  preempt(*leaving);
+  return true;
+}
+
+// Who leaves first: readers that lag, then lower classes, then what is cheapest to bring back. The
+// oldest request of the best class that is read never leaves, so somebody always gets on.
+// class_above >= 0: only requests of a lower class than this, or that lag. Null: nobody may.
+Request* Scheduler::victim(int class_above) const {
+  const auto tokens_of = [this](const Request& r) {
+    int sum = 0;
+    for (const auto& lane : r.lanes) sum += lane->seq >= 0 ? computed_tokens(*lane) : 0;
+    return sum;
+  };
+  const auto precedence = [](const Request& r) { return std::tuple(r.lags(), r.priority, r.id); };
+  const Request* first = nullptr;
+  for (const auto& r : active_) {
+    if (!r->in_cache()) continue;
+    if (first == nullptr || precedence(*r) < precedence(*first)) first = r.get();
+  }
+  const auto may_leave = [&](const Request& r) {
+    if (class_above < 0) return &r != first;
+    return r.lags() || (r.priority > class_above && r.preemptions < kPreemptionsMax);
+  };
+  const auto key = [&](const Request& r) {
+    return std::tuple(!r.lags(), -r.priority, tokens_of(r), ~r.id);
+  };
+  Request* best = nullptr;
+  for (const auto& r : active_) {
+    if (!r->in_cache() || r->ended() || !may_leave(*r)) continue;
+    if (best == nullptr || key(*r) < key(*best)) best = r.get();
+  }
+  return best;
+}
+
+// Gives its cells back, its tokens go over the shelf; what it has said stays said.
+void Scheduler::send_away(Lane& lane) {
+  if (lane.seq < 0) return;
+  if (computed_tokens(lane) > static_cast<int>(lane.target.size())) {
+    pool_.truncate(lane.seq, static_cast<int>(lane.target.size()));
+  }
+  if (shelf_ != nullptr) shelf_->save(lane.request->space(), lane.seq, pool_.tokens(lane.seq));
+  unplace(lane, false);
+}
+
+void Scheduler::preempt(Request& request) {
+  for (auto& lane : request.lanes) {
+    if (!lane->done) send_away(*lane);
+  }
+  ++counters_.preemptions;
+  ++request.preemptions;
+  queue_.put_back(request.id, 0, expected_answer(request));  // our doing: its tenant does not pay
+  const auto at = std::find_if(active_.begin(), active_.end(),
+                               [&](const auto& r) { return r.get() == &request; });
+  XC_ASSERT(at != active_.end());
+  waiting_.emplace(request.id, std::move(*at));
+  active_.erase(at);
+}
+
+// Alone with too many choices: the last one waits until another is done.
+bool Scheduler::shed_lane() {
+  const std::vector<Lane*> lanes = placed();
+  if (lanes.size() < 2) return false;
+  send_away(*lanes.back());
+  ++counters_.preemptions;
+  return true;
+}
+
+bool Scheduler::make_room() {
+  if (pool_.evict_one()) return true;
+  Request* leaving = victim(-1);
+  if (leaving == nullptr) return shed_lane();
+  preempt(*leaving);
+  return true;
+}
+
+bool Scheduler::ensure_cells(int needed) {
+  while (pool_.cells() - pool_.cells_used() < needed) {
+    if (!make_room()) return false;
+  }
+  return true;
+}
+
+}  // namespace xc::engine
