@@ -90,7 +90,7 @@ inline constexpr std::size_t kChunkWritesMax = 4'096;      // chunks that wait f
 inline constexpr std::uint64_t kChunkWriteBytesMax = 512u << 20;  // and their bytes
 inline constexpr std::size_t kChunkLoadsMax = 256;                // requests that wait for the disk
 inline constexpr std::size_t kChunkTouchesMax = 4'096;     // files whose time of use is to be noted
-inline constexpr std::size_t kChunkTenantsMax = 65'536;    // secrets kept in memory without a folder
+inline constexpr std::size_t kChunkTenantsMax = 65'536;  // secrets kept in memory without a folder
 inline constexpr std::uint64_t kChunkDiskReserve = 1u << 30;  // a cache leaves this much disk free
 inline constexpr seconds kChunkTouchEvery{60};  // how stale a file's time of use may be
 inline constexpr seconds kChunkRescan{600};     // files of other workers are noticed this late
@@ -137,9 +137,10 @@ inline constexpr std::uint64_t kAuditSegmentLeaves = 1u << 20;   // read whole a
 inline constexpr std::uint64_t kAuditSegmentBytes = 1u << 30;    // of records and contents
 inline constexpr std::int64_t kAuditSegmentMs = 86'400'000;      // retention works in days
 inline constexpr std::int64_t kAuditRetentionMs = 184ll * 86'400'000;  // six months, the longest
-inline constexpr std::size_t kAuditLineBytesMax = 1'024;     // of a head or a receipt; ours have 300
+inline constexpr std::size_t kAuditLineBytesMax = 1'024;  // of a head or a receipt; ours have 300
 inline constexpr std::size_t kAuditFaultsMax = 1'000;        // listed; all are counted
-inline constexpr std::size_t kAuditOpenCallsMax = 1u << 20;  // admissions that a check pairs at once
+// admissions that a check pairs at once
+inline constexpr std::size_t kAuditOpenCallsMax = 1u << 20;
 
 // --- files ---
 inline constexpr std::uint64_t kGgufKeysMax = 65'536;

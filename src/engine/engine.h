@@ -74,7 +74,7 @@ struct Handover {
     int generated = 0;                 // as they count in usage
     bool finished = false;             // its finish was said
   };
-  struct Part {  // one a prompt
+  struct Part {                      // one a prompt
     std::int64_t cached_tokens = 0;  // of the prompt, as usage says
     std::vector<Choice> choices;     // empty: nothing was said yet
   };

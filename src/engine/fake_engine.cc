@@ -107,8 +107,10 @@ std::string text_of(const schema::Message& message) {
 std::string asker(const schema::ChatRequest& request, const RequestContext& context) {
   const bool off = request.speculation == schema::Speculation::Off;
   return "tenant=" + context.tenant + " key=" + context.key +
-         " priority=" + std::to_string(context.priority) + " speculation=" + (off ? "off" : "auto") +
-         (context.adapter.empty() ? "" : " adapter=" + context.adapter + "/" + context.adapter_digest);
+         " priority=" + std::to_string(context.priority) +
+         " speculation=" + (off ? "off" : "auto") +
+         (context.adapter.empty() ? ""
+                                  : " adapter=" + context.adapter + "/" + context.adapter_digest);
 }
 
 std::string text_of(const schema::Prompt& prompt) {

@@ -88,8 +88,7 @@ int main(int argc, char** argv) {
   xc::net::ServerOptions options;
   options.address = "unix:" + wishes.socket;
   xc::net::Server server(
-      runtime, options,
-      [&wishes](xc::net::Exchange& exchange) { return answer(wishes, exchange); },
+      runtime, options, [&wishes](xc::net::Exchange& exchange) { return answer(wishes, exchange); },
       [](const xc::Error&, std::string_view, std::string_view) { return xc::net::ErrorReply{}; });
   const xc::Status opened = server.open();
   if (!opened) fatal(xc::text_of(opened.error(), xc::Language::En));

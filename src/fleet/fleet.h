@@ -125,8 +125,8 @@ class Fleet {
   // Drains and stops one worker, by name or alias; kills it at the deadline. NoModel when none
   // runs.
   Task<Status> stop(std::string model, Deadline deadline);
-  // Replaces one worker by a new one and waits until that is ready. Answers that run are handed over:
-  // their callers see a pause. NoModel when none runs; else as acquire().
+  // Replaces one worker by a new one and waits until that is ready. Answers that run are handed
+  // over: their callers see a pause. NoModel when none runs; else as acquire().
   Task<Status> restart(std::string model, Deadline deadline);
   // Stops taking leases, waits for running ones, stops all workers. Kills at the deadline.
   Task<void> close(Deadline deadline);

@@ -64,10 +64,15 @@ Status screen(std::string_view model) {
 
 Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model) {
   const SteadyTime asked = call.services.clock.now();
+  // A model that was removed is gone at once, also when the fleet still knows the way to it.
+  Result<ModelRow> row = model_row(call.services, model);
+  if (!row) {
+    call.audit.model("unknown");
+    co_return std::unexpected(std::move(row.error()));
+  }
   Result<fleet::Lease> lease = co_await call.services.fleet.acquire(model, call.deadline);
   if (!lease) {
-    const Result<ModelRow> row = model_row(call.services, model);
-    call.audit.model(row ? row->name : "unknown");
+    call.audit.model(row->name);
     co_return lease;
   }
   call.audit.model(lease->model());

@@ -177,8 +177,8 @@ void Generation::take_events(std::vector<schema::Delta>& out) {
   }
 }
 
-// Asks the next worker to go on where the last one left. Waits for it as for a model that loads; one
-// that is lost before it began leaves the answer where it was, so another is asked.
+// Asks the next worker to go on where the last one left. Waits for it as for a model that loads;
+// one that is lost before it began leaves the answer where it was, so another is asked.
 Task<Status> Generation::go_on() {
   const std::string left_over = std::move(*handover_);
   handover_.reset();
@@ -223,8 +223,7 @@ Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& 
   if (generation || !was_lost(generation.error())) co_return generation;
   Result<fleet::Lease> second = co_await route_again(call, reservation, ask);
   if (!second) co_return std::unexpected(std::move(second.error()));
-  Result<Generation> again =
-      co_await try_start(call, reservation, ask, parser, std::move(*second));
+  Result<Generation> again = co_await try_start(call, reservation, ask, parser, std::move(*second));
   co_return again;
 }
 

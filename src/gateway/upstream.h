@@ -27,8 +27,8 @@ struct Ask {
 using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
-// and gives the lease back. When the worker hands the answer over, the next one is found and asked to
-// go on; to the caller that is a pause. Stays on its I/O thread.
+// and gives the lease back. When the worker hands the answer over, the next one is found and asked
+// to go on; to the caller that is a pause. Stays on its I/O thread.
 class Generation {
  public:
   // The references must outlive it.
@@ -62,14 +62,15 @@ class Generation {
   net::SseReader reader_;
   std::string bytes_;
   std::vector<schema::Delta> prefetched_;
-  std::optional<Error> failure_;  // found behind deltas that had to go first
+  std::optional<Error> failure_;         // found behind deltas that had to go first
   std::optional<std::string> handover_;  // what the worker left, when it leaves
   int handovers_ = 0;
   bool done_ = false;
 };
 
-// Stage: asks for a stream and waits until it has begun. When the worker dies before that, or leaves,
-// nothing was delivered, so another one is asked once. `reservation` and `ask` outlive the result.
+// Stage: asks for a stream and waits until it has begun. When the worker dies before that, or
+// leaves, nothing was delivered, so another one is asked once. `reservation` and `ask` outlive the
+// result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, fleet::Lease lease);
 // Asks for one whole JSON reply, with the same second try.

@@ -20,7 +20,9 @@ constexpr int kArgsMax = 10;            // {0} … {9}
 constexpr int kRetryAfterMax = 86'400;  // seconds
 
 std::string_view openai_code(const Error& error) {
-  if (error.message == xc::Message::NoModel) return "model_not_found";
+  const bool no_model =
+      error.message == xc::Message::NoModel || error.message == xc::Message::NoAdapter;
+  if (no_model) return "model_not_found";
   return facts_of(error.code).openai_code;
 }
 

@@ -14,7 +14,7 @@ from harness.worker import Worker
 
 LAYERS, WIDTH, WIDTH_KV, RANK = 30, 576, 192, 4  # of the test model
 METADATA = {"general.architecture": "llama", "general.type": "adapter", "general.name": "random", "adapter.type": "lora"}
-PROMPT, OUT, LONG = 96, 24, 120
+PROMPT, OUT, LONG = 96, 12, 120
 STRENGTH = 0.2
 
 
@@ -74,7 +74,7 @@ NAMES = ("", "poet", "clerk")
 @pytest.fixture(scope="module")
 def alone(server):
     """The prompt, and by name what each says of it while nobody else asks."""
-    prompt = greedy.circle(PROMPT, "who speaks")  # the model alone is sure of how it goes on
+    prompt = greedy.circle(PROMPT, "probe", 0)  # the model alone is sure of how it goes on
     return prompt, {name: ask(server, name, prompt, logprobs=2)["choices"][0] for name in NAMES}
 
 

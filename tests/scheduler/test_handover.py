@@ -144,6 +144,11 @@ def agrees_with_undisturbed(server, path, body, restart_after=(10, 60)):
     return choices, usage
 
 
+def told(event):
+    (choice,) = event.json()["choices"]
+    return choice["text"], (choice["logprobs"] or {}).get("top_logprobs")
+
+
 def test_the_state_goes_on_to_the_bit(server):
     """By hand, without the gateway: what the worker leaves, and what the next one makes of it."""
     prompt = greedy.tokens(60, "by hand")
@@ -158,10 +163,11 @@ def test_the_state_goes_on_to_the_bit(server):
     assert left["generated"] == len(left["tokens"]) == len(events) - 1 and not left["finished"]
     restart(server)
     rest = list(Worker(server).stream("/v1/completions", body, "second", resume=events[-1].data))
+    restart(server)  # an empty cache again: where cells lie decides last bits too
     longer = {**body, "prompt": prompt + left["tokens"], "max_tokens": 100 - left["generated"]}
     alone = list(Worker(server).stream("/v1/completions", longer, "third"))
-    assert [e.json()["choices"] for e in rest[:-1]] == [e.json()["choices"] for e in alone[:-1]]
-    assert rest[-1].data == alone[-1].data == "[DONE]" and len(rest) == 100 - left["generated"] + 1 + 1
+    assert rest[-1].data == alone[-1].data == "[DONE]"
+    assert [told(event) for event in rest[:-1]] == [told(event) for event in alone[:-1]]
 
 
 def test_a_chat_goes_on(server):

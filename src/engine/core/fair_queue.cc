@@ -203,6 +203,16 @@ std::vector<std::uint64_t> FairQueue::expire(SteadyTime now) {
   return ids;
 }
 
+void FairQueue::forgive(std::uint64_t id, int prompt_tokens) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || !found->second.is_running) return;
+  Entry& entry = found->second;
+  const double tokens = std::min<double>(std::max(prompt_tokens, 0), entry.prepaid);
+  entry.prepaid -= tokens;
+  classes_[entry.level].tenants.refund(*entry.tenant, tokens, options_.short_burst);
+  entry.tenant->keys.refund(*entry.key, tokens, options_.short_burst);
+}
+
 void FairQueue::charge(std::uint64_t id, int prompt_tokens, int answer_tokens) {
   const auto found = entries_.find(id);
   if (found == entries_.end() || !found->second.is_running) return;

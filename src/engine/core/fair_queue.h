@@ -83,6 +83,9 @@ class FairQueue {
   // Takes out the waiting requests whose deadline passed, in order of arrival.
   std::vector<std::uint64_t> expire(SteadyTime now);
 
+  // So much of a running request's prompt turned out to be cached: gives the prepaid part back at
+  // once. Later, others would start from a floor that was never reached.
+  void forgive(std::uint64_t id, int prompt_tokens);
   // Tokens that a running request was really given in a step. Unknown ids are ignored.
   void charge(std::uint64_t id, int prompt_tokens, int answer_tokens);
 

@@ -55,6 +55,7 @@ struct Request {
   SteadyTime placed_at{};  // in the cache for the first time
   int prompt_tokens = 0;
   int known_tokens = 0;     // of them in the cache when it arrived
+  int forgiven_tokens = 0;  // of the prompt, not charged: known, or another computes them
   int max_tokens = 0;       // of each lane
   int lanes_wanted = 1;     // n; the others are forked when the prompt is computed
   int reuse_max = 1 << 30;  // leading tokens that the cache may serve (up to an image)

@@ -43,6 +43,7 @@ std::optional<Scheduler::Refused> Scheduler::submit(std::unique_ptr<Request> req
   ++counters_.requests;
   const int reuse_max = std::min(request->prompt_tokens - 1, request->reuse_max);
   request->known_tokens = pool_.longest(lane.target, reuse_max, salt_of(request->space()));
+  request->forgiven_tokens = request->known_tokens;
   FairRequest account;
   account.id = request->id;
   account.priority = request->priority;

@@ -148,6 +148,7 @@ class Scheduler {
   Placing place(Lane& lane);
   void placed_anew(Lane& lane, int live, const KvShelf::Loaded& loaded);
   bool waits_for_disk(Lane& lane);
+  void forgive(Request& request, int tokens);
   bool waits_for_prefix(Lane& lane, int had);
   bool waits_for_sibling(const Lane& lane, int had) const;
   bool still_leads(const Lane& lane) const;

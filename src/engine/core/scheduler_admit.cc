@@ -109,9 +109,17 @@ bool Scheduler::waits_for_prefix(Lane& lane, int had) {
     if (lane.leader_tokens == 0) ++counters_.held_for_prefix;
     lane.leader = other->id;
     lane.leader_tokens = common;
+    forgive(*lane.request, common);
     return true;
   }
   return false;
+}
+
+// So many leading tokens of the prompt cost it nothing.
+void Scheduler::forgive(Request& request, int tokens) {
+  if (tokens <= request.forgiven_tokens) return;
+  queue_.forgive(request.id, tokens - request.forgiven_tokens);
+  request.forgiven_tokens = tokens;
 }
 
 bool Scheduler::waits_for_disk(Lane& lane) {
@@ -157,6 +165,7 @@ void Scheduler::placed_anew(Lane& lane, int live, const KvShelf::Loaded& loaded)
   }
   request.placed_at = now_;
   if (!request.sampled) request.cached_tokens = loaded.tokens;  // else it began in another process
+  forgive(request, loaded.tokens);
   counters_.cached_live += static_cast<std::uint64_t>(live);
   counters_.cached_shelf += static_cast<std::uint64_t>(loaded.tokens - live);
   counters_.cached_disk += static_cast<std::uint64_t>(loaded.from_disk);

@@ -1,5 +1,6 @@
 // What one step computes.
 #include <algorithm>
+#include <tuple>
 
 #include "engine/core/scheduler.h"
 
@@ -10,6 +11,25 @@ namespace {
 int text_ahead(const Lane& lane, int from) {
   const auto begin = lane.target.begin() + from;
   return static_cast<int>(std::find(begin, lane.target.end(), kMediaToken) - begin);
+}
+
+// A tenant's second prompt goes behind the first of every other of its class: what was admitted at
+// once and paid for must not keep a newcomer waiting.
+void take_turns(std::vector<const Request*>& order) {
+  std::vector<std::tuple<int, int, int, const Request*>> places;
+  std::map<std::string, int> of_tenant;
+  int group = 0;
+  for (const Request* request : order) {
+    if (!places.empty() && std::get<3>(places.back())->priority != request->priority) {
+      ++group;
+      of_tenant.clear();
+    }
+    const int place = static_cast<int>(places.size());
+    places.emplace_back(group, of_tenant[request->tenant]++, place, request);
+  }
+  std::sort(places.begin(), places.end());
+  std::transform(places.begin(), places.end(), order.begin(),
+                 [](const auto& place) { return std::get<3>(place); });
 }
 
 }  // namespace
@@ -53,6 +73,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   }
   std::sort(order.begin(), order.end(),
             [this](const Request* a, const Request* b) { return queue_.before(a->id, b->id); });
+  take_turns(order);
   std::vector<SequenceView> out;
   const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
   for (Lane* lane : lanes) {

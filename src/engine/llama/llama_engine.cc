@@ -148,7 +148,8 @@ void LlamaEngine::open_store() {
     options.disk_bytes_max = static_cast<std::uint64_t>(load.chunk_disk_mib) << 20U;
   }
   identity_ = chunk_identity(*model_);
-  auto store = ChunkStore::open(options, clock_, random_, [waker = waker_.get()] { waker->call(); });
+  const auto wake = [waker = waker_.get()] { waker->call(); };
+  auto store = ChunkStore::open(options, clock_, random_, wake);
   if (store) store_ = std::move(*store);
 }
 

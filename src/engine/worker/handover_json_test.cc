@@ -30,12 +30,14 @@ TEST(HandoverJson, another_model_cannot_go_on) {
 }
 
 TEST(HandoverJson, what_is_none_is_refused) {
-  for (const char* text :
-       {"", "[]", "{", "{}", R"({"model":"m"})", R"({"model":"m","parts":[]})",
-        R"({"model":"m","parts":[{}]})", R"({"model":"m","parts":[{"cached_tokens":-1,"choices":[]}]})",
-        R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[1.5]}]}]})",
-        R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[99999999999],"generated":1,"finished":false}]}]})",
-        R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[],"generated":-1,"finished":false}]}]})"}) {
+  for (
+      const char* text :
+      {"", "[]", "{", "{}", R"({"model":"m"})", R"({"model":"m","parts":[]})",
+       R"({"model":"m","parts":[{}]})",
+       R"({"model":"m","parts":[{"cached_tokens":-1,"choices":[]}]})",
+       R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[1.5]}]}]})",
+       R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[99999999999],"generated":1,"finished":false}]}]})",
+       R"({"model":"m","parts":[{"cached_tokens":0,"choices":[{"tokens":[],"generated":-1,"finished":false}]}]})"}) {
     EXPECT_FALSE(parse_handover(text, "m")) << text;
   }
 }

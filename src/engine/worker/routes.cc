@@ -191,8 +191,8 @@ Task<Status> Routes::chat(net::Exchange& exchange, Engine& engine) {
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   pull.attach(std::move(*answer));
   const schema::ReplyHead head = head_of(call, question->model);
-  Delivery delivery{question->stream, question->include_usage, call.language,
-                    engine.facts().digest, {}, {}};
+  Delivery delivery{
+      question->stream, question->include_usage, call.language, engine.facts().digest, {}, {}};
   delivery.chunk = [&head](const schema::Delta& delta, bool first) {
     return schema::render_chat_chunk(head, delta, first);
   };
@@ -215,8 +215,8 @@ Task<Status> Routes::complete(net::Exchange& exchange, Engine& engine) {
   if (!answer) co_return std::unexpected(std::move(answer.error()));
   pull.attach(std::move(*answer));
   const schema::ReplyHead head = head_of(call, question->model);
-  Delivery delivery{question->stream, question->include_usage, call.language,
-                    engine.facts().digest, {}, {}};
+  Delivery delivery{
+      question->stream, question->include_usage, call.language, engine.facts().digest, {}, {}};
   delivery.chunk = [&head](const schema::Delta& delta, bool) {
     return schema::render_completion_chunk(head, delta);
   };

@@ -181,7 +181,8 @@ TEST_F(WorkerTest, what_is_no_handover_is_refused) {
   EXPECT_EQ(send("POST", "/v1/chat/completions", chat("x"), "", "{}").status, 502);
   const std::string other = R"({"model":"another","parts":[{"cached_tokens":0,"choices":[]}]})";
   EXPECT_EQ(send("POST", "/v1/chat/completions", chat("x"), "", other).status, 502);
-  EXPECT_EQ(send("POST", "/v1/completions", R"({"model":"m","prompt":"x"})", "", other).status, 502);
+  EXPECT_EQ(send("POST", "/v1/completions", R"({"model":"m","prompt":"x"})", "", other).status,
+            502);
 }
 
 TEST_F(WorkerTest, the_deadline_is_kept) {
