@@ -15,7 +15,7 @@ ENDLESS = "Repeat the word ship for ever."
 
 @pytest.fixture(scope="module")
 def server():
-    with fresh_server(XINGCHA_THREADS="1") as running:  # the cores are shared with other tests
+    with fresh_server(XINGCHA_THREADS="1", XINGCHA_SPECULATION="off") as running:  # the cores are shared with other tests
         yield running
 
 

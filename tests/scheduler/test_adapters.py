@@ -98,6 +98,7 @@ def test_an_adapter_does_what_its_matrices_say(server, home, alone):
     assert agrees(said[""], greedy.text_of(ask(server, "nothing", prompt)))
 
 
+@pytest.mark.slow
 def test_beside_each_other_they_say_what_they_say_alone(server, worker, alone):
     prompt, said = alone
     before = worker.settled()
@@ -116,6 +117,7 @@ def test_nothing_is_shared_between_adapters(server):
     assert all(hit == len(prompt) - 1 for hit in hits[3:]), hits
 
 
+@pytest.mark.slow
 def test_one_stream_beside_eight_of_another_adapter(server):
     """The eight go on for long; the one is not kept waiting until they end."""
     with concurrent.futures.ThreadPoolExecutor(9) as pool:

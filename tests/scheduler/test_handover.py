@@ -149,6 +149,7 @@ def told(event):
     return choice["text"], (choice["logprobs"] or {}).get("top_logprobs")
 
 
+@pytest.mark.slow
 def test_the_state_goes_on_to_the_bit(server):
     """By hand, without the gateway: what the worker leaves, and what the next one makes of it."""
     prompt = greedy.tokens(60, "by hand")
@@ -177,12 +178,14 @@ def test_a_chat_goes_on(server):
     assert server.api.metric("xingcha_handovers_total") == before + 2
 
 
+@pytest.mark.slow
 def test_a_completion_goes_on(server):
     body = greedy.request(greedy.circle(600, "hand over"), OUT, stream_options={"include_usage": True})
     choices, usage = agrees_with_undisturbed(server, "/v1/completions", body)
     assert usage == (600, OUT) and choices[0]["finish"] == "length"
 
 
+@pytest.mark.slow
 def test_what_was_cached_is_not_computed_again(server):
     """Of 600 tokens and what was said two chunks are on disk."""
     body = greedy.request(greedy.circle(600, "kept"), OUT, stream_options={"include_usage": True})
@@ -198,6 +201,7 @@ def test_choices_go_on_together(server):
     assert len(choices) == 2 and usage[1] == 2 * OUT
 
 
+@pytest.mark.slow
 def test_several_prompts_go_on(server):
     prompts = [greedy.circle(60, "several", i) for i in range(3)]
     body = greedy.request(prompts, 60, stream_options={"include_usage": True})
@@ -205,6 +209,7 @@ def test_several_prompts_go_on(server):
     assert len(choices) == 3 and usage == (180, 180)
 
 
+@pytest.mark.slow
 def test_one_choice_ended_before(server):
     """A stop string ends some answers early; what they said counts."""
     body = greedy.request([greedy.circle(60, "early", 1), greedy.circle(60, "early", 2)], 80,
@@ -215,6 +220,7 @@ def test_one_choice_ended_before(server):
     agrees_with_undisturbed(server, "/v1/completions", {**body, "stop": [words[0]]}, (25,))
 
 
+@pytest.mark.slow
 def test_a_tool_call_goes_on(server):
     """This model's calls leave when they are whole: the restart comes before the first chunk of one."""
     body = chat("Turn the light on in all rooms.", tools=TOOLS, tool_choice="required", max_tokens=300)
@@ -228,6 +234,7 @@ def test_a_tool_call_goes_on(server):
     assert json.loads(choice["calls"][0]["arguments"]) == {"on": True, "rooms": ["kitchen"] * 12}
 
 
+@pytest.mark.slow
 def test_a_format_goes_on(server):
     """The grammar has seen what was said."""
     schema = {"type": "json_schema", "json_schema": {"name": "light", "schema": LIGHT}}
@@ -237,12 +244,14 @@ def test_a_format_goes_on(server):
     assert json.loads(choices[0]["text"]) == {"on": True, "rooms": ["kitchen"] * 12}
 
 
+@pytest.mark.slow
 def test_sampled_answers_go_on(server):
     body = chat("Tell a story.", temperature=1.0, seed=7, max_tokens=60, ignore_eos=True)
     choices, usage = said(streamed(server, "/v1/chat/completions", body, (10,)))
     assert usage[1] == 60 and choices[0]["finish"] == "length"
 
 
+@pytest.mark.slow
 def test_a_whole_answer_goes_on(server):
     body = greedy.request(greedy.circle(100, "whole"), OUT)
     greedy.whole(server.api.post("/v1/completions", body))
@@ -257,6 +266,7 @@ def test_a_whole_answer_goes_on(server):
     assert disturbed["usage"]["completion_tokens"] == alone["usage"]["completion_tokens"]
 
 
+@pytest.mark.slow
 def test_many_at_once(server):
     """Sixteen streams, more than run at once in a step of their own: each ends as it should, none with an error."""
     bodies = [greedy.request(greedy.tokens(50, "many", i), 60, stream_options={"include_usage": True}) for i in range(16)]
@@ -289,6 +299,7 @@ def test_the_stock_client_sees_nothing(server):
     assert not any(chunk.choices[0].delta.role for chunk in chunks[1:-1])
 
 
+@pytest.mark.slow
 def test_vectors_asked_during_a_restart_are_answered(server):
     body = {"model": paths.MODEL, "input": ["one", "two"]}
     with concurrent.futures.ThreadPoolExecutor(5) as pool:

@@ -116,9 +116,9 @@ void Scheduler::computed(const std::vector<Row>& rows, double ms) {
   for (const Row& row : rows) {
     Lane& lane = *row.lane;
     const int own = row.tokens - row.drafts;
+    const bool decoded = is_decoding(lane);
     pool_.append(lane.seq, lane.target.data() + row.from, own);
     pool_.append(lane.seq, lane.draft.data(), row.drafts);
-    const bool decoded = lane.request->sampled && own == 1;
     if (decoded) {
       queue_.charge(lane.request->id, 0, 1);
     } else {

@@ -170,6 +170,7 @@ class Scheduler {
   };
   Turn next_turn();
   std::vector<SequenceView> views(int threads, std::uint64_t adapter);
+  bool is_decoding(const Lane& lane) const;
   void draft(Lane& lane, int rows, int threads, int drafts_max);
   std::function<double(int)> step_ms(int rows, int threads) const;
   std::uint64_t salt_of(const std::string& space);

@@ -40,7 +40,7 @@ Scheduler::Turn Scheduler::next_turn() {
   std::map<std::uint64_t, int> decodes;
   for (const Lane* lane : placed()) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
-    const bool decoding = lane->request->sampled && left == 1;
+    const bool decoding = is_decoding(*lane);
     if (left == 0 || (decoding && lane->parked)) continue;
     const std::uint64_t adapter = lane->request->adapter;
     if (std::find(with_work.begin(), with_work.end(), adapter) == with_work.end()) {
@@ -57,6 +57,11 @@ Scheduler::Turn Scheduler::next_turn() {
   return turn;
 }
 
+// All but its last token is computed. (One token before an image is not the last.)
+bool Scheduler::is_decoding(const Lane& lane) const {
+  return lane.request->sampled && computed_tokens(lane) + 1 == static_cast<int>(lane.target.size());
+}
+
 std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   std::vector<Lane*> lanes = placed();
   std::erase_if(lanes, [adapter](const Lane* lane) { return lane->request->adapter != adapter; });
@@ -65,7 +70,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   for (const Lane* lane : lanes) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
     if (left == 0) continue;
-    if (lane->request->sampled && left == 1) {
+    if (is_decoding(*lane)) {
       decodes += lane->parked ? 0 : 1;
     } else if (order.empty() || order.back() != lane->request) {
       order.push_back(lane->request);
@@ -82,7 +87,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
     SequenceView view;
     view.seq = lane->seq;
     view.arrival = lane->request->id;
-    const bool decoding = lane->request->sampled && left == 1;
+    const bool decoding = is_decoding(*lane);
     view.prompt_left = decoding ? 0 : left;
     view.parked = decoding && lane->parked;
     if (decoding && !lane->parked) {

@@ -494,6 +494,23 @@ TEST(Scheduler, an_image_beside_others_that_decode) {
   bench.all_right();
 }
 
+TEST(Scheduler, guesses_do_not_ride_before_images) {  // simulation, seed 3288
+  Bench bench(options_of(1024));
+  Ask ask = with_image(1, 64, 30, 1);
+  ask.speculation = ask.quotes = true;
+  ask.max_tokens = 300;
+  ask.priority = 2;
+  const int ticket = bench->submit(ask);
+  for (int i = 0; i < 40; ++i) bench->step();
+  ASSERT_EQ(bench->answer(ticket).ended, 0);
+  Ask urgent = ask_for(prompt_of(7, 900), 20);  // sends it away: it begins anew
+  urgent.priority = 0;
+  bench->submit(urgent);
+  bench.finish();
+  bench.all_right();
+  EXPECT_EQ(bench.counters().preemptions, 1u);
+}
+
 TEST(Scheduler, guesses_do_not_ride_behind_images_with_positions_of_their_own) {
   Bench bench(options_of(), true);
   Ask ask = with_image(40, 64, 40, 1);

@@ -255,7 +255,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
       bounded_max_tokens(request.max_tokens, job->prompt.size(), model_->facts().context);
   job->top_logprobs = request.logprobs ? request.top_logprobs : -1;
   job->stops = std::move(rendered.stops);
-  job->speculation = speculates(request.speculation);
+  job->speculation = speculates(request.speculation, request.sampling);
   for (const std::string& text : rendered.constraint.preserved) {
     const auto tokens = model_->tokenize(text, false, true);
     if (tokens.size() == 1) job->preserved.insert(tokens.front());

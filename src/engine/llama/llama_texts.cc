@@ -56,7 +56,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
   job->max_tokens = bounded_max_tokens(request.max_tokens, job->prompt.size(), kCompletionTokens);
   job->top_logprobs = request.logprobs.value_or(-1);
   job->stops = request.stop;
-  job->speculation = speculates(request.speculation);
+  job->speculation = speculates(request.speculation, request.sampling);
   if (request.echo) {
     job->echo = prompt.tokens.empty() ? prompt.text : model_->detokenize(prompt.tokens);
   }
