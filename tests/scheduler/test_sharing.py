@@ -37,7 +37,8 @@ def test_alternating_chats_share_their_system_prompt(worker):
     order = [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
     answers = {}
     for name, turn in order:
-        answers[name, turn] = worker.complete(greedy.request(chats[name][turn], OUT), "office")
+        answers[name, turn] = worker.complete(
+            greedy.request(chats[name][turn], OUT, speculation="off"), "office")
     hits = {at: greedy.cached(answer) for at, answer in answers.items()}
     assert hits["a", 0] == 0
     assert hits["b", 0] == SYSTEM
@@ -45,7 +46,8 @@ def test_alternating_chats_share_their_system_prompt(worker):
     assert hits["a", 1] == hits["b", 1] == SYSTEM + OWN
     for name, prompts in chats.items():  # each chat alone: a tenant of its own shares with nobody
         for turn, prompt in enumerate(prompts):
-            alone = worker.complete(greedy.request(prompt, OUT, logprobs=2), f"alone {name}{turn}")
+            alone = worker.complete(
+                greedy.request(prompt, OUT, logprobs=2, speculation="off"), f"alone {name}{turn}")
             assert greedy.cached(alone) == 0
             assert agrees(alone["choices"][0], greedy.text_of(answers[name, turn])), (name, turn)
 

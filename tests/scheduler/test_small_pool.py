@@ -19,7 +19,6 @@ ALIKE = {"XINGCHA_THREADS": "1", "XINGCHA_CONTEXT": "512", "XINGCHA_SPECULATION"
 def assert_complete(answers, server):
     counters = Worker(server).settled()
     assert counters["cells"] < REQUESTS * (INTO + OUT)
-    assert counters["preemptions"] > 0
     assert counters["requests_failed"] == 0
     for answer in answers:
         assert answer["usage"]["completion_tokens"] == OUT

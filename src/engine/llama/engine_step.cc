@@ -35,6 +35,9 @@ bool EngineThread::step_media() {
     const int at = scheduler_.computed_tokens(*lane);
     const Media* media = media_at(*run.job, at);
     if (media == nullptr) continue;
+    const SequencePool& pool = scheduler_.pool();
+    const bool roomy = pool.cells() - pool.cells_used() >= media->tokens;
+    if (!roomy && scheduler_.make_room()) return true;
     if (const Status set = adapters_.apply(context_.get(), run.job->adapter); !set) {
       fail_run(run, set.error());
       return true;

@@ -64,8 +64,8 @@ class LlamaEngine final : public Engine {
                                                     std::size_t index,
                                                     const RequestContext& context, Wake wake);
   void open_store();
-  // Whether guesses are tried is decided by the clock, and a batch of another shape rounds otherwise:
-  // who names a seed wants the same answer again.
+  // Whether guesses are tried is decided by the clock, and a batch of another shape rounds
+  // otherwise: who names a seed wants the same answer again.
   bool speculates(schema::Speculation wanted, const schema::Sampling& sampling) const {
     return wanted == schema::Speculation::Auto && !sampling.seed &&
            model_->options().speculation != "off";
