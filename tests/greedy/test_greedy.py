@@ -42,7 +42,7 @@ PROMPTS = [
 def server():
     """One compute thread, as the reference has: flash attention splits its sums by thread, and a near tie can fall
     the other way with another split."""
-    with fresh_server(XINGCHA_THREADS="1") as running:
+    with fresh_server(XINGCHA_THREADS="1", XINGCHA_SPECULATION="off") as running:
         yield running
 
 
