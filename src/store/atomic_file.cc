@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace xc::store {
 namespace {
 
@@ -19,16 +21,6 @@ std::unexpected<Error> file_error(const std::string& path, std::string what) {
 std::unexpected<Error> file_error(const std::string& path) {
   return file_error(path, std::strerror(errno));
 }
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {

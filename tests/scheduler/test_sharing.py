@@ -31,19 +31,29 @@ def turns_of(system, at):
     return [first, first + system[at + 50:at + 50 + NEW]]
 
 
-def test_alternating_chats_share_their_system_prompt(worker):
+def alternating(worker, office="office"):
     system = greedy.tokens(SYSTEM, "system")
     chats = {"a": turns_of(system, 3), "b": turns_of(system, 30)}
     order = [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
     answers = {}
     for name, turn in order:
         answers[name, turn] = worker.complete(
-            greedy.request(chats[name][turn], OUT, speculation="off"), "office")
+            greedy.request(chats[name][turn], OUT, speculation="off"), office)
     hits = {at: greedy.cached(answer) for at, answer in answers.items()}
     assert hits["a", 0] == 0
     assert hits["b", 0] == SYSTEM
     # The whole turn before, whoever spoke in between.
     assert hits["a", 1] == hits["b", 1] == SYSTEM + OWN
+    return chats, answers
+
+
+def test_alternating_chats_share_their_system_prompt(worker):
+    alternating(worker)
+
+
+@pytest.mark.slow
+def test_alternating_chats_say_what_they_say_alone(worker):
+    chats, answers = alternating(worker, "another office")
     for name, prompts in chats.items():  # each chat alone: a tenant of its own shares with nobody
         for turn, prompt in enumerate(prompts):
             alone = worker.complete(

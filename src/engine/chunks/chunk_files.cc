@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/descriptor.h"
+
 namespace xc::engine {
 namespace {
 
@@ -18,16 +20,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSuffix = ".kv";
 constexpr std::string_view kTemporary = ".tmp";
 constexpr std::int64_t kMicros = 1'000'000;
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 std::array<timespec, 2> times_of(std::int64_t us) {
   const timespec time{.tv_sec = us / kMicros, .tv_nsec = us % kMicros * 1000};

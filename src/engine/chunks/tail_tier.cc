@@ -3,17 +3,6 @@
 #include <algorithm>
 
 namespace xc::engine {
-namespace {
-
-int common_prefix(std::span<const Token> a, std::span<const Token> b) {
-  const std::size_t end = std::min(a.size(), b.size());
-  std::size_t n = 0;
-  while (n < end && a[n] == b[n]) ++n;
-  return static_cast<int>(n);
-}
-
-}  // namespace
-
 void TailTier::erase(Entries::iterator entry) {
   const auto [begin, end] = by_place_.equal_range(entry->place);
   for (auto it = begin; it != end; ++it) {

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/descriptor.h"
 #include "base/limits.h"
 
 namespace xc::engine {
@@ -33,16 +34,6 @@ std::array<std::uint8_t, 8> check_of(const KeyFile& file) {
   std::copy_n(digest.begin(), check.size(), check.begin());
   return check;
 }
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 std::unexpected<Error> file_error(const std::string& path) {
   return fail(Code::Internal, Message::FileError, {path, std::strerror(errno)});

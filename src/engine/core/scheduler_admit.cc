@@ -18,13 +18,6 @@ constexpr int kRetainedBeside = 256;
 // A disk that takes longer than this hangs: compute instead.
 constexpr std::chrono::seconds kDiskPatience{30};
 
-int common_prefix(const std::vector<Token>& a, const std::vector<Token>& b, int max) {
-  const auto end = std::min({a.size(), b.size(), static_cast<std::size_t>(std::max(max, 0))});
-  const auto split =
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(end), b.begin());
-  return static_cast<int>(split.first - a.begin());
-}
-
 int reuse_max_of(const Lane& lane) {
   return std::min(static_cast<int>(lane.target.size()) - 1, lane.request->reuse_max);
 }
@@ -32,6 +25,10 @@ int reuse_max_of(const Lane& lane) {
 int answer_reserve(const Request& request) {
   const int left = request.max_tokens * request.lanes_wanted - request.generated();
   return std::clamp(left, 0, kReserveMax);
+}
+
+std::span<const Token> reusable(const Lane& lane) {
+  return std::span(lane.target).first(static_cast<std::size_t>(std::max(reuse_max_of(lane), 0)));
 }
 
 bool is_computing_prompt(const Request& request) {
@@ -85,7 +82,7 @@ bool Scheduler::waits_for_sibling(const Lane& lane, int had) const {
   for (const auto& other : lane.request->lanes) {
     if (other.get() == &lane) return false;
     if (other->done || other->seq < 0) continue;
-    const int common = common_prefix(other->target, lane.target, reuse_max_of(lane));
+    const int common = common_prefix(other->target, reusable(lane));
     if (common >= had + kSharedPromptMin && common > computed_tokens(*other)) return true;
   }
   return false;
@@ -104,7 +101,7 @@ bool Scheduler::waits_for_prefix(Lane& lane, int had) {
     if (other->tenant != own.tenant || other->adapter != own.adapter) continue;
     if (other->priority > own.priority) continue;
     const Lane& first = *other->lanes.front();
-    const int common = common_prefix(first.target, lane.target, reuse_max_of(lane));
+    const int common = common_prefix(first.target, reusable(lane));
     if (common < had + kSharedPromptMin || common <= computed_tokens(first)) continue;
     if (lane.leader_tokens == 0) ++counters_.held_for_prefix;
     lane.leader = other->id;

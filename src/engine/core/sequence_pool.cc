@@ -5,16 +5,13 @@
 #include "base/assert.h"
 
 namespace xc::engine {
-namespace {
 
-int common_prefix(const std::vector<Token>& a, const std::vector<Token>& b, int max) {
-  const auto end = std::min({a.size(), b.size(), static_cast<std::size_t>(std::max(max, 0))});
+int common_prefix(std::span<const Token> a, std::span<const Token> b) {
+  const std::size_t end = std::min(a.size(), b.size());
   std::size_t n = 0;
   while (n < end && a[n] == b[n] && a[n] != kMediaToken) ++n;
   return static_cast<int>(n);
 }
-
-}  // namespace
 
 SequencePool::SequencePool(int sequences, int cells, bool can_share, CacheMemory& memory)
     : cells_(cells),
@@ -28,11 +25,13 @@ SequencePool::SequencePool(int sequences, int cells, bool can_share, CacheMemory
 std::optional<SequencePool::Claim> SequencePool::find_donor(const std::vector<Token>& prompt,
                                                             int reuse_max,
                                                             std::uint64_t salt) const {
+  const auto wanted = std::span(prompt).first(
+      std::min(prompt.size(), static_cast<std::size_t>(std::max(reuse_max, 0))));
   std::optional<Claim> best;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.use == Use::Free || slot.salt != salt) continue;
-    const int shared = common_prefix(slot.tokens, prompt, reuse_max);
+    const int shared = common_prefix(slot.tokens, wanted);
     const bool whole = shared == static_cast<int>(slot.tokens.size());
     if (!can_share_ && !(slot.use == Use::Retained && whole)) continue;
     if (shared > 0 && (!best || shared > best->reused)) best = Claim{static_cast<int>(i), shared};

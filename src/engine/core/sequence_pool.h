@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/core/kv_ledger.h"
@@ -17,6 +18,9 @@ namespace xc::engine {
 
 using Token = std::int32_t;
 inline constexpr Token kMediaToken = -1;  // a position of an image; never equal to another
+
+// Equal leading tokens; never beyond an image, whose tokens say nothing of it.
+int common_prefix(std::span<const Token> a, std::span<const Token> b);
 
 class CacheMemory {
  public:
