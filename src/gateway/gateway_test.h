@@ -48,7 +48,7 @@ struct Reply {
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 // Models: "fake" (alias "f") works, "broken" has a program that cannot start, "absent" is installed
-// but its file is gone. "fake" has adapters: "poet" in the list, "clerk" so new that it is not.
+// but its file is gone. "fake" has the adapters "poet" and "clerk".
 class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
@@ -105,7 +105,9 @@ class GatewayTest : public testing::Test {
     ModelRow fake{"fake", {"f"}, 1700000000, 42, 64, "fake", "f32", "MIT", {"chat"}};
     ModelRow absent{"vendor/absent", {"absent"}, 0, 0, 64, "", "", "", {}};
     ModelRow poet{"fake:poet", {}, 1700000000, 7, 64, "fake", "f16", "MIT", {"chat"}, "fake"};
-    return {fake, absent, poet};
+    ModelRow clerk = poet;
+    clerk.name = "fake:clerk";
+    return {fake, absent, clerk, poet};
   }
 
   Reply send(std::string method, std::string path, std::string body, HeaderList headers) {
