@@ -32,7 +32,8 @@ configure_llama() {
     -DGGML_OPENMP=OFF -DGGML_CCACHE=OFF -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_MTMD=ON \
     -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
     -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_SUBPROCESS=OFF \
-    -DMTMD_VIDEO=OFF -DLLAMA_ALL_WARNINGS=OFF $(backend_switches)
+    -DMTMD_VIDEO=OFF -DLLAMA_ALL_WARNINGS=OFF \
+    -DCMAKE_PROJECT_INCLUDE="$ROOT/cmake/ggml_kernels.cmake" -DXC_ROOT="$ROOT" $(backend_switches)
 }
 
 llama_key() {
@@ -41,6 +42,7 @@ llama_key() {
     "$CXX" --version | head -n 1
     backend_switches
     declare -f configure_llama
+    cat cmake/ggml_kernels.cmake src/engine/llama/kernels/*
   } | sha256sum | cut -c1-16
 }
 

@@ -1,0 +1,74 @@
+// The blocks that the kernels read, laid out as ggml's block_q4_1, block_q5_1 and block_q8_1, and
+// four rows of A unpacked.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace xc::kernels {
+
+struct BlockQ4 {
+  std::uint16_t d, m;  // IEEE half precision
+  std::uint8_t qs[16];
+};
+struct BlockQ5 {
+  std::uint16_t d, m;
+  std::uint8_t qh[4];
+  std::uint8_t qs[16];
+};
+struct BlockQ8 {
+  std::uint16_t d, s;  // s = d · sum of qs
+  std::int8_t qs[32];
+};
+
+// One block of four rows.
+struct alignas(32) UnpackedRows {
+  std::uint8_t q[4][32];
+  float d[4];
+  float m[4];
+};
+static_assert(offsetof(UnpackedRows, m) == offsetof(UnpackedRows, d) + 16);
+
+inline float half_to_float(std::uint16_t half) { return _cvtsh_ss(half); }
+
+// 32 values of four bits: the low halves of 16 bytes, then the high ones.
+inline __m256i nibbles_of(const std::uint8_t* qs) {
+  const __m256i twice =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(qs)));
+  const __m256i shifts = _mm256_set_epi32(4, 4, 4, 4, 0, 0, 0, 0);
+  return _mm256_and_si256(_mm256_srlv_epi32(twice, shifts), _mm256_set1_epi8(0xF));
+}
+
+inline __m256i values_of(const BlockQ4& x) { return nibbles_of(x.qs); }
+
+// As above, with bit i of qh as the fifth bit of value i.
+inline __m256i values_of(const BlockQ5& x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, x.qh, sizeof bits);
+  const __m256i byte_of_bit = _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202,
+                                                0x0101010101010101, 0x0000000000000000);
+  const __m256i spread =
+      _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte_of_bit);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+  const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+  return _mm256_or_si256(nibbles_of(x.qs), _mm256_and_si256(set, _mm256_set1_epi8(0x10)));
+}
+
+// A block of each of four rows, side by side.
+template <class Block>
+void unpack(const Block* const (&rows)[4], std::int64_t at, UnpackedRows& out) {
+  std::int32_t scales[4];  // d and m of a row
+  for (int r = 0; r < 4; ++r) {
+    const Block& x = rows[r][at];
+    std::memcpy(&scales[r], &x, sizeof scales[r]);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[r]), values_of(x));
+  }
+  const __m256 mixed = _mm256_cvtph_ps(_mm_set_epi32(scales[3], scales[2], scales[1], scales[0]));
+  const __m256i deltas_first = _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0);
+  _mm256_store_ps(out.d, _mm256_permutevar8x32_ps(mixed, deltas_first));
+}
+
+}  // namespace xc::kernels

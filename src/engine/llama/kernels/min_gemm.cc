@@ -1,0 +1,169 @@
+#include "engine/llama/kernels/min_gemm.h"
+
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#define XC_KERNELS 1
+#if defined(__AVX512VNNI__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#include "engine/llama/kernels/tile_avx512.h"
+#else
+#include "engine/llama/kernels/tile_avx2.h"
+#endif
+#endif
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+namespace xc::kernels {
+namespace {
+
+constexpr std::int64_t kTileRows = 4;
+constexpr std::int64_t kChunkStep = 8;  // rows: whole tiles
+constexpr std::int64_t kBandColumnsMax = 64;
+constexpr std::int64_t kBandBytes = 256 * 1024;  // of packed columns: half of a small L2
+
+std::int64_t up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
+
+#ifdef XC_KERNELS
+
+// Grows and is never given back before its thread ends.
+template <class T>
+class Buffer {
+ public:
+  T* of(std::size_t count) {
+    if (count > count_) {
+      memory_.reset(static_cast<T*>(std::aligned_alloc(64, up(count * sizeof(T), 64) * 64)));
+      count_ = memory_ ? count : 0;
+      if (!memory_) std::abort();  // no room for some 100 KiB: nothing here can go on
+    }
+    return memory_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(T* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<T, Free> memory_;
+  std::size_t count_ = 0;
+};
+
+thread_local Buffer<PackedColumns> packed_columns;
+thread_local Buffer<UnpackedRows> unpacked_rows;
+
+// A tile's blocks follow each other; columns beyond the last are zero.
+void pack_band(const Product& p, std::int64_t first, std::int64_t columns, PackedColumns* out) {
+  const auto* b = static_cast<const BlockQ8*>(p.b);
+  for (std::int64_t at = 0; at < columns; at += kTileColumns) {
+    for (std::int64_t block = 0; block < p.blocks; ++block, ++out) {
+      const std::int64_t here = std::min<std::int64_t>(kTileColumns, columns - at);
+      if (here < kTileColumns) std::memset(static_cast<void*>(out), 0, sizeof *out);
+      for (std::int64_t j = 0; j < here; ++j) {
+        pack_column(b[(first + at + j) * p.ldb + block], static_cast<int>(j), *out);
+      }
+    }
+  }
+}
+
+// Rows beyond the last are the last once more; nobody reads what becomes of them.
+template <class Block>
+void unpack_rows(const Product& p, std::int64_t row, UnpackedRows* out) {
+  const Block* rows[kTileRows];
+  for (std::int64_t r = 0; r < kTileRows; ++r) {
+    rows[r] = static_cast<const Block*>(p.a) + std::min(row + r, p.m - 1) * p.lda;
+  }
+  for (std::int64_t b = 0; b < p.blocks; ++b) {
+    for (const Block* x : rows) _mm_prefetch(x + kTileRows * p.lda + b, _MM_HINT_T0);
+    unpack(rows, b, out[b]);
+  }
+}
+
+void multiply_rows(const Product& p, const UnpackedRows* x, const PackedColumns* y,
+                   std::int64_t row, std::int64_t first, std::int64_t columns) {
+  const std::int64_t rows = std::min(kTileRows, p.m - row);
+  for (std::int64_t at = 0; at < columns; at += kTileColumns, y += p.blocks) {
+    const int here = static_cast<int>(std::min<std::int64_t>(kTileColumns, columns - at));
+    float* c = p.c + (first + at) * p.ldc + row;
+    if (rows == kTileRows) {
+      any_tile(x, y, p.blocks, here, c, p.ldc);
+      continue;
+    }
+    float edge[kTileColumns][kTileRows];
+    any_tile(x, y, p.blocks, here, edge[0], kTileRows);
+    for (int j = 0; j < here; ++j) std::copy_n(edge[j], rows, c + j * p.ldc);
+  }
+}
+
+// Rows [begin, end) of the only column.
+template <class Block>
+void multiply_column(const Product& p, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t row = begin; row < end; row += kColumnRows) {
+    const Block* rows[kColumnRows];
+    for (std::int64_t r = 0; r < kColumnRows; ++r) {
+      rows[r] = static_cast<const Block*>(p.a) + std::min(row + r, p.m - 1) * p.lda;
+    }
+    float out[kColumnRows];
+    column_tile(rows, kColumnRows * p.lda, static_cast<const BlockQ8*>(p.b), p.blocks, out);
+    std::copy_n(out, std::min<std::int64_t>(kColumnRows, end - row), p.c + row);
+  }
+}
+
+#endif
+
+}  // namespace
+
+Jobs jobs_of(const Product& p, int threads) {
+  Jobs jobs{};
+#ifdef XC_KERNELS
+  const std::int64_t tile_bytes = p.blocks * static_cast<std::int64_t>(sizeof(PackedColumns));
+  const std::int64_t tiles = std::clamp<std::int64_t>(
+      kBandBytes / std::max<std::int64_t>(tile_bytes, 1), 1, kBandColumnsMax / kTileColumns);
+  jobs.band_columns = tiles * kTileColumns;
+  jobs.bands = up(p.n, jobs.band_columns);
+  // Four jobs a thread, so that one which shares its core does not hold up the others.
+  const std::int64_t chunks = threads == 1 ? 1 : 4 * threads;
+  jobs.chunk_rows = std::max<std::int64_t>(up(up(p.m, chunks), kChunkStep) * kChunkStep, 16);
+  jobs.chunks = up(p.m, jobs.chunk_rows);
+#else
+  static_cast<void>(p);
+  static_cast<void>(threads);
+#endif
+  return jobs;
+}
+
+#ifdef XC_KERNELS
+
+bool available() { return true; }
+
+void Runner::run(std::int64_t job) {
+  const Product& p = product_;
+  const std::int64_t band = job / jobs_.chunks;
+  const std::int64_t first = band * jobs_.band_columns;
+  const std::int64_t columns = std::min(jobs_.band_columns, p.n - first);
+  const std::int64_t begin = job % jobs_.chunks * jobs_.chunk_rows;
+  const std::int64_t end = std::min(begin + jobs_.chunk_rows, p.m);
+  if (p.n == 1) {
+    if (p.format == Format::Q4_1) return multiply_column<BlockQ4>(p, begin, end);
+    return multiply_column<BlockQ5>(p, begin, end);
+  }
+  PackedColumns* y =
+      packed_columns.of(static_cast<std::size_t>(up(columns, kTileColumns) * p.blocks));
+  if (band != packed_band_) pack_band(p, first, columns, y);
+  packed_band_ = band;
+  UnpackedRows* x = unpacked_rows.of(static_cast<std::size_t>(p.blocks));
+  for (std::int64_t row = begin; row < end; row += kTileRows) {
+    if (p.format == Format::Q4_1) {
+      unpack_rows<BlockQ4>(p, row, x);
+    } else {
+      unpack_rows<BlockQ5>(p, row, x);
+    }
+    multiply_rows(p, x, y, row, first, columns);
+  }
+}
+
+#else
+
+bool available() { return false; }
+void Runner::run(std::int64_t) {}
+
+#endif
+
+}  // namespace xc::kernels

@@ -1,0 +1,111 @@
+// The kernels against ggml's own dot products, bit by bit, in every CPU variant that runs here.
+#include "engine/llama/kernels/min_gemm.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr int kBlockBytes[] = {20, 24};  // Q4_1, Q5_1
+constexpr int kColumnBlockBytes = 36;    // Q8_1
+
+using Dot = void (*)(int, float*, std::size_t, const void*, std::size_t, const void*, std::size_t,
+                     int);
+using Multiply = bool (*)(int, std::int64_t, std::int64_t, std::int64_t, const void*, const void*,
+                          float*);
+
+struct Variant {
+  std::string name;
+  Dot dot[2];
+  Multiply multiply;
+};
+
+std::vector<Variant> variants() {
+  std::vector<Variant> found;
+  for (const auto& entry : std::filesystem::directory_iterator(XC_LLAMA_BIN)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("libggml-cpu-") || !name.ends_with(".so")) continue;
+    void* library = dlopen(entry.path().c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) continue;
+    const auto score = reinterpret_cast<int (*)()>(dlsym(library, "ggml_backend_score"));
+    if (score == nullptr || score() == 0) continue;                   // not for this CPU
+    reinterpret_cast<void (*)()>(dlsym(library, "ggml_cpu_init"))();  // its table of half floats
+    Variant variant{name,
+                    {reinterpret_cast<Dot>(dlsym(library, "ggml_vec_dot_q4_1_q8_1")),
+                     reinterpret_cast<Dot>(dlsym(library, "ggml_vec_dot_q5_1_q8_1"))},
+                    reinterpret_cast<Multiply>(dlsym(library, "xc_multiply"))};
+    found.push_back(variant);
+  }
+  return found;
+}
+
+// Blocks of any bits, but their two scales are numbers of a sane size (of either sign).
+std::vector<std::uint8_t> blocks_of(std::mt19937& random, std::int64_t count, int bytes) {
+  std::vector<std::uint8_t> blocks(static_cast<std::size_t>(count * bytes));
+  for (std::uint8_t& byte : blocks) byte = static_cast<std::uint8_t>(random());
+  for (std::int64_t at = 0; at < count; ++at) {
+    for (int half = 0; half < 2; ++half) {
+      const auto scale = static_cast<std::uint16_t>((random() & 0x8fff) | 0x2000);
+      std::memcpy(&blocks[static_cast<std::size_t>(at * bytes + 2 * half)], &scale, 2);
+    }
+  }
+  return blocks;
+}
+
+struct Shape {
+  std::int64_t m, n, blocks;
+};
+
+void expect_same_bits(const Variant& variant, int five_bits, Shape shape) {
+  std::mt19937 random(static_cast<unsigned>(shape.m * 7919 + shape.n * 31 + shape.blocks));
+  const int bytes = kBlockBytes[five_bits];
+  const auto a = blocks_of(random, shape.m * shape.blocks, bytes);
+  const auto b = blocks_of(random, shape.n * shape.blocks, kColumnBlockBytes);
+  std::vector<float> ours(static_cast<std::size_t>(shape.m * shape.n) + 8, -1.0f);
+  ASSERT_TRUE(
+      variant.multiply(five_bits, shape.m, shape.n, shape.blocks, a.data(), b.data(), ours.data()));
+  for (std::int64_t j = 0; j < shape.n; ++j) {
+    for (std::int64_t i = 0; i < shape.m; ++i) {
+      float theirs = 0;
+      variant.dot[five_bits](static_cast<int>(32 * shape.blocks), &theirs, 0,
+                             a.data() + i * shape.blocks * bytes, 0,
+                             b.data() + j * shape.blocks * kColumnBlockBytes, 0, 1);
+      const float mine = ours[static_cast<std::size_t>(j * shape.m + i)];
+      ASSERT_EQ(std::memcmp(&mine, &theirs, sizeof mine), 0)
+          << variant.name << " row " << i << " of " << shape.m << ", column " << j << " of "
+          << shape.n << ", blocks " << shape.blocks << ": " << mine << " against " << theirs;
+    }
+  }
+  for (std::size_t at = ours.size() - 8; at < ours.size(); ++at) EXPECT_EQ(ours[at], -1.0f);
+}
+
+TEST(MinGemm, has_the_bits_of_ggmls_own_dot_product) {
+  int with_kernel = 0;
+  for (const Variant& variant : variants()) {
+    ASSERT_NE(variant.multiply, nullptr) << variant.name;
+    float none = 0;
+    if (!variant.multiply(0, 0, 0, 0, nullptr, nullptr, &none)) continue;  // no AVX2
+    ++with_kernel;
+    for (const int five_bits : {0, 1}) {
+      for (std::int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 64, 65, 130}) {
+        expect_same_bits(variant, five_bits, {37, n, 18});
+      }
+      for (std::int64_t m : {1, 2, 3, 4, 5, 64, 193}) {
+        for (std::int64_t n : {1, 5}) expect_same_bits(variant, five_bits, {m, n, 5});
+      }
+      expect_same_bits(variant, five_bits, {9, 20, 1});
+      expect_same_bits(variant, five_bits, {9, 20, 300});
+    }
+  }
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) EXPECT_GT(with_kernel, 0);
+#endif
+}
+
+}  // namespace
