@@ -2,10 +2,16 @@
 // allows. usage: greedy_reference MODEL TOKENS BACKENDS < prompts;
 // BACKENDS is the folder of the CPU variants. A line of input is a prompt's token ids separated by
 // blanks, a line of output is the answer's, up to and without the end of generation.
+// With the word `score` for TOKENS: the log-probability of each token of the prompt but the first.
+#include <dlfcn.h>
+#include <link.h>
 #include <llama.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -37,12 +43,62 @@ void answer(llama_context* context, std::vector<llama_token> tokens, int tokens_
   std::printf("\n");
 }
 
+double logprob(const float* logits, int count, llama_token token) {
+  const float best = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int i = 0; i < count; ++i) sum += std::exp(static_cast<double>(logits[i] - best));
+  return logits[token] - best - std::log(sum);
+}
+
+// In batches of as many tokens as the program scores in a step.
+void score(llama_context* context, const std::vector<llama_token>& tokens) {
+  constexpr int kRows = 32;
+  const int words = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context)));
+  const int count = static_cast<int>(tokens.size());
+  llama_memory_clear(llama_get_memory(context), true);
+  llama_batch batch = llama_batch_init(kRows, 0, 1);
+  for (int from = 0; from < count; from += kRows) {
+    batch.n_tokens = std::min(kRows, count - from);
+    for (int i = 0; i < batch.n_tokens; ++i) {
+      batch.token[i] = tokens[static_cast<std::size_t>(from + i)];
+      batch.pos[i] = from + i;
+      batch.n_seq_id[i] = 1;
+      batch.seq_id[i][0] = 0;
+      batch.logits[i] = 1;
+    }
+    if (llama_decode(context, batch) != 0) std::abort();
+    for (int i = 0; i < batch.n_tokens && from + i + 1 < count; ++i) {
+      const llama_token next = tokens[static_cast<std::size_t>(from + i + 1)];
+      std::printf("%.6f ", logprob(llama_get_logits_ith(context, i), words, next));
+    }
+  }
+  llama_batch_free(batch);
+  std::printf("\n");
+}
+
 }  // namespace
+
+// The program's own kernels are compiled into the CPU variants: here ggml computes everything.
+void use_ggml_alone() {
+  int switched = 0;
+  const auto visit = [](dl_phdr_info* library, std::size_t, void* count) {
+    if (std::strstr(library->dlpi_name, "libggml-cpu-") == nullptr) return 0;
+    void* handle = dlopen(library->dlpi_name, RTLD_NOW | RTLD_NOLOAD);
+    const auto off = reinterpret_cast<void (*)()>(dlsym(handle, "xc_switch_kernels_off"));
+    if (off == nullptr) return 0;
+    off();
+    ++*static_cast<int*>(count);
+    return 0;
+  };
+  dl_iterate_phdr(visit, &switched);
+  if (switched != 1) std::abort();  // one variant is loaded
+}
 
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   ggml_backend_load_all_from_path(argv[3]);
+  use_ggml_alone();
   llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
   if (model == nullptr) return 1;
   // As the worker opens it: micro-batch, flash attention by itself, f16 cache.
@@ -60,7 +116,11 @@ int main(int argc, char** argv) {
     std::istringstream in(line);
     std::vector<llama_token> tokens;
     for (llama_token token = 0; in >> token;) tokens.push_back(token);
-    answer(context, tokens, std::atoi(argv[2]));
+    if (std::string(argv[2]) == "score") {
+      score(context, tokens);
+    } else {
+      answer(context, tokens, std::atoi(argv[2]));
+    }
   }
   llama_free(context);
   llama_model_free(model);

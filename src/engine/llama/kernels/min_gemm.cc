@@ -2,6 +2,7 @@
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define XC_KERNELS 1
+#include "engine/llama/kernels/buffer.h"
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #include "engine/llama/kernels/tile_avx512.h"
 #else
@@ -10,8 +11,6 @@
 #endif
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 
 namespace xc::kernels {
 namespace {
@@ -24,27 +23,6 @@ constexpr std::int64_t kBandBytes = 256 * 1024;  // of packed columns: half of a
 std::int64_t up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
 
 #ifdef XC_KERNELS
-
-// Grows and is never given back before its thread ends.
-template <class T>
-class Buffer {
- public:
-  T* of(std::size_t count) {
-    if (count > count_) {
-      memory_.reset(static_cast<T*>(std::aligned_alloc(64, up(count * sizeof(T), 64) * 64)));
-      count_ = memory_ ? count : 0;
-      if (!memory_) std::abort();  // no room for some 100 KiB: nothing here can go on
-    }
-    return memory_.get();
-  }
-
- private:
-  struct Free {
-    void operator()(T* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<T, Free> memory_;
-  std::size_t count_ = 0;
-};
 
 thread_local Buffer<PackedColumns> packed_columns;
 thread_local Buffer<UnpackedRows> unpacked_rows;

@@ -2,6 +2,7 @@
 // where ggml hands a whole matrix product to somebody else. What is not ours goes on to the
 // original.
 #include "engine/llama/kernels/min_gemm.h"
+#include "engine/llama/kernels/switch.h"
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
 
@@ -41,7 +42,7 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, s
                             std::int64_t blocks, const void* a, std::int64_t lda, const void* b,
                             std::int64_t ldb, void* c, std::int64_t ldc, int a_type, int b_type,
                             int c_type) {
-  if (params->use_ref || !is_ours(a_type, b_type, c_type)) {
+  if (params->use_ref || k::switched_off || !is_ours(a_type, b_type, c_type)) {
     return __real_llamafile_sgemm(params, m, n, blocks, a, lda, b, ldb, c, ldc, a_type, b_type,
                                   c_type);
   }
@@ -49,6 +50,8 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, s
   multiply(params, {format, m, n, blocks, a, lda, b, ldb, static_cast<float*>(c), ldc});
   return true;
 }
+
+__attribute__((visibility("default"))) void xc_switch_kernels_off() { k::switched_off = true; }
 
 // For the test: the whole product on the calling thread.
 __attribute__((visibility("default"))) bool xc_multiply(int five_bits, std::int64_t m,

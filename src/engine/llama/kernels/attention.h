@@ -1,0 +1,58 @@
+// Attention of a few rows (tokens) over the cells of a KV cache in half precision, for x86 with
+// AVX2.
+//
+// A row's result depends on its own visible cells alone: the same bits with any number of rows,
+// threads and other sequences. (ggml takes other ways for one row, for several, and by threads.) Up
+// to kFewCells cells it has the bits of ggml on one thread, which sums up in half precision, one
+// cell after another; beyond, sums are in single precision, by blocks of cells.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace xc::kernels {
+
+// Strides in bytes. q: rows × heads × dk floats; k, v: cells × kv_heads × dk (dv) halves; mask:
+// rows × cells halves that are added to the scores, minus infinity hides a cell; null: all are
+// seen. out: rows × heads × dv floats, without gaps; zeros for a row that sees nothing. dk and dv:
+// multiples of
+// 64. heads: a multiple of kv_heads.
+struct Attention {
+  std::int64_t rows, heads, kv_heads, cells, dk, dv;
+  const char* q;
+  std::size_t q_row, q_head;
+  const char* k;
+  std::size_t k_cell, k_head;
+  const char* v;
+  std::size_t v_cell, v_head;
+  const char* mask;
+  std::size_t mask_row;
+  float scale;
+  float* out;
+};
+
+inline constexpr std::int64_t kFewCells = 512;
+
+bool attention_available();
+
+// One head of a row that sees these cells; adds: what the mask adds to each one's score.
+void attend_few(const Attention& attention, std::int64_t row, std::int64_t head,
+                const std::int32_t* cells, const float* adds, std::int64_t count);
+
+// A job is a row and the heads of one KV head, or one head where there are fewer of those than
+// threads. Jobs may run at once on several threads.
+class AttentionRunner {
+ public:
+  AttentionRunner(const Attention& attention, int threads);
+  std::int64_t jobs() const { return attention_.rows * jobs_of_row_; }
+  void run(std::int64_t job);
+
+ private:
+  const Attention& attention_;
+  std::int64_t heads_of_job_;
+  std::int64_t jobs_of_row_;
+  std::int64_t row_ = -1;
+  std::int64_t visible_ = 0;
+};
+
+}  // namespace xc::kernels

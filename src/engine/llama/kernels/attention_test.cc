@@ -1,0 +1,169 @@
+// The attention kernel in every CPU variant that runs here: against double precision, and bit by
+// bit against itself with other rows, threads and cells of others in between.
+#include "engine/llama/kernels/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "engine/llama/kernels/variants_test.h"
+
+namespace {
+
+using Attend = bool (*)(const xc::kernels::Attention*, int);
+using Half = _Float16;
+
+struct Shape {
+  std::int64_t rows, heads, kv_heads, cells, dk, dv;
+};
+
+// A cache, rows that ask, and what each row sees.
+struct Case {
+  Shape s;
+  std::vector<float> q, out;
+  std::vector<Half> k, v, mask;
+
+  Case(Shape shape, unsigned seed) : s(shape) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    for (auto& [to, count] :
+         {std::pair{&k, s.cells * s.kv_heads * s.dk}, std::pair{&v, s.cells * s.kv_heads * s.dv}}) {
+      to->resize(static_cast<std::size_t>(count));
+      for (Half& value : *to) value = static_cast<Half>(normal(random));
+    }
+    q.resize(static_cast<std::size_t>(s.rows * s.heads * s.dk));
+    for (float& value : q) value = normal(random);
+    mask.resize(static_cast<std::size_t>(s.rows * s.cells));
+    for (Half& value : mask) value = random() % 8 == 0 ? Half(-INFINITY) : Half(0);
+    out.assign(static_cast<std::size_t>(s.rows * s.heads * s.dv), -1);
+  }
+
+  xc::kernels::Attention ask() {
+    xc::kernels::Attention a{};
+    a.rows = s.rows;
+    a.heads = s.heads;
+    a.kv_heads = s.kv_heads;
+    a.cells = s.cells;
+    a.dk = s.dk;
+    a.dv = s.dv;
+    a.q = reinterpret_cast<const char*>(q.data());
+    a.q_row = static_cast<std::size_t>(s.heads * s.dk) * 4;
+    a.q_head = static_cast<std::size_t>(s.dk) * 4;
+    a.k = reinterpret_cast<const char*>(k.data());
+    a.k_cell = static_cast<std::size_t>(s.kv_heads * s.dk) * 2;
+    a.k_head = static_cast<std::size_t>(s.dk) * 2;
+    a.v = reinterpret_cast<const char*>(v.data());
+    a.v_cell = static_cast<std::size_t>(s.kv_heads * s.dv) * 2;
+    a.v_head = static_cast<std::size_t>(s.dv) * 2;
+    a.mask = reinterpret_cast<const char*>(mask.data());
+    a.mask_row = static_cast<std::size_t>(s.cells) * 2;
+    a.scale = 1 / std::sqrt(static_cast<float>(s.dk));
+    a.out = out.data();
+    return a;
+  }
+
+  std::vector<double> exact(std::int64_t row, std::int64_t head) const {
+    const std::int64_t kv = head / (s.heads / s.kv_heads);
+    std::vector<double> scores;
+    double sum = 0;
+    std::vector<double> result(static_cast<std::size_t>(s.dv), 0.0);
+    for (std::int64_t c = 0; c < s.cells; ++c) {
+      double dot = 0;
+      for (std::int64_t d = 0; d < s.dk; ++d) {
+        dot += static_cast<double>(q[static_cast<std::size_t>((row * s.heads + head) * s.dk + d)]) *
+               static_cast<double>(k[static_cast<std::size_t>((c * s.kv_heads + kv) * s.dk + d)]);
+      }
+      const double add = static_cast<double>(mask[static_cast<std::size_t>(row * s.cells + c)]);
+      const double weight = std::exp(dot / std::sqrt(static_cast<double>(s.dk)) + add);
+      sum += weight;
+      for (std::int64_t d = 0; d < s.dv; ++d) {
+        result[static_cast<std::size_t>(d)] +=
+            weight *
+            static_cast<double>(v[static_cast<std::size_t>((c * s.kv_heads + kv) * s.dv + d)]);
+      }
+    }
+    for (double& value : result) value = sum == 0 ? 0 : value / sum;
+    return result;
+  }
+};
+
+void expect_exact(const char* variant, Attend attend, Shape shape) {
+  Case it(shape, 7);
+  auto ask = it.ask();
+  ASSERT_TRUE(attend(&ask, 2));
+  for (std::int64_t row = 0; row < shape.rows; ++row) {
+    for (std::int64_t head = 0; head < shape.heads; ++head) {
+      const std::vector<double> exact = it.exact(row, head);
+      for (std::int64_t d = 0; d < shape.dv; ++d) {
+        const auto at = static_cast<std::size_t>((row * shape.heads + head) * shape.dv + d);
+        ASSERT_NEAR(it.out[at], exact[static_cast<std::size_t>(d)],
+                    shape.cells <= xc::kernels::kFewCells ? 5e-3 : 2e-6)
+            << variant << " row " << row << " head " << head << " value " << d << " cells "
+            << shape.cells;
+      }
+    }
+  }
+}
+
+// The last row of a case, alone, among hidden cells, and with another number of threads.
+void expect_same_bits_alone(const char* variant, Attend attend, Shape shape) {
+  Case whole(shape, 11);
+  auto ask = whole.ask();
+  ASSERT_TRUE(attend(&ask, 2));
+  Case alone(shape, 11);
+  const std::int64_t last = shape.rows - 1;
+  // Every cell twice as far apart; between them somebody else's, which the row does not see.
+  const auto spread = [&shape](std::vector<Half>& cache, std::int64_t width) {
+    std::vector<Half> wide(cache.size() * 2, Half(1000));
+    for (std::int64_t c = 0; c < shape.cells; ++c) {
+      std::copy_n(cache.begin() + c * width, width, wide.begin() + 2 * c * width);
+    }
+    cache = wide;
+  };
+  spread(alone.k, shape.kv_heads * shape.dk);
+  spread(alone.v, shape.kv_heads * shape.dv);
+  std::vector<Half> mask(static_cast<std::size_t>(2 * shape.cells), Half(-INFINITY));
+  for (std::int64_t c = 0; c < shape.cells; ++c) {
+    mask[static_cast<std::size_t>(2 * c)] =
+        alone.mask[static_cast<std::size_t>(last * shape.cells + c)];
+  }
+  auto one = alone.ask();
+  one.rows = 1;
+  one.cells = 2 * shape.cells;
+  one.q += static_cast<std::size_t>(last) * one.q_row;
+  one.mask = reinterpret_cast<const char*>(mask.data());
+  for (const int threads : {1, 64}) {
+    ASSERT_TRUE(attend(&one, threads));
+    ASSERT_EQ(std::memcmp(alone.out.data(),
+                          &whole.out[static_cast<std::size_t>(last * shape.heads * shape.dv)],
+                          static_cast<std::size_t>(shape.heads * shape.dv) * 4),
+              0)
+        << variant << " threads " << threads << " cells " << shape.cells;
+  }
+}
+
+TEST(Attention, is_exact_and_does_not_depend_on_company) {
+  int with_kernel = 0;
+  for (const Variant& variant : variants()) {
+    const auto attend = reinterpret_cast<Attend>(variant.symbol("xc_attend"));
+    ASSERT_NE(attend, nullptr) << variant.name;
+    const xc::kernels::Attention nothing{0, 1, 1,       0, 64, 64,      nullptr, 0, 0,      nullptr,
+                                         0, 0, nullptr, 0, 0,  nullptr, 0,       1, nullptr};
+    if (!attend(&nothing, 1)) continue;
+    ++with_kernel;
+    for (const std::int64_t cells : {1, 7, 8, 63, 64, 65, 130, 1400}) {
+      expect_exact(variant.name.c_str(), attend, {3, 9, 3, cells, 64, 64});
+      expect_same_bits_alone(variant.name.c_str(), attend, {3, 9, 3, cells, 64, 64});
+    }
+    expect_exact(variant.name.c_str(), attend, {2, 14, 2, 900, 64, 64});
+    expect_exact(variant.name.c_str(), attend, {2, 5, 5, 1300, 128, 128});
+    expect_exact(variant.name.c_str(), attend, {2, 8, 1, 1100, 576, 512});
+    expect_same_bits_alone(variant.name.c_str(), attend, {5, 14, 2, 1300, 128, 128});
+  }
+  expect_some(with_kernel);
+}
+
+}  // namespace
