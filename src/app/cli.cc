@@ -210,12 +210,17 @@ std::vector<Command> all_commands() {
   commands.push_back(rm_command());
   commands.push_back(import_command());
   commands.push_back(convert_command());
+  commands.push_back(quantize_command());
+  commands.push_back(plan_command());
   commands.push_back(ps_command());
   commands.push_back(stop_command());
   commands.push_back(restart_command());
   commands.push_back(key_command());
+  commands.push_back(tenant_command());
+  commands.push_back(user_command());
   commands.push_back(doctor_command());
   commands.push_back(bench_command());
+  commands.push_back(usage_command());
   commands.push_back(verify_audit_command());
   commands.push_back(completion_command());
   commands.push_back(worker_command());

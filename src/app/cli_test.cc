@@ -31,7 +31,7 @@ void expect_whole(const std::string& path, const Command& command) {
 
 TEST(Help, IsWholeInBothLanguages) {
   const std::vector<Command> commands = all_commands();
-  EXPECT_EQ(commands.size(), 17u);
+  EXPECT_EQ(commands.size(), 22u);
   for (const Command& command : commands) expect_whole("xingcha " + command.name, command);
   const Command root{"xingcha", texts::About, {}, commands};
   const std::string help = help_of("xingcha", root, Language::Zh);
@@ -64,6 +64,9 @@ TEST(Cli, ExitStatus) {
   EXPECT_EQ(run({"show", "m", "--context", "x"}), kExitUsage);
   EXPECT_EQ(run({"show", "m", "--context", "0"}), kExitUsage);
   EXPECT_EQ(run({"key"}), kExitUsage);
+  EXPECT_EQ(run({"key", "create", "--role", "root"}), kExitUsage);
+  EXPECT_EQ(run({"user", "create", "li"}), kExitUsage);
+  EXPECT_EQ(run({"tenant", "create"}), kExitUsage);
   EXPECT_EQ(run({"serve", "--home", "/nonexistent", "--listen", "x"}), kExitUsage);
   testing::internal::GetCapturedStdout();
   testing::internal::GetCapturedStderr();
@@ -116,7 +119,9 @@ xingcha() { echo one; echo two; }
 ask xingcha ""; want serve; want doctor
 ask xingcha ser; want serve; [ ${#COMPREPLY[@]} = 1 ] || exit 2
 ask xingcha list --; want --json; want --help
-ask xingcha key ""; want create; want revoke
+ask xingcha key ""; want create; want rotate; want revoke
+ask xingcha tenant ""; want create; want add-workspace
+ask xingcha user create --role ""; want auditor
 ask xingcha key create --; want --save
 ask xingcha --home /x rm ""; want two
 ask xingcha serve --kv-type ""; want q8_0

@@ -3,7 +3,9 @@
 #include <filesystem>
 
 #include "app/command.h"
+#include "app/quantize.h"
 #include "app/terminal.h"
+#include "catalog/file.h"
 #include "convert/convert.h"
 
 namespace xc::app {
@@ -22,34 +24,56 @@ std::string output_name(const ConvertFlags& flags) {
   return fmt::format("{}-{}.gguf", folder.filename().string(), flags.type);
 }
 
-Result<int> convert_model(const Surroundings& here, const ConvertFlags& flags) {
+convert::ConvertOptions options_of(const ConvertFlags& flags, std::string output,
+                                   std::string type) {
   convert::ConvertOptions options;
   options.folder = flags.folder;
-  options.output = flags.output.empty() ? output_name(flags) : flags.output;
-  options.type = flags.type;
+  options.output = std::move(output);
+  options.type = std::move(type);
   options.context = static_cast<std::uint32_t>(flags.context);
   options.with_mtp = !flags.without_mtp;
   options.pre = flags.pre;
   options.version = XC_VERSION;
-  Result<convert::Converted> done = fail(Code::Cancelled, Message::ClientGone);
-  {
-    const InterruptFlag interrupt;
-    ProgressBar digests(say<texts::Digesting>(here.language, flags.folder));
-    std::optional<ProgressBar> bar;
-    done = convert::convert(options, [&](convert::Phase phase, std::uint64_t n, std::uint64_t all) {
-      if (phase == convert::Phase::Write && !bar) {
-        digests.finish();
-        bar.emplace(say<texts::Converting>(here.language, options.output));
-      }
-      (bar ? *bar : digests).update(n, all);
-      return !InterruptFlag::raised();
-    });
+  return options;
+}
+
+Result<convert::Converted> convert_to(const convert::ConvertOptions& options, Language language) {
+  const InterruptFlag interrupt;
+  ProgressBar bar(say<texts::Converting>(language, options.output));
+  return convert::convert(options, [&bar](std::uint64_t done, std::uint64_t all) {
+    bar.update(done, all);
+    return !InterruptFlag::raised();
+  });
+}
+
+// f16, bf16 … at once; K-quants through a 16-bit file beside the output, which goes afterwards.
+Result<convert::Converted> write_model(const ConvertFlags& flags, const std::string& output,
+                                       Language language) {
+  if (flags.type == "q8_0" || !is_quantize_type(flags.type)) {
+    return convert_to(options_of(flags, output, flags.type), language);
   }
+  if (catalog::stamp_of(output)) return fail(Code::Conflict, Message::OutputExists, {output});
+  XC_TRY(std::string type, convert::nearest_type(flags.folder));
+  const std::string between = fmt::format("{}.{}", output, type);
+  catalog::remove_quietly(between);  // of a run that was ended while it quantised
+  XC_TRY(convert::Converted done, convert_to(options_of(flags, between, type), language));
+  const Status quantized = quantize_file(between, output, flags.type, 0, language);
+  catalog::remove_quietly(between);
+  if (!quantized) return std::unexpected(quantized.error());
+  XC_TRY(const catalog::FileStamp stamp, catalog::stamp_of(output));
+  done.path = output;
+  done.bytes = stamp.bytes;
+  return done;
+}
+
+Result<int> convert_model(const Surroundings& here, const ConvertFlags& flags) {
+  const std::string output = flags.output.empty() ? output_name(flags) : flags.output;
+  const Result<convert::Converted> done = write_model(flags, output, here.language);
   if (!done) {
     if (done.error().code == Code::Cancelled) {
       fmt::print(stderr, "{}\n", texts::ConvertStopped.in(here.language));
     }
-    return std::unexpected(std::move(done.error()));
+    return std::unexpected(done.error());
   }
   for (const std::string& note : done->notes) {
     fmt::print("{}\n", say<texts::ConvertNote>(here.language, note));
@@ -57,6 +81,14 @@ Result<int> convert_model(const Surroundings& here, const ConvertFlags& flags) {
   fmt::print("{}\n", say<texts::ConvertDone>(here.language, done->path, bytes_text(done->bytes),
                                              done->family, done->architecture, done->path));
   return kExitFine;
+}
+
+std::vector<std::string> types() {
+  std::vector<std::string> names{"f32", "f16", "bf16", "q8_0"};
+  for (std::string& name : quantize_type_names()) {
+    if (name != "q8_0") names.push_back(std::move(name));
+  }
+  return names;
 }
 
 }  // namespace
@@ -80,7 +112,7 @@ Command convert_command() {
        .value = "TYPE",
        .help = texts::HelpConvertType,
        .target = &flags->type,
-       .choices = {"f32", "f16", "bf16", "q8_0"}},
+       .choices = types()},
       {.name = "--context",
        .value = "N",
        .help = texts::HelpConvertContext,

@@ -15,6 +15,7 @@ struct Home {
   std::string catalogue() const { return root + "/models.toml"; }
   std::string models() const { return root + "/models"; }
   std::string data() const { return root + "/data"; }
+  std::string audit() const { return data() + "/audit"; }
   std::string logs() const { return data() + "/logs"; }
   std::string chunks() const { return data() + "/chunks"; }  // KV of prompts, of all models
   std::string serve_log() const { return data() + "/serve.log"; }

@@ -72,6 +72,7 @@ Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home&
   XC_CHECK(make_folders(home));
   auto ring = std::make_unique<KeyRing>();
   XC_TRY(ring->database, store::Database::open(database_of(config, home)));
+  XC_TRY(ring->accounts, identity::Accounts::open(*ring->database, ring->clock, ring->random));
   XC_TRY(ring->keys, identity::KeyStore::open(*ring->database, ring->clock, ring->random));
   return ring;
 }
@@ -104,14 +105,16 @@ Result<std::unique_ptr<Platform>> Platform::open(const Config& config, const Sur
 }
 
 Status Platform::start() {
+  XC_TRY(accounts_, identity::Accounts::open(*database_, clock_, random_));
   XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
+  XC_CHECK(open_books());
   fleet_ = std::make_unique<fleet::Fleet>(
       runtime_, blocking_, client_, fleet_options(config_, here_),
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
   gateway_ = std::make_unique<gateway::Gateway>(
-      gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, clock_, random_,
-                        [this] { return shelf_.rows(); }, XC_VERSION});
+      gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
+                        [this] { return shelf_.rows(); }, XC_VERSION, *books_});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
   gateway_->watch(*server_);
@@ -119,12 +122,23 @@ Status Platform::start() {
   return write_first_credentials();
 }
 
+Status Platform::open_books() {
+  audit::LogOptions options;
+  options.folder = here_.home.audit();
+  options.program = "xingcha " XC_VERSION;
+  XC_TRY(audit_, audit::Log::open(std::move(options), clock_, random_));
+  XC_TRY(books_, gateway::Books::open(*audit_, *database_, clock_));
+  return {};
+}
+
 // After the address is bound: with port 0 only now is the URL known.
 Status Platform::write_first_credentials() {
   const std::string path = here_.home.credentials();
   XC_TRY(const std::vector<identity::KeyRecord> known, keys_->list());
   if (known.empty()) {
-    XC_TRY(const identity::KeyStore::NewKey created, keys_->create("first", "default"));
+    identity::KeySpec spec{"first"};
+    spec.role = identity::Role::PlatformAdmin;
+    XC_TRY(const identity::KeyStore::NewKey created, keys_->create(spec));
     first_key_ = created.secret;
     return write_credentials(path, Credentials{url(), created.secret});
   }
@@ -143,7 +157,46 @@ void Platform::run() {
   for (const std::string& model : config_.preload) {
     tasks_.spawn(runtime_.executor(0), [this, model] { return preload(model); });
   }
+  tasks_.spawn(runtime_.executor(0), [this] { return follow_identity(); });
+  tasks_.spawn(runtime_.executor(0), [this] { return roll_up_usage(); });
   runtime_.run();
+}
+
+// Keys, tenants and users that the command line or another gateway changed are in force here within
+// limits::kIdentityPoll, told or not.
+Task<void> Platform::follow_identity() {
+  auto flushed = std::chrono::seconds(0);
+  while (!stopping_) {
+    Task<void> pause = net::sleep_for(limits::kIdentityPoll);
+    co_await std::move(pause);
+    flushed += limits::kIdentityPoll;
+    const bool flush = flushed >= limits::kIdentityFlush;
+    if (flush) flushed = std::chrono::seconds(0);
+    auto outcome = std::make_shared<Status>();
+    std::function<void()> work = [this, outcome, flush] { *outcome = refresh_identity(flush); };
+    Task<void> running = blocking_.run(work);
+    co_await std::move(running);
+    if (!*outcome) log::warn("app", "identity: {}", text_of(outcome->error(), Language::En));
+  }
+}
+
+Status Platform::refresh_identity(bool flush) {
+  XC_CHECK(keys_->refresh());
+  XC_CHECK(accounts_->sessions->refresh());
+  return flush ? keys_->flush_last_used() : Status();
+}
+
+// What was settled reaches the usage table within limits::kUsageInterval.
+Task<void> Platform::roll_up_usage() {
+  while (!stopping_) {
+    Task<void> pause = net::sleep_for(limits::kUsageInterval);
+    co_await std::move(pause);
+    auto outcome = std::make_shared<Status>();
+    std::function<void()> work = [this, outcome] { *outcome = books_->roll_up(); };
+    Task<void> running = blocking_.run(work);
+    co_await std::move(running);
+    if (!*outcome) log::warn("app", "usage: {}", text_of(outcome->error(), Language::En));
+  }
 }
 
 void Platform::on_signal(int signo) {
@@ -160,7 +213,10 @@ void Platform::on_signal(int signo) {
 
 Task<void> Platform::reload_keys() {
   Status outcome;
-  std::function<void()> work = [this, &outcome] { outcome = keys_->reload(); };
+  std::function<void()> work = [this, &outcome] {
+    outcome = keys_->reload();
+    if (outcome) outcome = accounts_->sessions->reload();
+  };
   Task<void> running = blocking_.run(work);
   co_await std::move(running);
   if (outcome) {

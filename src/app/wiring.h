@@ -10,11 +10,14 @@
 #include "app/config.h"
 #include "app/credentials.h"
 #include "app/model_shelf.h"
+#include "audit/log.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "catalog/model_store.h"
 #include "fleet/fleet.h"
+#include "gateway/books.h"
 #include "gateway/gateway.h"
+#include "identity/accounts.h"
 #include "identity/keys.h"
 #include "net/client.h"
 #include "net/runtime.h"
@@ -49,6 +52,10 @@ class Platform {
   Status write_first_credentials();
   void on_signal(int signo);
   Task<void> reload_keys();
+  Task<void> follow_identity();
+  Status refresh_identity(bool flush);
+  Status open_books();
+  Task<void> roll_up_usage();
   Task<void> preload(std::string model);
   Task<void> shut_down();
 
@@ -58,7 +65,10 @@ class Platform {
   SystemRandom random_;
   store::HomeLock lock_;
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;
+  std::unique_ptr<audit::Log> audit_;  // outlives the loops: a request that ends late is recorded
+  std::unique_ptr<gateway::Books> books_;
   catalog::ModelStore models_;
   ModelShelf shelf_;
   net::Runtime runtime_;
@@ -77,6 +87,7 @@ struct KeyRing {
   SystemClock clock;
   SystemRandom random;
   std::unique_ptr<store::Database> database;
+  std::unique_ptr<identity::Accounts> accounts;
   std::unique_ptr<identity::KeyStore> keys;
 };
 // Error: FileError, DatabaseError.

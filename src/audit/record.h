@@ -44,13 +44,16 @@ std::optional<Leaf> leaf_of(std::string_view bytes);  // nothing when the kind i
 struct Admission {
   std::string_view request_id = {}, tenant = {}, workspace = {}, key_id = {}, user = {};
   std::string_view source = {}, method = {}, route = {}, model = {};
+  std::string_view target = {};  // what an administrator's call changes: the address
   std::string_view policy = {};  // version of the rules in force
   std::int64_t prompt_tokens = 0;
   std::int64_t reserved_tokens = 0;
 };
 struct Settlement {
-  std::string_view request_id = {}, tenant = {}, model = {}, pool = {}, endpoint = {};
+  std::string_view request_id = {}, tenant = {}, workspace = {}, key_id = {};
+  std::string_view model = {}, pool = {}, endpoint = {};
   int status = 0;               // HTTP
+  std::string_view ended = {};  // done, client_gone, failed …: docs/operating/quota.md
   std::string_view error = {};  // name of the Message
   std::string_view finish = {}, verdicts = {}, label_id = {};
   std::int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
@@ -61,11 +64,13 @@ struct Settlement {
 // Canonical JSON: one object, no spaces, members in the order they were added.
 class RecordText {
  public:
+  RecordText() { out_.reserve(kUsualBytes); }
   RecordText& text(std::string_view name, std::string_view value);  // not when empty
   RecordText& number(std::string_view name, std::int64_t value);    // not when zero
   std::string take();
 
  private:
+  static constexpr std::size_t kUsualBytes = 384;
   void name(std::string_view name);
   std::string out_ = "{";
 };

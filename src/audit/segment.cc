@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "audit/text_codes.h"
 #include "base/limits.h"
@@ -59,9 +60,34 @@ void append_head(std::string& out, const ContentHead& head) {
   out += view_of(head.salt);
 }
 
+#if defined(__x86_64__)
+// The processor's own instruction: 8 bytes at once. Without it the checksums take as long as the
+// hashes.
+__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view bytes,
+                                                             std::uint32_t before) {
+  std::uint64_t value = ~before;
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, bytes.data(), sizeof(eight));
+    value = __builtin_ia32_crc32di(value, eight);
+  }
+  auto last = static_cast<std::uint32_t>(value);
+  for (const char c : bytes) last = __builtin_ia32_crc32qi(last, static_cast<unsigned char>(c));
+  return ~last;
+}
+#endif
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) {
+#if defined(__x86_64__)
+  static const bool fast = __builtin_cpu_supports("sse4.2");
+  if (fast) return crc32c_sse42(bytes, before);
+#endif
+  return crc32c_by_table(bytes, before);
+}
+
+std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t before) {
   std::uint32_t value = ~before;
   for (const char c : bytes) {
     value = (value >> 8) ^ kCrcTable[(value ^ static_cast<unsigned char>(c)) & 255];

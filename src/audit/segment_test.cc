@@ -9,6 +9,15 @@ const Leaf kLeaf{Kind::Settlement, 7, 3, 1'700'000'000'123, Digest{4, 5}};
 
 TEST(Segment, ChecksumIsCrc32c) { EXPECT_EQ(crc32c("123456789"), 0xE3069283u); }
 
+TEST(Segment, ChecksumIsTheSameInEveryWay) {
+  std::string text;
+  for (int length = 0; length < 80; ++length) {
+    EXPECT_EQ(crc32c(text), crc32c_by_table(text)) << length;
+    EXPECT_EQ(crc32c(text, 0x12345678u), crc32c_by_table(text, 0x12345678u)) << length;
+    text += static_cast<char>(length * 37);
+  }
+}
+
 TEST(Segment, NamesHaveOneSpelling) {
   EXPECT_EQ(segment_name(42, Part::Leaves), "00000000000000000042.leaves");
   EXPECT_EQ(first_of_name("00000000000000000042.leaves", Part::Leaves), 42u);

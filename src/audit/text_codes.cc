@@ -83,18 +83,22 @@ std::optional<std::uint64_t> number_of(std::string_view decimal) {
 
 void append_json_text(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+  std::size_t plain = 0;  // where the bytes begin that go as they are
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    if (c < 0x20) {
       out += "\\u00";
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
     } else {
-      out += c;
+      out += '\\';
+      out += text[i];
     }
   }
+  out.append(text, plain);
   out += '"';
 }
 

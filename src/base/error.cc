@@ -28,6 +28,7 @@ constexpr std::array kFacts{
               "invalid_request_error"},
     CodeFacts{Code::Unauthorized, 401, "invalid_request_error", "invalid_api_key",
               "authentication_error"},
+    CodeFacts{Code::QuotaSpent, 402, "insufficient_quota", "insufficient_quota", "billing_error"},
     CodeFacts{Code::Forbidden, 403, "permission_error", "forbidden", "permission_error"},
     CodeFacts{Code::NotFound, 404, "invalid_request_error", "not_found", "not_found_error"},
     CodeFacts{Code::MethodNotAllowed, 405, "invalid_request_error", "method_not_allowed",
@@ -47,9 +48,10 @@ constexpr std::array kFacts{
 };
 
 constexpr std::array<std::string_view, kFacts.size()> kCodeNames{
-    "InvalidRequest",   "ContextExceeded", "Unauthorized", "Forbidden", "NotFound",
-    "MethodNotAllowed", "Timeout",         "Conflict",     "TooLarge",  "HeadTooLarge",
-    "RateLimited",      "Cancelled",       "Internal",     "Upstream",  "Unavailable"};
+    "InvalidRequest", "ContextExceeded",  "Unauthorized", "QuotaSpent", "Forbidden",
+    "NotFound",       "MethodNotAllowed", "Timeout",      "Conflict",   "TooLarge",
+    "HeadTooLarge",   "RateLimited",      "Cancelled",    "Internal",   "Upstream",
+    "Unavailable"};
 
 constexpr bool facts_in_order() {
   for (std::size_t i = 0; i < kFacts.size(); ++i) {

@@ -14,6 +14,7 @@ enum class Code : std::uint8_t {
   InvalidRequest,    // 400 the caller's mistake; a retry fails again
   ContextExceeded,   // 400 prompt longer than the model's context
   Unauthorized,      // 401
+  QuotaSpent,        // 402 a budget is used up; a retry fails until it is raised or renewed
   Forbidden,         // 403
   NotFound,          // 404
   MethodNotAllowed,  // 405

@@ -84,6 +84,7 @@ inline constexpr std::size_t kAdaptersKnownMax = 1'024;  // remembered without t
 
 // --- chunk store ---
 inline constexpr int kDraftRows = 32;  // guessed tokens in one step: a few rows ride along free
+inline constexpr int kScoreRows = 32;  // prompt tokens scored in one step: 4 B × vocabulary each
 inline constexpr std::size_t kChunkBytesMax = 256u << 20;  // 256 tokens at 1 MiB: beyond any model
 inline constexpr std::size_t kChunkFilesMax = 262'144;     // about 200 bytes each in the index
 inline constexpr std::size_t kChunkWritesMax = 4'096;      // chunks that wait for the disk
@@ -124,6 +125,26 @@ inline constexpr milliseconds kDatabaseBusyTimeout{
 // --- keys ---
 inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is never hashed
 inline constexpr std::size_t kKeyNameBytesMax = 128;
+inline constexpr std::size_t kTenantNameBytesMax = 64;  // of workspaces too: parts of paths
+inline constexpr std::size_t kKeysMax = 100'000;        // all are in memory, about 500 bytes each
+inline constexpr std::size_t kScopeItemsMax = 64;       // patterns of one kind of a key
+inline constexpr std::size_t kScopeItemBytesMax = 128;
+inline constexpr seconds kLastUsedGrain{60};  // how coarse a key's last use is
+inline constexpr seconds kIdentityPoll{1};    // changes by other processes are noticed this late
+inline constexpr seconds kIdentityFlush{60};  // last uses are written this often
+inline constexpr seconds kKeyOverlapMax{30 * 86'400};  // of the secret before a rotation
+
+// --- users ---
+inline constexpr std::size_t kPasswordBytesMin = 12;
+inline constexpr std::size_t kPasswordBytesMax = 256;  // all of it is hashed
+inline constexpr int kLoginFailuresMax = 5;            // in a row, then the account is locked
+inline constexpr seconds kLoginLockout{900};
+inline constexpr int kLoginSourceFailuresMax = 20;  // of one address in kLoginWindow, then 429
+inline constexpr seconds kLoginWindow{60};
+inline constexpr std::size_t kLoginSourcesMax = 4'096;  // addresses remembered
+inline constexpr int kLoginsWaitingMax = 2;  // one computes its 19 MiB hash, one waits, others 429
+inline constexpr seconds kSessionLife{12 * 3'600};
+inline constexpr std::size_t kSessionsPerUserMax = 16;  // the oldest makes room
 
 // --- audit ---
 inline constexpr milliseconds kAuditSyncInterval{10};  // leaves wait this long for the next fsync
@@ -142,6 +163,25 @@ inline constexpr std::size_t kAuditFaultsMax = 1'000;        // listed; all are 
 // admissions that a check pairs at once
 inline constexpr std::size_t kAuditOpenCallsMax = 1u << 20;
 
+inline constexpr std::uint64_t kAuditPageMax = 1'000;  // records of one answer
+inline constexpr std::uint64_t kAuditScanMax = 20'000;  // leaves looked at for one answer
+inline constexpr std::size_t kAuditTargetBytesMax = 512;  // of an address in a record
+inline constexpr int kAuditRefusalsPerSecond = 100;  // of refused requests; others are counted
+
+// --- quotas and usage ---
+inline constexpr std::size_t kQuotaNameBytesMax = 2 * 128 + 1;  // tenant/workspace, or a model
+inline constexpr std::size_t kQuotaRulesMax = 64;               // changed by one request
+inline constexpr std::int64_t kQuotaBytesPerToken = 3;      // prompts before they are tokenised
+inline constexpr std::int64_t kQuotaTokensPerMessage = 8;   // a template's marks around a turn
+inline constexpr std::int64_t kQuotaTokensPerRequest = 32;  // its system prompt
+inline constexpr std::int64_t kQuotaTokensPerImage = 1'024;
+inline constexpr std::int64_t kQuotaCompletionGuess = 1'024;  // set aside without max_tokens
+inline constexpr std::int64_t kQuotaSlice = 256;  // tokens more when an answer outgrows them
+inline constexpr seconds kUsageInterval{1};       // settlements reach the database this late
+inline constexpr std::size_t kUsageQueueMax = 1u << 18;  // of them; beyond, read from the audit log
+inline constexpr std::size_t kUsageGroupsMax = 10'000;   // rows of one answer
+inline constexpr std::size_t kUsageRowsMax = 4'096;      // added in one transaction
+
 // --- files ---
 inline constexpr std::uint64_t kGgufKeysMax = 65'536;
 inline constexpr std::uint64_t kGgufTensorsMax = 65'536;
@@ -159,6 +199,7 @@ inline constexpr std::size_t kTensorDimensionsMax = 8;
 inline constexpr std::uint64_t kTokenizerBytesMax = 64u << 20;  // tokenizer.json has up to 20 MiB
 inline constexpr std::uint32_t kVocabularyMax = 4u << 20;       // entries; the largest have 300,000
 inline constexpr std::size_t kTokenBytesMax = 4'096;            // one piece
+inline constexpr unsigned kConvertThreadsMax = 8;  // more fill no disk faster; 32 MiB each at most
 inline constexpr std::uint64_t kConvertJournalBytesMax = 16u << 20;  // 80 bytes a tensor
 // Beyond any model; their products fit 64 bits.
 inline constexpr std::uint32_t kModelLayersMax = 512;  // LLAMA_MAX_LAYERS

@@ -18,9 +18,9 @@ namespace xc::convert {
 
 struct TestTensor {
   std::vector<std::uint64_t> shape;
-  std::vector<float> values;  // empty: 0.001, 0.002 …
+  std::vector<float> values = {};  // empty: 0.001, 0.002 …
   std::string dtype = "F32";
-  std::string raw;  // instead of values
+  std::string raw = {};  // instead of values
 };
 
 inline std::string with_length(const std::string& header) {

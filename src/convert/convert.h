@@ -1,8 +1,9 @@
 // A folder of released weights becomes one GGUF file. Bounded memory: the tokenizer, the headers
-// and a few MiB of rows; the weights stay in the page cache. Blocking, single-threaded.
+// and a few MiB of rows a thread; the weights stay in the page cache. Blocks until it is done, on
+// threads of its own.
 //
 // K-quants (q4_k_m …) are not written here: convert to f16, then let the worker plug-in's
-// llama_model_quantize do it. The names of such types are refused with that advice.
+// llama_model_quantize do it (engine/quantize.h). `xingcha convert --type q4_k_m` does both.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct ConvertOptions {
   bool with_mtp = true;       // keep layers that predict further tokens
   std::string pre;            // tokenizer.json's splitting rule when it is not recognised
   std::string version;        // of this program, for the metadata
+  unsigned threads = 0;       // 0: the cores of this process, limits::kConvertThreadsMax at most
 };
 
 struct Converted {
@@ -33,12 +35,16 @@ struct Converted {
   std::vector<std::string> notes;  // what differs from the vendor's arithmetic
 };
 
-enum class Phase { Digest, Write };
-// bytes done of all in this phase; false cancels: a later run continues.
-using ConvertProgress = std::function<bool(Phase phase, std::uint64_t done, std::uint64_t total)>;
+// Bytes done of all: those written and those hashed of the sources. false cancels: a later run
+// continues. Called from any of the threads, one at a time.
+using ConvertProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
 // Errors: BadCheckpoint {file, tensor and reason}, UnknownModel, OutputExists, BadValue,
 // FileMissing, FileError, DiskFull, ConvertBusy, Cancelled.
 Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& progress);
+
+// The 16-bit type that holds the weights of a folder best: f16 for f16 and f32, else bf16. What a
+// smaller type is quantised from. Errors: as convert's.
+Result<std::string> nearest_type(const std::string& folder);
 
 }  // namespace xc::convert

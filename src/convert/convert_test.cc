@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catalog/gguf.h"
+#include "catalog/sha256.h"
 #include "convert/checkpoint_test_folder.h"
 #include "convert/general.h"
 #include "convert/gguf_writer.h"
@@ -19,6 +20,7 @@ ConvertOptions options_of(const TestFolder& folder, const std::string& type = "f
   options.output = folder.file("out.gguf");
   options.type = type;
   options.version = "1";
+  options.threads = 1;
   return options;
 }
 
@@ -42,6 +44,74 @@ TEST(Convert, WritesAFileThatOurReaderAccepts) {
   }
 }
 
+TEST(Convert, SaysWhichBytesItComesFrom) {
+  const TestFolder folder;
+  write_tiny(folder);
+  ASSERT_TRUE(convert(options_of(folder), nullptr));
+  const std::string written = folder.read("out.gguf");
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    catalog::Sha256 digest;
+    digest.add(folder.read(name));
+    EXPECT_THAT(written, HasSubstr(std::string(name) + " " + digest.finish()));
+  }
+}
+
+// The threads share the work in any order; the bytes are the same.
+TEST(Convert, ThreadsChangeNothing) {
+  const TestFolder folder;
+  write_tiny(folder);
+  ConvertOptions options = options_of(folder);
+  ASSERT_TRUE(convert(options, nullptr));
+  const std::string whole = folder.read("out.gguf");
+  for (const unsigned threads : {0u, 2u, 5u, 100u}) {
+    std::filesystem::remove(folder.file("out.gguf"));
+    options.threads = threads;
+    std::uint64_t last = 0, all = 0;
+    ASSERT_TRUE(convert(options, [&](std::uint64_t done, std::uint64_t total) {
+      EXPECT_GT(done, last);
+      last = done;
+      all = total;
+      return true;
+    }));
+    EXPECT_EQ(all, std::filesystem::file_size(folder.file("model.safetensors")) + whole.size());
+    EXPECT_LE(last, all);
+    EXPECT_EQ(folder.read("out.gguf"), whole);
+  }
+}
+
+TEST(Convert, ThreadsEndTogether) {
+  const TestFolder folder;
+  write_tiny(folder);
+  auto tensors = tiny_tensors();
+  tensors["transformer.h.0.mlp.up_proj.weight"].values = {NAN};
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+  ConvertOptions options = options_of(folder);
+  options.threads = 4;
+  for (int i = 0; i < 20; ++i) {
+    const auto done = convert(options, nullptr);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().message, Message::BadCheckpoint);
+    EXPECT_FALSE(folder.has("out.gguf"));
+  }
+}
+
+TEST(Convert, NoticesFilesThatChangeMeanwhile) {
+  const TestFolder folder;
+  write_tiny(folder);
+  bool changed = false;
+  const auto done = convert(options_of(folder), [&](std::uint64_t, std::uint64_t) {
+    if (!changed) {
+      std::filesystem::last_write_time(
+          folder.file("model.safetensors"),
+          std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    return changed = true;
+  });
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().args.at(1), HasSubstr("changed while"));
+  EXPECT_FALSE(folder.has("out.gguf"));
+}
+
 TEST(Convert, KeepsAnExistingFile) {
   const TestFolder folder;
   write_tiny(folder);
@@ -61,11 +131,12 @@ TEST(Convert, ContinuesWhereItWasEnded) {
   const std::string whole = folder.read("out.gguf");
   std::filesystem::remove(folder.file("out.gguf"));
   bool kept_something = false;
-  for (int stop = 1; stop < 14; ++stop) {
+  for (int stop = 1; stop < 17; ++stop) {
     int pieces = 0;
-    const auto cut = convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
-      return phase != Phase::Write || ++pieces < stop;
-    });
+    ConvertOptions options = options_of(folder);
+    options.threads = stop % 3 == 0 ? 3 : 1;
+    const auto cut =
+        convert(options, [&](std::uint64_t, std::uint64_t) { return ++pieces < stop; });
     if (!cut) {
       EXPECT_EQ(cut.error().code, Code::Cancelled);
       EXPECT_FALSE(folder.has("out.gguf"));
@@ -88,9 +159,8 @@ TEST(Convert, BelievesNoJournalWithoutTheBytes) {
   const std::string whole = folder.read("out.gguf");
   std::filesystem::remove(folder.file("out.gguf"));
   int pieces = 0;
-  ASSERT_FALSE(convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
-    return phase != Phase::Write || ++pieces < 9;
-  }));
+  ASSERT_FALSE(
+      convert(options_of(folder), [&](std::uint64_t, std::uint64_t) { return ++pieces < 10; }));
   std::string part = folder.read("out.gguf.part");
   part.back() = static_cast<char>(part.back() + 1);
   for (std::size_t i = part.size() / 2; i < part.size(); i += 7) part[i] = 'x';
@@ -100,9 +170,8 @@ TEST(Convert, BelievesNoJournalWithoutTheBytes) {
   // Other weights: the journal of the old ones is thrown away.
   std::filesystem::remove(folder.file("out.gguf"));
   pieces = 0;
-  ASSERT_FALSE(convert(options_of(folder), [&](Phase phase, std::uint64_t, std::uint64_t) {
-    return phase != Phase::Write || ++pieces < 9;
-  }));
+  ASSERT_FALSE(
+      convert(options_of(folder), [&](std::uint64_t, std::uint64_t) { return ++pieces < 10; }));
   auto tensors = tiny_tensors();
   tensors["transformer.ln_f.weight"].values = {3.0f};
   folder.write("model.safetensors", safetensors_bytes(tensors));
@@ -142,9 +211,9 @@ TEST(GgufWriter, OneWriterAtATime) {
   const TestFolder folder;
   const std::vector<GgufOutput> tensors{{"w", {2}, OutputType::F32}};
   const Metadata metadata{{"general.architecture", std::string("x")}};
-  const auto first = GgufWriter::open(folder.file("o"), metadata, tensors, nullptr);
+  const auto first = GgufWriter::open(folder.file("o"), metadata, tensors, "", nullptr);
   ASSERT_TRUE(first);
-  const auto second = GgufWriter::open(folder.file("o"), metadata, tensors, nullptr);
+  const auto second = GgufWriter::open(folder.file("o"), metadata, tensors, "", nullptr);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().message, Message::ConvertBusy);
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "catalog/file.h"
 #include "catalog/sha256.h"
+#include "convert/quick_hash.h"
 
 namespace xc::convert {
 namespace {
@@ -14,6 +15,9 @@ constexpr const char* kSmallFiles[] = {
     "model.safetensors.index.json", "tokenizer.json", "tokenizer.model",
     "tokenizer_config.json",
 };
+
+constexpr std::uint64_t kSamples = 64;  // of a file, spread over it; small files are read whole
+constexpr std::size_t kSampleBytes = 4096;
 
 // llama.h, enum llama_ftype.
 std::uint32_t file_type_of(OutputType type) {
@@ -54,9 +58,7 @@ std::string licence_of(std::string_view readme) {
                                                : licence;
 }
 
-Result<std::vector<std::string>> source_digests(
-    const Checkpoint& checkpoint,
-    const std::function<bool(std::uint64_t done, std::uint64_t total)>& progress) {
+Result<std::vector<std::string>> small_digests(const Checkpoint& checkpoint) {
   std::vector<std::string> digests;
   for (const char* name : kSmallFiles) {
     XC_TRY(const auto text, checkpoint.text_of(name, limits::kTokenizerBytesMax));
@@ -65,17 +67,25 @@ Result<std::vector<std::string>> source_digests(
     digest.add(*text);
     digests.push_back(fmt::format("{} {}", name, digest.finish()));
   }
-  std::uint64_t total = 0, before = 0;
-  for (const SafetensorsFile& file : checkpoint.files()) total += file.bytes();
+  return digests;
+}
+
+Result<std::string> identity_of(const Checkpoint& checkpoint) {
+  std::string identity;
+  std::string sample(kSampleBytes, '\0');
   for (const SafetensorsFile& file : checkpoint.files()) {
     XC_TRY(const catalog::File opened, catalog::File::open_read(file.path()));
-    XC_TRY(const std::string digest, catalog::sha256_of(opened, [&](std::uint64_t done) {
-             return !progress || progress(before + done, total);
-           }));
-    before += file.bytes();
-    digests.push_back(fmt::format("{} {}", file.name(), digest));
+    XC_TRY(const catalog::FileStamp stamp, opened.stamp());
+    QuickHash hash;
+    const std::uint64_t step = std::max<std::uint64_t>(stamp.bytes / kSamples, kSampleBytes);
+    for (std::uint64_t at = 0; at < stamp.bytes; at += step) {
+      XC_TRY(const std::size_t got, opened.read_at(at, sample.data(), sample.size()));
+      hash.add(std::string_view(sample).substr(0, got));
+    }
+    identity +=
+        fmt::format("{} {} {} {}\n", file.name(), stamp.bytes, stamp.mtime_ns, hash.finish());
   }
-  return digests;
+  return identity;
 }
 
 void add_general(const GeneralFacts& facts, const ModelPlan& plan, Metadata& metadata) {

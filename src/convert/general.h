@@ -1,7 +1,6 @@
 // general.* of a GGUF file: what the model is called, under which licence, and from which bytes.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,11 +12,13 @@
 
 namespace xc::convert {
 
-// "<file> <sha256>" for config, tokenizer files and every shard, sorted by name. Reads all weights
-// once. `progress` may cancel.
-Result<std::vector<std::string>> source_digests(
-    const Checkpoint& checkpoint,
-    const std::function<bool(std::uint64_t done, std::uint64_t total)>& progress);
+// "<file> <sha256>" for config and tokenizer files, sorted by name. The shards' digests are
+// computed while they are converted (conversion.h).
+Result<std::vector<std::string>> small_digests(const Checkpoint& checkpoint);
+
+// Tells one state of the weight files from another without reading them whole: names, sizes, times
+// of change, and a check sum of samples. What the journal of an interrupted run belongs to.
+Result<std::string> identity_of(const Checkpoint& checkpoint);
 
 // The licence that README.md's front matter names; empty when it names none. Pure.
 std::string licence_of(std::string_view readme);

@@ -1,5 +1,6 @@
 #include "convert/gguf_writer.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kAlignment = 32;
 constexpr std::size_t kReadBytes = 4u << 20;
+constexpr std::uint64_t kWritebackBytes = 8u << 20;
 // GGUF's numbers of value types.
 constexpr std::uint32_t kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9;
 
@@ -101,7 +103,8 @@ std::string gguf_header(const Metadata& metadata, const std::vector<GgufOutput>&
 }
 
 Result<GgufWriter> GgufWriter::open(const std::string& path, const Metadata& metadata,
-                                    std::vector<GgufOutput> tensors, const Progress& progress) {
+                                    std::vector<GgufOutput> tensors, const std::string& identity,
+                                    const Progress& progress) {
   const std::string header = gguf_header(metadata, tensors);
   XC_TRY(catalog::File part, catalog::File::open_write(path + ".part"));
   XC_TRY(const bool mine, part.try_lock());
@@ -111,6 +114,7 @@ Result<GgufWriter> GgufWriter::open(const std::string& path, const Metadata& met
   writer.path_ = path;
   writer.tensors_ = std::move(tensors);
   writer.whole_.resize(writer.tensors_.size());
+  writer.header_bytes_ = header.size();
   std::uint64_t end = header.size();
   for (const GgufOutput& tensor : writer.tensors_) {
     writer.offsets_.push_back(end);
@@ -122,7 +126,8 @@ Result<GgufWriter> GgufWriter::open(const std::string& path, const Metadata& met
   if (stamp.bytes < end) {
     XC_CHECK(catalog::check_space(folder.empty() ? "." : folder, path, end - stamp.bytes));
   }
-  const std::string first_line = fmt::format("xingcha-convert 1 {}\n", sha256_of_bytes(header));
+  const std::string first_line =
+      fmt::format("xingcha-convert 2 {}\n", sha256_of_bytes(header + identity));
   XC_TRY(const std::string lines, writer.journal_.read_prefix(limits::kConvertJournalBytesMax));
   if (!lines.starts_with(first_line)) {
     XC_CHECK(writer.start_over(header, first_line));
@@ -182,31 +187,47 @@ Status GgufWriter::keep_what_is_whole(std::string_view lines, const Progress& pr
   return {};
 }
 
-void GgufWriter::begin(std::size_t tensor) {
+GgufWriter::Tensor GgufWriter::begin(std::size_t tensor) {
   XC_ASSERT(!whole_[tensor]);
-  current_ = tensor;
-  written_ = 0;
-  digest_ = QuickHash();
+  return Tensor(*this, tensor);
 }
 
-Status GgufWriter::append(std::string_view bytes) {
-  XC_CHECK(part_.write_at(offsets_[current_] + written_, bytes, total_));
+Status GgufWriter::Tensor::append(std::string_view bytes) {
+  XC_CHECK(writer_.part_.write_at(writer_.offsets_[number_] + written_, bytes, writer_.total_));
   digest_.add(bytes);
   written_ += bytes.size();
+  if (written_ - handed_over_ >= kWritebackBytes) start_writeback();
   return {};
 }
 
-Status GgufWriter::end() {
-  XC_ASSERT(written_ == tensors_[current_].bytes());
-  const std::string line = fmt::format("{} {}\n", current_, digest_.finish());
+// The kernel would begin to write when a tenth of the memory is dirty, and finish() would wait for
+// all of it. A hint: where it is not understood nothing is lost but time.
+void GgufWriter::Tensor::start_writeback() {
+  static_cast<void>(::sync_file_range(
+      writer_.part_.descriptor(), static_cast<off64_t>(writer_.offsets_[number_] + handed_over_),
+      static_cast<off64_t>(written_ - handed_over_), SYNC_FILE_RANGE_WRITE));
+  handed_over_ = written_;
+}
+
+Status GgufWriter::Tensor::end() {
+  XC_ASSERT(written_ == writer_.tensors_[number_].bytes());
+  return writer_.note_whole(number_, digest_.finish());
+}
+
+Status GgufWriter::note_whole(std::size_t tensor, const std::string& digest) {
+  const std::string line = fmt::format("{} {}\n", tensor, digest);
+  const std::scoped_lock lock(*mutex_);
   XC_CHECK(journal_.write_at(journal_end_, line, 0));
   journal_end_ += line.size();
-  whole_[current_] = true;
+  whole_[tensor] = true;
   return {};
 }
 
-Status GgufWriter::finish() {
-  for (const bool whole : whole_) XC_ASSERT(whole);
+Status GgufWriter::finish(const Metadata& metadata) {
+  for (const std::uint8_t whole : whole_) XC_ASSERT(whole != 0);
+  const std::string header = gguf_header(metadata, tensors_);
+  XC_ASSERT(header.size() == header_bytes_);
+  XC_CHECK(part_.write_at(0, header, total_));
   XC_CHECK(part_.truncate(total_));  // the padding behind the last tensor
   XC_CHECK(part_.sync());
   const std::string folder = std::filesystem::path(path_).parent_path().string();

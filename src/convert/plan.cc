@@ -322,6 +322,10 @@ Result<ModelPlan> Planner::run() {
   measure();
   XC_CHECK(lay_out());
   XC_CHECK(add_metadata());
+  if (config_.model_type.starts_with("telechat")) {
+    plan_.notes.push_back(
+        "TeleChat's community licence asks for an application by e-mail before commercial use");
+  }
   if (config_.output_scale != config_.mup_scale) {
     plan_.notes.push_back(
         fmt::format("logits x {:g} is folded into output_norm.weight, which stays f32",

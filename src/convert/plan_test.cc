@@ -93,6 +93,7 @@ TEST(Plan, TakesKeysAndValuesApart) {
   EXPECT_EQ(rows_of("blk.0.attn_k.weight"), (std::vector<int>{0, 2, 1, 3}));
   EXPECT_EQ(rows_of("blk.0.attn_v.weight"), (std::vector<int>{4, 5, 6, 7}));
   EXPECT_EQ(plan->architecture, "llama");
+  EXPECT_THAT(plan->notes, Contains(HasSubstr("community licence")));
   EXPECT_EQ(value_of<std::uint32_t>(*plan, "llama.attention.head_count_kv"), 1u);
   EXPECT_FLOAT_EQ(value_of<float>(*plan, "llama.attention.layer_norm_rms_epsilon"), 1e-6f);
 }

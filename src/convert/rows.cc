@@ -50,6 +50,37 @@ void RowReader::read(std::uint64_t row, std::uint64_t count, float* out) {
   }
 }
 
+bool RowReader::copies(OutputType type) const {
+  if (tensor_->map.transposed || tensor_->scale != 1.0f || parts_.empty()) return false;
+  const auto holds_it = [type](const Part& part) {
+    switch (part.at.tensor->type) {
+      case Dtype::F32:
+        return type == OutputType::F32;
+      case Dtype::F16:
+        return type == OutputType::F16;
+      case Dtype::BF16:
+        return type == OutputType::BF16;
+      default:
+        return false;
+    }
+  };
+  return std::ranges::all_of(parts_, holds_it);
+}
+
+void RowReader::copy(std::uint64_t row, std::uint64_t count, unsigned char* out) const {
+  const Part& part = parts_[row / part_rows_];
+  const StoredTensor& tensor = *part.at.tensor;
+  const RowMap& map = tensor_->map;
+  const std::uint64_t bytes = part.columns * bytes_of(tensor.type);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t at = row % part_rows_ + i;
+    const std::uint64_t block = at / map.block_rows, k = at % map.block_rows;
+    const std::uint64_t source = map.row_first + block * map.row_stride + map.turned(k);
+    XC_ASSERT((source + 1) * bytes <= tensor.end - tensor.begin);
+    std::memcpy(out + i * bytes, part.at.file->data(tensor) + source * bytes, bytes);
+  }
+}
+
 void RowReader::gather(const Part& part, std::uint64_t row, std::uint64_t count, float* out) {
   const RowMap& map = tensor_->map;
   for (std::uint64_t i = 0; i < count; ++i) {

@@ -24,6 +24,10 @@ class RowReader {
   std::uint64_t rows_at_once(std::uint64_t row, std::uint64_t floats_max) const;
   // Rows [row, row + count) into `out`, count × columns floats.
   void read(std::uint64_t row, std::uint64_t count, float* out);
+  // Whether the sources hold `type` already and nothing is computed: then copy() may be used.
+  bool copies(OutputType type) const;
+  // As read(), the stored bytes.
+  void copy(std::uint64_t row, std::uint64_t count, unsigned char* out) const;
   // The pages of the sources are not needed any more.
   void finish();
 

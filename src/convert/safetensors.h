@@ -45,6 +45,7 @@ class SafetensorsFile {
   const std::string& path() const { return path_; }
   const std::string& name() const { return name_; }
   std::uint64_t bytes() const { return bytes_; }
+  std::string_view all() const { return {reinterpret_cast<const char*>(base_), bytes_}; }
   const SafetensorsHeader& header() const { return header_; }
   const unsigned char* data(const StoredTensor& tensor) const {
     return base_ + header_.data_offset + tensor.begin;

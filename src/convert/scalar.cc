@@ -12,6 +12,15 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "weights are read by memcpy");
 
+// The loops over weights are compiled for several instruction sets, and the loader picks one. Not
+// under sanitizers: those are not up yet when it does.
+#if defined(__x86_64__) && !__has_feature(address_sanitizer) && \
+    !__has_feature(thread_sanitizer) && !__has_feature(memory_sanitizer)
+#define XC_FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
+#else
+#define XC_FOR_EACH_PROCESSOR
+#endif
+
 struct DtypeFacts {
   Dtype type;
   std::string_view name;
@@ -66,30 +75,111 @@ const std::array<float, 256>& e5m2_table() {
   return table;
 }
 
-template <typename Stored, typename Convert>
-void decode_each(const unsigned char* in, std::size_t count, float* out, Convert convert) {
-  for (std::size_t i = 0; i < count; ++i) {
-    Stored value;
-    std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
-    out[i] = convert(value);
-  }
+template <typename Stored>
+Stored stored_at(const unsigned char* in, std::size_t i) {
+  Stored value;
+  std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
+  return value;
 }
 
 template <typename Stored>
 void decode_number(const unsigned char* in, std::size_t count, float* out) {
-  decode_each<Stored>(in, count, out, [](Stored value) { return static_cast<float>(value); });
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(stored_at<Stored>(in, i));
+}
+
+// Both directions move the exponent by arithmetic on floats instead of by branches, so that the
+// compiler can do several at once (M. Dukhan's method).
+inline float widen_f16(std::uint16_t bits) {
+  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+  const std::uint32_t sign = wide & 0x8000'0000u;
+  const std::uint32_t doubled = wide + wide;
+  const float normal = std::bit_cast<float>((doubled >> 4) + (0xe0u << 23)) * 0x1.0p-112f;
+  const float subnormal = std::bit_cast<float>((doubled >> 17) | (126u << 23)) - 0.5f;
+  return std::bit_cast<float>(
+      sign | std::bit_cast<std::uint32_t>(doubled < (1u << 27) ? subnormal : normal));
+}
+
+inline std::uint16_t narrow_f16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t doubled = bits + bits;
+  const std::uint32_t bias = std::max(doubled & 0xff00'0000u, 0x7100'0000u);
+  const float scaled = (std::fabs(value) * 0x1.0p+112f) * 0x1.0p-110f;
+  const float rounded = std::bit_cast<float>((bias >> 1) + 0x0780'0000u) + scaled;
+  const auto result = std::bit_cast<std::uint32_t>(rounded);
+  const std::uint32_t magnitude = ((result >> 13) & 0x7c00u) + (result & 0x0fffu);
+  return static_cast<std::uint16_t>(((bits >> 16) & 0x8000u) |
+                                    (doubled > 0xff00'0000u ? 0x7e00u : magnitude));
+}
+
+inline float widen_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+inline std::uint16_t narrow_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const std::uint32_t quiet = (bits >> 16) | 0x40u;  // NaN stays NaN
+  return static_cast<std::uint16_t>((bits & 0x7fff'ffffu) > 0x7f80'0000u ? quiet : rounded);
+}
+
+XC_FOR_EACH_PROCESSOR void decode_f16(const unsigned char* in, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = widen_f16(stored_at<std::uint16_t>(in, i));
+}
+XC_FOR_EACH_PROCESSOR void decode_bf16(const unsigned char* in, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = widen_bf16(stored_at<std::uint16_t>(in, i));
+}
+XC_FOR_EACH_PROCESSOR void encode_f16(const float* in, std::size_t count, unsigned char* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint16_t bits = narrow_f16(in[i]);
+    std::memcpy(out + i * 2, &bits, 2);
+  }
+}
+XC_FOR_EACH_PROCESSOR void encode_bf16(const float* in, std::size_t count, unsigned char* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint16_t bits = narrow_bf16(in[i]);
+    std::memcpy(out + i * 2, &bits, 2);
+  }
+}
+
+// Magnitudes compare as their bits do, and NaN is above all: an integer maximum, which can be
+// computed in any order.
+inline std::uint32_t magnitude_bits(const float* values, std::size_t count) {
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(values[i]) & 0x7fff'ffffu);
+  }
+  return largest;
+}
+XC_FOR_EACH_PROCESSOR std::uint32_t largest_bits(const float* values, std::size_t count) {
+  return magnitude_bits(values, count);
+}
+XC_FOR_EACH_PROCESSOR std::uint32_t largest_bits_16(const unsigned char* in, std::size_t count) {
+  std::uint16_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits = static_cast<std::uint16_t>(stored_at<std::uint16_t>(in, i) & 0x7fffu);
+    largest = std::max(largest, bits);
+  }
+  return largest;
+}
+
+// As std::round does, halves away from zero, for |value| < 2^22: the largest float below a half
+// keeps what is just below one from being lifted over it.
+inline std::int8_t rounded(float value) {
+  return static_cast<std::int8_t>(
+      static_cast<std::int32_t>(value + std::copysign(0x1.fffffep-2f, value)));
 }
 
 // ggml's Q8_0: one scale of 16 bits, then 32 signed bytes; the largest magnitude becomes 127.
-void encode_q8_block(const float* in, unsigned char* out) {
-  float largest = 0;
-  for (std::size_t i = 0; i < kQ8Block; ++i) largest = std::max(largest, std::fabs(in[i]));
-  const float scale = largest / 127.0f;
-  const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
-  const std::uint16_t stored = to_f16(scale);
-  std::memcpy(out, &stored, sizeof stored);
-  for (std::size_t i = 0; i < kQ8Block; ++i) {
-    out[2 + i] = static_cast<unsigned char>(static_cast<std::int8_t>(std::round(in[i] * inverse)));
+XC_FOR_EACH_PROCESSOR void encode_q8(const float* in, std::size_t blocks, unsigned char* out) {
+  for (std::size_t b = 0; b < blocks; ++b, in += kQ8Block, out += 2 + kQ8Block) {
+    const float largest = std::bit_cast<float>(magnitude_bits(in, kQ8Block));
+    const float scale = largest / 127.0f;
+    const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+    const std::uint16_t stored = narrow_f16(scale);
+    std::memcpy(out, &stored, sizeof stored);
+    for (std::size_t i = 0; i < kQ8Block; ++i) {
+      out[2 + i] = static_cast<unsigned char>(rounded(in[i] * inverse));
+    }
   }
 }
 
@@ -104,40 +194,32 @@ std::optional<Dtype> dtype_of(std::string_view name) {
 std::string_view name_of(Dtype type) { return kDtypes[static_cast<std::size_t>(type)].name; }
 std::size_t bytes_of(Dtype type) { return kDtypes[static_cast<std::size_t>(type)].bytes; }
 
-// Both directions move the exponent by arithmetic on floats instead of by branches, so that the
-// compiler can do several at once (M. Dukhan's method).
-float from_f16(std::uint16_t bits) {
-  const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
-  const std::uint32_t sign = wide & 0x8000'0000u;
-  const std::uint32_t doubled = wide + wide;
-  const float normal = std::bit_cast<float>((doubled >> 4) + (0xe0u << 23)) * 0x1.0p-112f;
-  const float subnormal = std::bit_cast<float>((doubled >> 17) | (126u << 23)) - 0.5f;
-  return std::bit_cast<float>(
-      sign | std::bit_cast<std::uint32_t>(doubled < (1u << 27) ? subnormal : normal));
+float from_f16(std::uint16_t bits) { return widen_f16(bits); }
+std::uint16_t to_f16(float value) { return narrow_f16(value); }
+float from_bf16(std::uint16_t bits) { return widen_bf16(bits); }
+std::uint16_t to_bf16(float value) { return narrow_bf16(value); }
+
+float largest_magnitude(const float* values, std::size_t count) {
+  return std::bit_cast<float>(largest_bits(values, count));
 }
 
-std::uint16_t to_f16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t doubled = bits + bits;
-  const std::uint32_t bias = std::max(doubled & 0xff00'0000u, 0x7100'0000u);
-  const float scaled = (std::fabs(value) * 0x1.0p+112f) * 0x1.0p-110f;
-  const float rounded = std::bit_cast<float>((bias >> 1) + 0x0780'0000u) + scaled;
-  const auto result = std::bit_cast<std::uint32_t>(rounded);
-  const std::uint32_t magnitude = ((result >> 13) & 0x7c00u) + (result & 0x0fffu);
-  return static_cast<std::uint16_t>(((bits >> 16) & 0x8000u) |
-                                    (doubled > 0xff00'0000u ? 0x7e00u : magnitude));
-}
-
-float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-std::uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fff'ffffu) > 0x7f80'0000u) {
-    return static_cast<std::uint16_t>((bits >> 16) | 0x40u);  // NaN stays NaN
+bool all_finite(OutputType type, const unsigned char* stored, std::size_t count) {
+  switch (type) {
+    case OutputType::F16:
+      return largest_bits_16(stored, count) < 0x7c00u;
+    case OutputType::BF16:
+      return largest_bits_16(stored, count) < 0x7f80u;
+    case OutputType::F32: {
+      std::uint32_t largest = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        largest = std::max(largest, stored_at<std::uint32_t>(stored, i) & 0x7fff'ffffu);
+      }
+      return largest < 0x7f80'0000u;
+    }
+    case OutputType::Q8_0:
+      return true;  // holds no floats but its scales
   }
-  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  return false;
 }
 
 float from_f8_e4m3(std::uint8_t bits) { return e4m3_table()[bits]; }
@@ -151,9 +233,9 @@ void decode(Dtype type, const unsigned char* in, std::size_t count, float* out) 
       std::memcpy(out, in, count * sizeof(float));
       return;
     case Dtype::F16:
-      return decode_each<std::uint16_t>(in, count, out, from_f16);
+      return decode_f16(in, count, out);
     case Dtype::BF16:
-      return decode_each<std::uint16_t>(in, count, out, from_bf16);
+      return decode_bf16(in, count, out);
     case Dtype::F8E4M3:
     case Dtype::F8E5M2: {
       const auto& table = type == Dtype::F8E4M3 ? e4m3_table() : e5m2_table();
@@ -196,25 +278,16 @@ std::size_t encoded_bytes(OutputType type, std::size_t count) {
 }
 
 void encode(OutputType type, const float* in, std::size_t count, unsigned char* out) {
-  const auto each = [&](auto convert) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint16_t bits = convert(in[i]);
-      std::memcpy(out + i * 2, &bits, 2);
-    }
-  };
   switch (type) {
     case OutputType::F32:
       std::memcpy(out, in, count * sizeof(float));
       return;
     case OutputType::F16:
-      return each(to_f16);
+      return encode_f16(in, count, out);
     case OutputType::BF16:
-      return each(to_bf16);
+      return encode_bf16(in, count, out);
     case OutputType::Q8_0:
-      for (std::size_t i = 0; i < count / kQ8Block; ++i) {
-        encode_q8_block(in + i * kQ8Block, out + i * (2 + kQ8Block));
-      }
-      return;
+      return encode_q8(in, count / kQ8Block, out);
   }
 }
 

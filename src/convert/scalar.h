@@ -45,6 +45,11 @@ inline constexpr std::size_t kQ8Block = 32;  // elements that share a scale
 inline constexpr float kF16Max = 65504.0f;
 
 std::optional<OutputType> output_type_of(std::string_view name);  // "f32", "f16", "bf16", "q8_0"
+// The largest |value|; NaN when there is one. 0 for none.
+float largest_magnitude(const float* values, std::size_t count);
+// Whether none of `count` stored floats (F32, F16 or BF16) is infinite or NaN.
+bool all_finite(OutputType type, const unsigned char* stored, std::size_t count);
+
 // Bytes of a row of `count` elements; `count` is a whole number of blocks.
 std::size_t encoded_bytes(OutputType type, std::size_t count);
 void encode(OutputType type, const float* in, std::size_t count, unsigned char* out);

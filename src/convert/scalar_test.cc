@@ -91,6 +91,69 @@ TEST(Scalar, Q8BlockHoldsTheLargestAsOneHundredTwentySeven) {
   for (const unsigned char byte : bytes) EXPECT_EQ(byte, 0);
 }
 
+// By its definition (ggml's quantize_row_q8_0_ref), halves and their neighbours included.
+TEST(Scalar, Q8RoundsHalvesAwayFromZero) {
+  std::vector<float> values{127.0f};
+  for (float step = -126.5f; step < 127; step += 1) {
+    values.push_back(step);
+    values.push_back(std::nextafterf(step, 0.0f));
+    values.push_back(std::nextafterf(step, step * 2));
+  }
+  values.resize(values.size() / 31 * 31);
+  for (std::size_t at = 0; at < values.size(); at += 31) {
+    std::vector<float> block{127.0f};  // the scale is 1
+    block.insert(block.end(), values.begin() + static_cast<std::ptrdiff_t>(at),
+                 values.begin() + static_cast<std::ptrdiff_t>(at + 31));
+    std::vector<unsigned char> bytes(encoded_bytes(OutputType::Q8_0, 32));
+    encode(OutputType::Q8_0, block.data(), 32, bytes.data());
+    for (std::size_t i = 0; i < 32; ++i) {
+      EXPECT_EQ(static_cast<std::int8_t>(bytes[2 + i]), std::round(block[i])) << block[i];
+    }
+  }
+}
+
+TEST(Scalar, FindsTheLargestAndWhatIsNotFinite) {
+  std::vector<float> values(1000, 0.25f);
+  EXPECT_EQ(largest_magnitude(values.data(), 0), 0.0f);
+  values[777] = -3.0f;
+  EXPECT_EQ(largest_magnitude(values.data(), values.size()), 3.0f);
+  values[999] = NAN;
+  values[998] = INFINITY;
+  EXPECT_TRUE(std::isnan(largest_magnitude(values.data(), values.size())));
+  for (const OutputType type : {OutputType::F32, OutputType::F16, OutputType::BF16}) {
+    for (const float bad : {NAN, INFINITY, -INFINITY, 1.0f}) {
+      for (const std::size_t at : {0u, 500u, 999u}) {
+        values.assign(1000, -2.0f);
+        values[at] = bad;
+        std::vector<unsigned char> bytes(encoded_bytes(type, values.size()));
+        encode(type, values.data(), values.size(), bytes.data());
+        EXPECT_EQ(all_finite(type, bytes.data(), values.size()), bad == 1.0f) << bad;
+      }
+    }
+  }
+}
+
+// The loops that the compiler vectorises give what the single functions give.
+TEST(Scalar, ManyAtOnceAreAsOneByOne) {
+  std::vector<std::uint16_t> codes(65'536);
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint16_t>(i);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(codes.data());
+  std::vector<float> half(codes.size()), brain(codes.size());
+  decode(Dtype::F16, bytes, codes.size(), half.data());
+  decode(Dtype::BF16, bytes, codes.size(), brain.data());
+  std::vector<std::uint16_t> back(codes.size());
+  encode(OutputType::F16, brain.data(), brain.size(),
+         reinterpret_cast<unsigned char*>(back.data()));
+  const auto bits = [](float value) { return std::bit_cast<std::uint32_t>(value); };
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (!std::isnan(half[i])) ASSERT_EQ(bits(half[i]), bits(from_f16(codes[i]))) << i;
+    ASSERT_EQ(bits(brain[i]), bits(from_bf16(codes[i]))) << i;
+    ASSERT_EQ(back[i], to_f16(brain[i])) << i;
+  }
+  encode(OutputType::BF16, half.data(), half.size(), reinterpret_cast<unsigned char*>(back.data()));
+  for (std::size_t i = 0; i < codes.size(); ++i) ASSERT_EQ(back[i], to_bf16(half[i])) << i;
+}
+
 TEST(Scalar, DecodesUnalignedBytesOfEveryType) {
   const float numbers[] = {1.5f, -2.0f};
   std::vector<unsigned char> bytes(1 + sizeof numbers);

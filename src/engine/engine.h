@@ -121,13 +121,15 @@ struct Stats {
   std::uint64_t prompt_tokens_computed = 0;  // of them really computed
   std::uint64_t tokens_generated = 0;
   std::uint64_t steps = 0;
-  std::uint64_t preemptions = 0;
+  std::uint64_t preemptions = 0;  // requests that had to give way
   int queued = 0, running = 0;
   int cells_used = 0, cells = 0;
   double step_ms_mean = 0;  // moving average
   // Prompt tokens that were not computed, by where they came from.
   std::uint64_t cached_live_tokens = 0, cached_ram_tokens = 0, cached_disk_tokens = 0;
-  std::uint64_t swaps_out = 0, swaps_in = 0;  // preempted sequences to RAM and back
+  // Sequences of preempted requests whose KV went to RAM, and came back from RAM or from disk.
+  std::uint64_t swaps_out = 0, swaps_in_ram = 0, swaps_in_disk = 0;
+  std::uint64_t swap_out_bytes = 0, swap_in_bytes = 0;
   std::uint64_t drafted_tokens = 0, accepted_tokens = 0;
   std::array<int, kPriorityClasses> queued_by_class{};
   std::array<double, kPriorityClasses> wait_ms_mean_by_class{};  // moving averages

@@ -1,101 +1,16 @@
 #include "engine/fake_engine.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
-#include "engine/core/answer_queue.h"
+#include "engine/fake_job.h"
+#include "engine/fake_player.h"
 #include "engine/fake_script.h"
 
 namespace xc::engine {
 namespace {
 
-using DeltaQueue = AnswerQueue<Result<schema::Delta>>;
-
 constexpr std::int32_t kVocabulary = 0x110000;
-constexpr int kHandedOver = -1;  // choice of the delta that says: look at the handover
-
-// One live request. Filled by the caller's thread, then owned by the engine thread.
-struct Job {
-  std::shared_ptr<DeltaQueue> queue;
-  std::vector<std::vector<schema::Delta>> choices;  // per choice, one delta a step
-  std::size_t step = 0;
-  bool endless = false;
-  bool prefilled = false;
-  std::optional<Error> error;
-  std::function<void()> after;
-  schema::Usage usage;
-  std::shared_ptr<Handover> left = std::make_shared<Handover>();  // written before kHandedOver
-};
-
-// A fake token of an answer is a delta: its number is all that a handover needs.
-Handover::Part part_of(const Job& job) {
-  Handover::Part part;
-  for (const auto& deltas : job.choices) {
-    const std::size_t taken = job.endless ? job.step : std::min(job.step, deltas.size());
-    Handover::Choice choice;
-    for (std::size_t i = 0; i < taken; ++i) {
-      choice.tokens.push_back(static_cast<std::int32_t>(i));
-      choice.generated += deltas[i % deltas.size()].finish ? 0 : 1;
-    }
-    choice.finished = !job.endless && taken == deltas.size();
-    part.choices.push_back(std::move(choice));
-  }
-  if (job.step == 0) part.choices.clear();
-  return part;
-}
-
-void resume(Job& job, const Handover* past) {
-  if (past == nullptr) return;
-  for (const Handover::Choice& choice : past->parts.front().choices) {
-    job.prefilled = true;
-    job.step = std::max(job.step, choice.tokens.size());
-    job.usage.completion_tokens += choice.generated;
-  }
-}
-
-// The reader's end of a Job.
-class QueuedAnswer final : public DeltaAnswer {
- public:
-  QueuedAnswer(std::shared_ptr<DeltaQueue> queue, std::shared_ptr<const Handover> left)
-      : queue_(std::move(queue)), left_(std::move(left)) {}
-  ~QueuedAnswer() override { queue_->cancel(); }
-
-  std::optional<Result<schema::Delta>> poll() override {
-    std::optional<Result<schema::Delta>> item = queue_->pop();
-    if (item && (!*item || (*item)->usage)) ended_ = true;
-    if (!item || !*item || (*item)->choice != kHandedOver) return item;
-    ended_ = handed_over_ = true;
-    return std::nullopt;
-  }
-  bool ended() const override { return ended_; }
-  const Handover* handover() const override { return handed_over_ ? left_.get() : nullptr; }
-
- private:
-  std::shared_ptr<DeltaQueue> queue_;
-  std::shared_ptr<const Handover> left_;
-  bool ended_ = false;
-  bool handed_over_ = false;
-};
-
-// An answer that is there from the start.
-template <typename T>
-class ReadyAnswer final : public Answer<T> {
- public:
-  explicit ReadyAnswer(T value) : value_(std::move(value)) {}
-  std::optional<Result<T>> poll() override {
-    if (!value_) return std::nullopt;
-    Result<T> out = std::move(*value_);
-    value_.reset();
-    return out;
-  }
-  bool ended() const override { return !value_; }
-
- private:
-  std::optional<T> value_;
-};
 
 std::string text_of(const schema::Message& message) {
   std::string text;
@@ -115,6 +30,24 @@ std::string asker(const schema::ChatRequest& request, const RequestContext& cont
 
 std::string text_of(const schema::Prompt& prompt) {
   return prompt.tokens.empty() ? prompt.text : fake_text(prompt.tokens);
+}
+
+// No answer: the choices end at once.
+void only_prompt(FakeJob& job) {
+  schema::Delta end;
+  end.finish = schema::Finish::Length;
+  for (auto& deltas : job.choices) deltas = {end};
+}
+
+// The prompt before each answer, scored where the answer is.
+void echo(FakeJob& job, const schema::CompletionRequest& request) {
+  for (std::size_t i = 0; i < job.choices.size(); ++i) {
+    schema::Delta before;
+    before.content = text_of(request.prompts[i / static_cast<std::size_t>(request.n)]);
+    if (request.logprobs) before.logprobs = fake_scores(before.content);
+    job.choices[i].insert(job.choices[i].begin(), std::move(before));
+  }
+  job.echoed = 1;
 }
 
 Facts facts_of(const FakeOptions& options) {
@@ -137,188 +70,30 @@ Facts facts_of(const FakeOptions& options) {
   return facts;
 }
 
-}  // namespace
-
-struct FakeEngine::Parts {
-  explicit Parts(FakeOptions o) : options(std::move(o)), facts(facts_of(options)) {}
-
-  // Adds n choices that answer `text` to the job.
-  void play(Job& job, std::string_view text, int n, const FakeLimits& limits) const;
-  Result<int> check_prompt(std::size_t tokens) const;
-  Result<std::unique_ptr<DeltaAnswer>> submit(Job job, Wake wake);
-  void run();
-  // One step of one job; false when it is over.
-  bool step(Job& job);
-  void finish(Job& job);
-  static void hand_over(Job& job);
-
-  const FakeOptions options;
-  const Facts facts;
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Job> arrived;
-  Stats counters;
-  bool stopping = false;
-  bool leaving = false;
-  bool nudged = false;
-  std::thread thread;
-};
-
-void FakeEngine::Parts::play(Job& job, std::string_view text, int n,
-                             const FakeLimits& limits) const {
-  const auto matches = [text](const FakeScript& s) { return text.find(s.trigger) != text.npos; };
-  const auto script = std::ranges::find_if(options.scripts, matches);
-  const bool scripted = script != options.scripts.end();
-  for (int choice = 0; choice < n; ++choice) {
-    SeededRandom random(options.seed + static_cast<std::uint64_t>(choice));
-    job.choices.push_back(scripted ? script->deltas : fake_deltas(text, limits, random));
-  }
-  if (!scripted) return;
-  job.endless = script->endless;
-  job.error = script->error;
-  job.after = script->after;
-}
-
-Result<int> FakeEngine::Parts::check_prompt(std::size_t tokens) const {
+Result<int> check_prompt(const Facts& facts, std::size_t tokens) {
   if (tokens == 0) return fail(Code::InvalidRequest, Message::PromptEmpty);
-  if (tokens > static_cast<std::size_t>(options.context)) {
+  if (tokens > static_cast<std::size_t>(facts.context)) {
     return fail(Code::ContextExceeded, Message::PromptTooLong,
-                {std::to_string(tokens), std::to_string(options.context)});
+                {std::to_string(tokens), std::to_string(facts.context)});
   }
   return static_cast<int>(tokens);
 }
 
-Result<std::unique_ptr<DeltaAnswer>> FakeEngine::Parts::submit(Job job, Wake wake) {
-  const auto on_space = [this] {
-    const std::lock_guard lock(mutex);
-    nudged = true;
-    changed.notify_one();
-  };
-  job.queue = std::make_shared<DeltaQueue>(std::move(wake), on_space);
-  auto answer = std::make_unique<QueuedAnswer>(job.queue, job.left);
-  const std::lock_guard lock(mutex);
-  if (counters.queued + counters.running >= options.queue_max) {
-    return fail(Code::RateLimited, Message::QueueFull, {std::to_string(options.queue_max), "1"});
-  }
-  ++counters.requests_total;
-  ++counters.queued;
-  counters.prompt_tokens_asked += static_cast<std::uint64_t>(job.usage.prompt_tokens);
-  arrived.push_back(std::move(job));
-  changed.notify_one();
-  return answer;
-}
+}  // namespace
 
-void FakeEngine::Parts::run() {
-  std::vector<Job> live;
-  for (;;) {
-    {
-      std::unique_lock lock(mutex);
-      // Parked jobs wait for space or cancellation, and cancellation is not announced: look again.
-      const auto due = [this] { return stopping || nudged || !arrived.empty(); };
-      const bool parked = std::ranges::all_of(live, [](const Job& j) { return j.queue->full(); });
-      if (live.empty())
-        changed.wait(lock, due);
-      else if (parked)
-        changed.wait_for(lock, std::chrono::milliseconds(5), due);
-      if (stopping) return;
-      nudged = false;
-      for (Job& job : arrived) live.push_back(std::move(job));
-      arrived.clear();
-      counters.queued = 0;
-      counters.running = static_cast<int>(live.size());
-      ++counters.steps;
-      if (leaving) {
-        for (Job& job : live) hand_over(job);
-        live.clear();
-        counters.running = 0;
-        continue;
-      }
-    }
-    if (options.per_step.count() > 0) std::this_thread::sleep_for(options.per_step);
-    std::erase_if(live, [this](Job& job) { return !step(job); });
-    const std::lock_guard lock(mutex);
-    counters.running = static_cast<int>(live.size());
-  }
-}
+struct FakeEngine::Parts {
+  explicit Parts(FakeOptions options) : facts(facts_of(options)), player(std::move(options)) {}
+  const Facts facts;
+  FakePlayer player;
+};
 
-bool FakeEngine::Parts::step(Job& job) {
-  if (job.queue->cancelled()) {
-    const std::lock_guard lock(mutex);
-    ++counters.requests_cancelled;
-    return false;
-  }
-  if (job.queue->full()) return true;
-  if (!job.prefilled) {
-    job.prefilled = true;
-    std::this_thread::sleep_for(options.prefill_per_token * job.usage.prompt_tokens);
-    const std::lock_guard lock(mutex);
-    counters.prompt_tokens_computed += static_cast<std::uint64_t>(job.usage.prompt_tokens);
-  }
-  bool more = false;
-  for (std::size_t choice = 0; choice < job.choices.size(); ++choice) {
-    const std::vector<schema::Delta>& deltas = job.choices[choice];
-    const std::size_t at = job.endless ? job.step % deltas.size() : job.step;
-    if (at >= deltas.size()) continue;
-    more = true;
-    schema::Delta delta = deltas[at];
-    delta.choice = static_cast<int>(choice);
-    if (job.step == 0 && choice == 0) delta.prompt = job.usage;
-    if (!delta.finish) ++job.usage.completion_tokens;
-    job.queue->push(std::move(delta));
-  }
-  ++job.step;
-  if (!more) finish(job);
-  return more;
-}
-
-void FakeEngine::Parts::hand_over(Job& job) {
-  job.left->parts = {part_of(job)};
-  schema::Delta sign;
-  sign.choice = kHandedOver;
-  job.queue->push(std::move(sign));
-}
-
-void FakeEngine::Parts::finish(Job& job) {
-  if (job.after) job.after();
-  const bool failed = job.error.has_value();
-  {
-    const std::lock_guard lock(mutex);
-    counters.tokens_generated += static_cast<std::uint64_t>(job.usage.completion_tokens);
-    counters.requests_failed += failed ? 1 : 0;
-  }
-  if (failed) return job.queue->push(std::unexpected(std::move(*job.error)));
-  schema::Delta last;
-  last.usage = job.usage;
-  job.queue->push(std::move(last));
-}
-
-FakeEngine::FakeEngine(FakeOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {
-  parts_->thread = std::thread([parts = parts_.get()] { parts->run(); });
-}
-
-FakeEngine::~FakeEngine() {
-  {
-    const std::lock_guard lock(parts_->mutex);
-    parts_->stopping = true;
-    parts_->changed.notify_one();
-  }
-  parts_->thread.join();
-}
-
-void FakeEngine::hand_over() {
-  const std::lock_guard lock(parts_->mutex);
-  parts_->leaving = parts_->nudged = true;
-  parts_->changed.notify_one();
-}
+FakeEngine::FakeEngine(FakeOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+FakeEngine::~FakeEngine() = default;
 
 const Facts& FakeEngine::facts() const { return parts_->facts; }
 
-Stats FakeEngine::stats() const {
-  const std::lock_guard lock(parts_->mutex);
-  Stats stats = parts_->counters;
-  stats.cells = parts_->options.context;
-  return stats;
-}
+Stats FakeEngine::stats() const { return parts_->player.stats(); }
+void FakeEngine::hand_over() { parts_->player.hand_over(); }
 
 Result<std::vector<std::int32_t>> FakeEngine::tokenize(const schema::TokenizeRequest& request) {
   return fake_tokens(request.text);
@@ -354,15 +129,15 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::chat(const schema::ChatRequest&
     }
   }
   XC_TRY(const int asked, count(request));
-  XC_TRY(const int prompt, parts_->check_prompt(static_cast<std::size_t>(asked)));
-  Job job;
+  XC_TRY(const int prompt, check_prompt(parts_->facts, static_cast<std::size_t>(asked)));
+  FakeJob job;
   job.usage.prompt_tokens = prompt;
   const FakeLimits limits{request.stop, request.max_tokens.value_or(0), request.logprobs};
   std::string said = text_of(request.messages.back());
   if (said == "who asks?") said = asker(request, context);
-  parts_->play(job, said, request.n, limits);
-  resume(job, context.resume.get());
-  return parts_->submit(std::move(job), std::move(wake));
+  parts_->player.prepare(job, said, request.n, limits);
+  fake_resume(job, context.resume.get());
+  return parts_->player.submit(std::move(job), std::move(wake));
 }
 
 Result<std::unique_ptr<DeltaAnswer>> FakeEngine::complete(const schema::CompletionRequest& request,
@@ -374,21 +149,17 @@ Result<std::unique_ptr<DeltaAnswer>> FakeEngine::complete(const schema::Completi
   }
   const FakeLimits limits{request.stop, request.max_tokens.value_or(16),
                           request.logprobs.has_value()};
-  Job job;
+  FakeJob job;
   for (const schema::Prompt& prompt : request.prompts) {
     const std::string text = text_of(prompt);
-    XC_TRY(const int tokens, parts_->check_prompt(fake_tokens(text).size()));
+    XC_TRY(const int tokens, check_prompt(parts_->facts, fake_tokens(text).size()));
     job.usage.prompt_tokens += tokens;
-    parts_->play(job, text, request.n, limits);
+    parts_->player.prepare(job, text, request.n, limits);
   }
-  for (std::size_t i = 0; request.echo && i < job.choices.size(); ++i) {
-    const std::size_t prompt = i / static_cast<std::size_t>(request.n);
-    schema::Delta before;
-    before.content = text_of(request.prompts[prompt]);
-    job.choices[i].insert(job.choices[i].begin(), std::move(before));
-  }
-  resume(job, context.resume.get());
-  return parts_->submit(std::move(job), std::move(wake));
+  if (request.max_tokens == 0) only_prompt(job);
+  if (request.echo) echo(job, request);
+  fake_resume(job, context.resume.get());
+  return parts_->player.submit(std::move(job), std::move(wake));
 }
 
 Result<std::unique_ptr<EmbeddingAnswer>> FakeEngine::embed(const schema::EmbeddingRequest& request,
@@ -401,12 +172,12 @@ Result<std::unique_ptr<EmbeddingAnswer>> FakeEngine::embed(const schema::Embeddi
   schema::Embeddings answer;
   for (const schema::Prompt& input : request.inputs) {
     const std::string text = text_of(input);
-    XC_TRY(const int tokens, parts_->check_prompt(fake_tokens(text).size()));
+    XC_TRY(const int tokens, check_prompt(parts_->facts, fake_tokens(text).size()));
     answer.prompt_tokens += tokens;
-    answer.vectors.push_back(fake_vector(text, parts_->options.seed));
+    answer.vectors.push_back(fake_vector(text, parts_->player.options().seed));
   }
   wake();
-  return std::make_unique<ReadyAnswer<schema::Embeddings>>(std::move(answer));
+  return std::make_unique<FakeVectors<schema::Embeddings>>(std::move(answer));
 }
 
 Result<std::unique_ptr<RankingAnswer>> FakeEngine::rerank(const schema::RerankRequest& request,
@@ -426,7 +197,7 @@ Result<std::unique_ptr<RankingAnswer>> FakeEngine::rerank(const schema::RerankRe
   };
   std::ranges::sort(answer.order, better);
   wake();
-  return std::make_unique<ReadyAnswer<schema::Ranking>>(std::move(answer));
+  return std::make_unique<FakeVectors<schema::Ranking>>(std::move(answer));
 }
 
 }  // namespace xc::engine

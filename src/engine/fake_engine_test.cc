@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 namespace xc::engine {
@@ -91,6 +92,28 @@ TEST(FakeEngine, a_full_queue_parks_and_a_dropped_answer_is_cancelled) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_EQ(engine.stats().requests_cancelled, 1u);
+}
+
+TEST(FakeEngine, echoes_a_prompt_with_its_scores) {
+  FakeEngine engine({});
+  schema::CompletionRequest request;
+  request.model = "fake";
+  request.prompts = {{"你好", {}}, {"abc", {}}};
+  request.echo = true;
+  request.logprobs = 1;
+  request.max_tokens = 0;
+  const auto scored = collect(all_of(**engine.complete(request, {}, [] {})));
+  ASSERT_EQ(scored.choices().size(), 2u);
+  EXPECT_EQ(scored.choices()[0].content, "你好");
+  ASSERT_EQ(scored.choices()[0].logprobs.size(), 2u);
+  EXPECT_TRUE(std::isnan(scored.choices()[0].logprobs[0].chosen.logprob));
+  EXPECT_LT(scored.choices()[0].logprobs[1].chosen.logprob, 0);
+  EXPECT_EQ(scored.choices()[1].logprobs.size(), 3u);
+  EXPECT_EQ(scored.usage().completion_tokens, 0);
+  request.max_tokens = 2;
+  const auto answered = collect(all_of(**engine.complete(request, {}, [] {})));
+  EXPECT_EQ(answered.choices()[1].content, "abcab");
+  EXPECT_GT(answered.choices()[1].logprobs.size(), 3u);
 }
 
 TEST(FakeEngine, refuses_what_the_model_cannot) {

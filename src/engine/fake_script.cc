@@ -100,6 +100,15 @@ std::vector<schema::Delta> fake_deltas(std::string_view text, const FakeLimits& 
   return deltas;
 }
 
+std::vector<schema::LogprobEntry> fake_scores(std::string_view prompt) {
+  std::vector<schema::LogprobEntry> scores;
+  for (const std::int32_t token : fake_tokens(prompt)) {
+    scores.push_back(logprob_of(fake_text({token})));
+  }
+  if (!scores.empty()) scores.front() = {{scores.front().chosen.token, std::nan("")}, {}};
+  return scores;
+}
+
 std::vector<float> fake_vector(std::string_view text, std::uint64_t seed) {
   for (const char c : text) seed = (seed ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   SeededRandom random(seed);

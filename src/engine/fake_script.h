@@ -23,6 +23,8 @@ struct FakeLimits {
 // `text` cut into deltas of one to four characters, then the delta with `finish`.
 std::vector<schema::Delta> fake_deltas(std::string_view text, const FakeLimits& limits,
                                        RandomSource& random);
+// The tokens of an echoed prompt, all but the first with a log-probability.
+std::vector<schema::LogprobEntry> fake_scores(std::string_view prompt);
 // Eight numbers of length 1 from the text and the seed.
 std::vector<float> fake_vector(std::string_view text, std::uint64_t seed);
 // Share of the query's characters that are in the document, 0 – 1.

@@ -3,19 +3,16 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <functional>
-#include <memory>
 #include <utility>
 
 #include "base/limits.h"
+#include "gateway/admin_work.h"
 #include "gateway/engines.h"
 
 namespace xc::gateway {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::string_view kFirstTenant = "default";  // of the key that the first start makes
 
 json::object render_worker(const fleet::ModelStatus& worker) {
   json::object out{{"model", worker.name},
@@ -54,9 +51,6 @@ Task<Status> list_workers(Call& call) {
 }
 
 Task<Status> show_engines(Call& call) {
-  if (call.caller.tenant != kFirstTenant) {
-    co_return fail(Code::Forbidden, Message::NotAllowed, {call.request().path});
-  }
   std::vector<EngineReport> stats = co_await ask_engines(call, "/internal/stats");
   std::vector<EngineReport> views = co_await ask_engines(call, "/internal/engine");
   json::array workers;
@@ -97,16 +91,12 @@ Task<Status> restart_worker(Call& call) {
 }
 
 Task<Status> reload_keys(Call& call) {
-  // Shared: the work goes on when the client leaves in the middle of it.
-  auto reloaded = std::make_shared<Status>();
-  std::function<void()> work = [reloaded, &keys = call.services.keys] {
-    *reloaded = keys.reload();
+  const Work work = [desk = desk_of(call)]() -> Result<std::string> {
+    XC_CHECK(desk.keys.reload());
+    XC_CHECK(desk.sessions.reload());
+    return R"({"reloaded":true})";
   };
-  co_await call.services.blocking.run(std::move(work));
-  if (!*reloaded) co_return *reloaded;
-  std::string body = R"({"reloaded":true})";
-  Status replied = co_await reply_json(call, 200, std::move(body));
-  co_return replied;
+  return answer(call, work);
 }
 
 }  // namespace xc::gateway

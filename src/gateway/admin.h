@@ -6,7 +6,7 @@
 namespace xc::gateway {
 
 Task<Status> list_workers(Call& call);
-// Stats, live tree and queues of every ready worker. Only for keys of the first tenant.
+// Stats, live tree and queues of every ready worker.
 Task<Status> show_engines(Call& call);
 Task<Status> stop_worker(Call& call);
 // Replaces the model's worker; answers that run go on in the new one.

@@ -16,6 +16,7 @@ void AnswerWriter::set_headers() {
   net::Headers& headers = call_.exchange.reply_headers();
   headers.set("Cache-Control", "no-cache");
   headers.set("X-Accel-Buffering", "no");  // nginx would hold events back
+  add_receipt(call_);
 }
 
 Task<Status> AnswerWriter::send(std::string& bytes) {

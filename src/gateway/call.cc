@@ -38,11 +38,17 @@ std::string request_id_of(const net::Request& request, RandomSource& random) {
   return sane ? std::string(theirs) : make_id(random, "req_");
 }
 
-Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys) {
+std::string_view secret_of(const net::Request& request) {
   std::string_view key = bearer_of(request.headers.get("Authorization"));
   if (key.empty()) key = request.headers.get("x-api-key");
   if (key.empty()) key = request.headers.get("api-key");
-  return keys.verify(key);
+  return key;
+}
+
+Result<identity::Caller> caller_of(const net::Request& request, const Services& services) {
+  const std::string_view secret = secret_of(request);
+  if (secret.starts_with(identity::kTokenPrefix)) return services.accounts.sessions->verify(secret);
+  return services.keys.verify(secret, request.peer);
 }
 
 Result<ModelRow> model_row(const Services& services, std::string_view name) {
@@ -65,6 +71,23 @@ Result<ModelRow> model_row(const Services& services, std::string_view name) {
   return fail(Code::NotFound, Message::NoModel, {std::string(name)});
 }
 
+bool may_use(const identity::Caller& caller, const ModelRow& row) {
+  if (!caller.scopes || caller.scopes->allows_model(row.name)) return true;
+  return std::ranges::any_of(row.aliases, [&caller](const std::string& alias) {
+    return caller.scopes->allows_model(alias);
+  });
+}
+
+Result<ModelRow> allowed_model(const Call& call, std::string_view name) {
+  Result<ModelRow> row = model_row(call.services, name);
+  const identity::Caller& caller = call.caller;
+  // A name that is not there is judged too: else a key could find out what others have.
+  const bool allowed =
+      row ? may_use(caller, *row) : !caller.scopes || caller.scopes->allows_model(name);
+  if (allowed) return row;
+  return fail(Code::Forbidden, Message::ScopeRefused, {"models", std::string(name)});
+}
+
 std::string render_error(Shape shape, const Error& error, Language language,
                          std::string_view request_id) {
   if (shape == Shape::Anthropic) {
@@ -78,8 +101,14 @@ void name_the_request(Error& error, const Call& call) {
   if (error.message == Message::Deadline) error.args = {std::to_string(call.deadline_ms)};
 }
 
+void add_receipt(Call& call) {
+  if (!call.audit.admission()) return;
+  call.exchange.reply_headers().set("X-Xingcha-Receipt", call.audit.receipt());
+}
+
 Task<Status> reply_json(Call& call, int status, std::string body) {
   call.audit.outcome(status);
+  add_receipt(call);
   Status replied = co_await call.exchange.reply(status, kJson, std::move(body));
   co_return replied;
 }
@@ -90,6 +119,7 @@ Task<Status> reply_error(Call& call, Error error) {
   if (!error.detail.empty()) log::warn("gateway", "{}: {}", call.request_id, error.detail);
   net::Headers& headers = call.exchange.reply_headers();
   if (error.retry_after_s > 0) headers.set("Retry-After", std::to_string(error.retry_after_s));
+  add_receipt(call);
   if (error.code == Code::Unauthorized) headers.set("WWW-Authenticate", "Bearer");
   std::string body = render_error(call.shape, error, call.language, call.request_id);
   const int status = facts_of(error.code).http_status;

@@ -39,18 +39,27 @@ struct Call {
 
 // The request's id: the caller's X-Request-Id when it is short and plain, else a new one.
 std::string request_id_of(const net::Request& request, RandomSource& random);
-// Stage 1. The key is in Authorization: Bearer, x-api-key (Anthropic) or api-key (Azure).
-Result<identity::Caller> caller_of(const net::Request& request, const identity::KeyStore& keys);
+// The key or session token: in Authorization: Bearer, x-api-key (Anthropic) or api-key (Azure).
+std::string_view secret_of(const net::Request& request);
+// Stage 1: who calls. Error: as KeyStore::verify and SessionStore::verify.
+Result<identity::Caller> caller_of(const net::Request& request, const Services& services);
 
 // The row of GET /v1/models with this name or alias. Error: NoModel; NoAdapter for model:adapter
 // when the model is there.
 Result<ModelRow> model_row(const Services& services, std::string_view name);
+// The same for what the caller asks to use. Error: also Forbidden with ScopeRefused when the key's
+// models do not include it, whether it is there or not.
+Result<ModelRow> allowed_model(const Call& call, std::string_view name);
+// A pattern names a model by its name or by an alias.
+bool may_use(const identity::Caller& caller, const ModelRow& row);
 
 std::string render_error(Shape shape, const Error& error, Language language,
                          std::string_view request_id);
 // Fills in what only the door knows: an internal error's id, by which the log line can be found,
 // and the deadline as it was asked for (those below see what was left of it).
 void name_the_request(Error& error, const Call& call);
+// X-Xingcha-Receipt on the reply of an admitted call; before its head leaves.
+void add_receipt(Call& call);
 Task<Status> reply_json(Call& call, int status, std::string body);
 Task<Status> reply_error(Call& call, Error error);
 

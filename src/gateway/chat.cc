@@ -24,18 +24,20 @@ schema::ReplyHead head_of(const Call& call, const Question& question,
 
 }  // namespace
 
-// caller_of → parse → reserve → screen → route → start → { next → spend → guard.admit → send }* →
-// finish → settle → audit.commit
+// caller_of → parse → screen → reserve → admit → route → start → { next → spend → guard.admit →
+// send }* → finish → settle → audit.commit
 //
 // caller_of runs at the door for every route, and the door's AuditEntry commits when it goes.
 // Whatever breaks returns its error; the destructors settle, cancel and give back.
 Task<Status> converse(Call& call, QuestionParser parse) {
   Result<Question> question = parse(call.request().body);
   if (!question) co_return std::unexpected(std::move(question.error()));
-  Result<Reservation> reservation = reserve(call);
-  if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status screened = screen(question->model);
   if (!screened) co_return screened;
+  Result<Reservation> reservation = reserve(call, question->model, question->estimate);
+  if (!reservation) co_return std::unexpected(std::move(reservation.error()));
+  Status recorded = admit(call, *reservation);
+  if (!recorded) co_return recorded;
   Result<fleet::Lease> lease = co_await route(call, *reservation, question->model);
   if (!lease) co_return std::unexpected(std::move(lease.error()));
   Result<Generation> generation =
@@ -51,9 +53,10 @@ Task<Status> converse(Call& call, QuestionParser parse) {
   for (;;) {
     Result<bool> more = co_await generation->next(deltas);
     if (more && !*more) break;
-    if (more) reservation->spend(deltas);
-    Status admitted = more ? guard.admit(deltas) : std::unexpected(std::move(more.error()));
+    Status admitted = more ? reservation->spend(deltas) : std::unexpected(std::move(more.error()));
+    if (admitted) admitted = guard.admit(deltas);
     if (!admitted) {
+      if (!call.exchange.started()) reservation->forgive();
       Status broken = co_await writer.break_off(*sink, std::move(admitted.error()));
       co_return broken;
     }

@@ -46,9 +46,9 @@ std::string zip(const std::string& plain) {
 class ConsoleFiles : public GatewayTest {
  protected:
   ConsoleFiles() {
-    services_ =
-        std::make_unique<Services>(Services{loops_.runtime, blocking_, client_, *fleet_, *keys_,
-                                            clock_, random_, [this] { return rows(); }, "1.2.3"});
+    services_ = std::make_unique<Services>(Services{loops_.runtime, blocking_, client_, *fleet_,
+                                                    *keys_, *accounts_, clock_, random_,
+                                                    [this] { return rows(); }, "1.2.3", *books_});
     const net::ServerOptions options = net::quick_options();
     files_ = std::make_unique<net::RunningServer>(
         loops_, options, [this](net::Exchange& exchange) { return serve(exchange); });
@@ -56,7 +56,7 @@ class ConsoleFiles : public GatewayTest {
   ~ConsoleFiles() override { files_.reset(); }
 
   Task<void> serve(net::Exchange& exchange) {
-    AuditEntry audit(metrics_, clock_, {"GET", "unmatched", "req_1", true});
+    AuditEntry audit(metrics_, *books_, clock_, {"GET", "unmatched", "req_1", true});
     Call call{*services_, metrics_, exchange, audit};
     Status served = co_await serve_console_file(call, file_);
     EXPECT_TRUE(served);

@@ -13,6 +13,7 @@ Result<Inquiry> parse(std::string_view json) {
   const bool base64 = std::exchange(request.base64, true);
   Inquiry inquiry;
   inquiry.ask = {request.model, "/v1/embeddings", schema::render(request)};
+  inquiry.estimate = estimate_of(request);
   inquiry.read = [model = request.model, base64](std::string_view answer) -> Result<Finding> {
     XC_TRY(const schema::Embeddings vectors, schema::parse_embeddings(answer));
     Finding finding;

@@ -19,7 +19,9 @@ inline constexpr const char* kPromptHelp =
     "Tokens of prompts: asked for, and of them really computed.";
 inline constexpr const char* kCachedHelp =
     "Prompt tokens that were not computed, by where their KV came from.";
-inline constexpr const char* kSwapHelp = "Preempted sequences moved to RAM and back.";
+inline constexpr const char* kSwapHelp =
+    "Sequences of preempted requests whose KV moved: out to RAM, in from RAM or from disk.";
+inline constexpr const char* kSwapBytesHelp = "KV bytes of such sequences that were copied.";
 inline constexpr const char* kDraftHelp = "Tokens of speculation: drafted, and of them accepted.";
 inline constexpr const char* kDepthHelp = "Requests that wait in the engine's queue, by class.";
 inline constexpr const char* kWaitHelp = "Moving average of the wait in the engine's queue.";
@@ -40,9 +42,14 @@ inline constexpr std::array kEngineSeries{
     EngineSeries{"cached_disk_tokens", "xingcha_engine_cached_tokens_total", kCachedHelp, "tier",
                  "disk"},
     EngineSeries{"preemptions", "xingcha_engine_preemptions_total",
-                 "Sequences that had to give way.", "", ""},
+                 "Requests that had to give way.", "", ""},
     EngineSeries{"swaps_out", "xingcha_engine_swaps_total", kSwapHelp, "direction", "out"},
-    EngineSeries{"swaps_in", "xingcha_engine_swaps_total", kSwapHelp, "direction", "in"},
+    EngineSeries{"swaps_in_ram", "xingcha_engine_swaps_total", kSwapHelp, "direction", "in_ram"},
+    EngineSeries{"swaps_in_disk", "xingcha_engine_swaps_total", kSwapHelp, "direction", "in_disk"},
+    EngineSeries{"swap_out_bytes", "xingcha_engine_swap_bytes_total", kSwapBytesHelp, "direction",
+                 "out"},
+    EngineSeries{"swap_in_bytes", "xingcha_engine_swap_bytes_total", kSwapBytesHelp, "direction",
+                 "in"},
     EngineSeries{"steps", "xingcha_engine_steps_total", "Steps of the engine.", "", ""},
     EngineSeries{"drafted_tokens", "xingcha_engine_speculation_tokens_total", kDraftHelp, "kind",
                  "drafted"},

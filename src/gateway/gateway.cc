@@ -3,7 +3,10 @@
 #include <atomic>
 #include <utility>
 
+#include "base/limits.h"
+#include "gateway/access.h"
 #include "gateway/audit.h"
+#include "gateway/books.h"
 #include "gateway/call.h"
 #include "gateway/console_files.h"
 #include "gateway/metrics.h"
@@ -50,6 +53,22 @@ Task<Status> serve_unmatched(Call& call, std::string allowed) {
   co_return served;
 }
 
+// What an administrator changes is recorded before it happens.
+bool is_change(const net::Request& request, const Match& match) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  return match.route != nullptr && match.route->needs_key && !reads &&
+         match.route->pattern.starts_with("/admin/");
+}
+
+// The path for a record: of bounded length, and ASCII.
+std::string printable(std::string_view path) {
+  std::string text(path.substr(0, limits::kAuditTargetBytesMax));
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return text;
+}
+
 AuditEntry::Subject subject_of(const net::Request& request, const Match& match,
                                std::string request_id) {
   AuditEntry::Subject subject;
@@ -57,6 +76,8 @@ AuditEntry::Subject subject_of(const net::Request& request, const Match& match,
   subject.route = match.route == nullptr ? "unmatched" : match.route->pattern;
   subject.request_id = std::move(request_id);
   subject.quiet = match.route == nullptr || !match.route->needs_key;
+  subject.source = request.peer;
+  if (is_change(request, match)) subject.target = printable(request.path);
   return subject;
 }
 
@@ -66,7 +87,8 @@ Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& excha
   const net::Request& request = exchange.request();
   const Match match = match_route(request.method, request.path);
   std::string request_id = request_id_of(request, parts->services.random);
-  AuditEntry audit(parts->metrics, parts->services.clock, subject_of(request, match, request_id));
+  AuditEntry audit(parts->metrics, parts->services.books, parts->services.clock,
+                   subject_of(request, match, request_id));
   Call call{parts->services, parts->metrics, exchange, audit};
   call.request_id = std::move(request_id);
   call.shape = shape_of(request.path);
@@ -92,10 +114,12 @@ Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
     co_return served;
   }
   if (match.route->needs_key) {
-    Result<identity::Caller> caller = caller_of(call.request(), services.keys);
+    Result<identity::Caller> caller = caller_of(call.request(), services);
     if (!caller) co_return std::unexpected(std::move(caller.error()));
     call.caller = std::move(*caller);
-    call.audit.caller(call.caller.key_id);
+    call.audit.caller(call.caller);
+    Status allowed = check_access(*match.route, call.caller);
+    if (!allowed) co_return allowed;
   }
   call.parameter = match.parameter;
   const Result<Terms> terms = terms_of(call.request(), services.clock.unix_ms());
@@ -105,6 +129,10 @@ Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
   call.priority = terms->priority;
   call.shutting_down = shutting_down;
   if (server != nullptr) call.connections = server->counters();
+  if (is_change(call.request(), match)) {
+    Status admitted = call.audit.admit_change();
+    if (!admitted) co_return admitted;
+  }
   Status served = co_await match.route->handler(call);
   co_return served;
 }

@@ -8,12 +8,15 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "fleet/fleet.h"
+#include "identity/accounts.h"
 #include "identity/keys.h"
 #include "net/client.h"
 #include "net/http.h"
 #include "net/server.h"
 
 namespace xc::gateway {
+
+class Books;
 
 // One row of GET /v1/models; app/wiring.cc fills it from catalogue and model store.
 struct ModelRow {
@@ -35,10 +38,12 @@ struct Services {
   net::Client& client;
   fleet::Fleet& fleet;
   identity::KeyStore& keys;
+  identity::Accounts& accounts;
   Clock& clock;
   RandomSource& random;
   ModelLister models;
   std::string version;
+  Books& books;
 };
 
 class Gateway {

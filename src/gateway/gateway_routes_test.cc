@@ -206,7 +206,8 @@ TEST_F(GatewayTest, engines_show_themselves_to_the_first_tenant) {
   EXPECT_EQ(shown.at("/workers/0/stats/cells"), "64");
   EXPECT_EQ(shown.at("/workers/0/engine/sequences"), "[]");
   EXPECT_EQ(shown.at("/workers/0/engine/queue"), "[]");
-  const std::string other = keys_->create("other", "someone else")->secret;
+  ASSERT_TRUE(accounts_->tenants.create("acme"));
+  const std::string other = keys_->create("other", "acme")->secret;
   EXPECT_EQ(send("GET", "/admin/engine", "", {{"x-api-key", other}}).status, 403);
 }
 

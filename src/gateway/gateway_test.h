@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/books.h"
 #include "gateway/gateway.h"
 #include "net/net_test.h"
 #include "net/sse.h"
@@ -53,8 +54,15 @@ class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
     database_ = *store::Database::open(folder_.file("test.db"));
+    accounts_ = *identity::Accounts::open(*database_, clock_, random_);
     keys_ = *identity::KeyStore::open(*database_, clock_, random_);
-    key_ = keys_->create("test", "default")->secret;
+    audit::LogOptions log;
+    log.folder = folder_.file("audit");
+    log_ = *audit::Log::open(log, clock_, random_);
+    books_ = *Books::open(*log_, *database_, clock_);
+    identity::KeySpec spec{"test"};
+    spec.role = identity::Role::PlatformAdmin;
+    key_ = keys_->create(spec)->secret;
     fleet::FleetOptions options;
     options.program = XC_SCRIPTED_WORKER;
     options.socket_dir = folder_.file("run");
@@ -65,9 +73,9 @@ class GatewayTest : public testing::Test {
     fleet_ = std::make_unique<fleet::Fleet>(
         loops_.runtime, blocking_, client_, options,
         [this](std::string_view name) { return resolve(name); }, [] { return 1u << 30; });
-    gateway_ =
-        std::make_unique<Gateway>(Services{loops_.runtime, blocking_, client_, *fleet_, *keys_,
-                                           clock_, random_, [this] { return rows(); }, "1.2.3"});
+    gateway_ = std::make_unique<Gateway>(Services{loops_.runtime, blocking_, client_, *fleet_,
+                                                  *keys_, *accounts_, clock_, random_,
+                                                  [this] { return rows(); }, "1.2.3", *books_});
     net::ServerOptions at;
     at.address = "127.0.0.1:0";
     server_ = std::make_unique<net::Server>(loops_.runtime, at, gateway_->handler(),
@@ -159,7 +167,10 @@ class GatewayTest : public testing::Test {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;
+  std::unique_ptr<audit::Log> log_;
+  std::unique_ptr<Books> books_;
   std::string key_;
   net::Loops loops_{2};
   net::BlockingPool blocking_{2};

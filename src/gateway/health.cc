@@ -32,6 +32,7 @@ Task<Status> metrics(Call& call) {
     if (report.json) engines[report.model] = numbers_of(*report.json);
   }
   call.metrics.engines(engines);
+  call.metrics.books(call.services.books);
   std::string body = call.metrics.text(call.services.fleet.status(), call.connections);
   call.audit.outcome(200);
   constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";

@@ -6,14 +6,16 @@
 
 namespace xc::gateway {
 
-// caller_of → parse → reserve → screen → route → ask → spend → settle → send → audit.commit
+// caller_of → parse → screen → reserve → admit → route → ask → spend → settle → send → audit.commit
 Task<Status> inquire(Call& call, InquiryParser parse) {
   Result<Inquiry> inquiry = parse(call.request().body);
   if (!inquiry) co_return std::unexpected(std::move(inquiry.error()));
-  Result<Reservation> reservation = reserve(call);
-  if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status screened = screen(inquiry->ask.model);
   if (!screened) co_return screened;
+  Result<Reservation> reservation = reserve(call, inquiry->ask.model, inquiry->estimate);
+  if (!reservation) co_return std::unexpected(std::move(reservation.error()));
+  Status recorded = admit(call, *reservation);
+  if (!recorded) co_return recorded;
   Result<fleet::Lease> lease = co_await route(call, *reservation, inquiry->ask.model);
   if (!lease) co_return std::unexpected(std::move(lease.error()));
   Result<std::string> json =

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "gateway/call.h"
+#include "gateway/estimate.h"
 #include "gateway/upstream.h"
 #include "schema/chat.h"
 
@@ -21,6 +22,7 @@ struct Inquiry {
   Ask ask;  // for the endpoint
   // The endpoint's JSON in the caller's shape.
   std::function<Result<Finding>(std::string_view json)> read;
+  Estimate estimate{};  // nothing for what is free: counting tokens
 };
 
 using InquiryParser = Result<Inquiry> (*)(std::string_view json);

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <utility>
 
+#include "gateway/books.h"
 #include "gateway/engine_series.h"
 
 namespace xc::gateway {
@@ -76,6 +77,21 @@ struct Metrics::Parts {
   Counter& handovers = counter("xingcha_handovers_total",
                                "Answers that a worker handed over to the next one.")
                            .Add({});
+  Family<Counter>& quota_refusals =
+      counter("xingcha_quota_refused_total", "Requests that a limit refused.");
+  Family<Gauge>& quota = gauge(
+      "xingcha_quota", "Sums of accounts with a limit: reserved + settled + remaining = granted.");
+  Gauge& quota_conserved =
+      gauge("xingcha_quota_conserved", "1 while the sums of every account are right.").Add({});
+  Gauge& quota_open = gauge("xingcha_quota_reservations", "Reservations that are open.").Add({});
+  Counter& audit_leaves =
+      counter("xingcha_audit_leaves_total", "Leaves of the audit log, on disk and signed.").Add({});
+  Counter& audit_syncs =
+      counter("xingcha_audit_syncs_total", "Group commits of the audit log.").Add({});
+  Counter& audit_failures =
+      counter("xingcha_audit_write_failures_total", "Writes of the audit log that failed.").Add({});
+  Gauge& audit_failing =
+      gauge("xingcha_audit_failing", "1 while the audit log cannot be written.").Add({});
   Family<Gauge>& workers = gauge("xingcha_workers", "Models by state of their worker.");
   Family<Gauge>& worker_in_flight =
       gauge("xingcha_worker_in_flight", "Requests in a model's worker.");
@@ -170,6 +186,38 @@ void Metrics::request_ended(std::string_view model, std::string_view route, int 
 
 void Metrics::upstream_retried() { parts_->retried.Increment(); }
 void Metrics::handed_over() { parts_->handovers.Increment(); }
+
+void Metrics::quota_refused(std::string_view scope, std::string_view meter) {
+  parts_->quota_refusals.Add({{"scope", std::string(scope)}, {"meter", std::string(meter)}})
+      .Increment();
+}
+
+void Metrics::books(Books& books) {
+  const identity::QuotaLedger::Audit ledger = books.ledger().audit();
+  parts_->quota_conserved.Set(ledger.conserved ? 1 : 0);
+  parts_->quota_open.Set(static_cast<double>(ledger.open));
+  for (std::size_t s = 0; s < identity::kScopes; ++s) {
+    for (std::size_t m = 0; m < identity::kMeters; ++m) {
+      const identity::QuotaLedger::Sums& sums = ledger.sums[s][m];
+      prometheus::Labels labels{
+          {"scope", std::string(name_of(static_cast<identity::Scope>(s)))},
+          {"meter", std::string(name_of(static_cast<identity::Meter>(m)))}};
+      const auto set = [&](const char* part, std::int64_t value) {
+        labels["part"] = part;
+        parts_->quota.Add(labels).Set(static_cast<double>(value));
+      };
+      set("granted", sums.granted);
+      set("reserved", sums.reserved);
+      set("settled", sums.settled);
+      set("remaining", sums.remaining);
+    }
+  }
+  const audit::Log::Stats log = books.log().stats();
+  catch_up(parts_->audit_leaves, log.committed);
+  catch_up(parts_->audit_syncs, log.syncs);
+  catch_up(parts_->audit_failures, log.failures);
+  parts_->audit_failing.Set(log.failing ? 1 : 0);
+}
 
 void Metrics::engines(
     const std::map<std::string, std::map<std::string, double, std::less<>>>& now) {

@@ -19,6 +19,8 @@ class Histogram;
 
 namespace xc::gateway {
 
+class Books;
+
 // The series of one model on one route, looked up once a request. Lives as long as its Metrics.
 // Thread-safe.
 class Series {
@@ -50,6 +52,9 @@ class Metrics {
   void request_ended(std::string_view model, std::string_view route, int status, double seconds);
   void upstream_retried();
   void handed_over();
+  void quota_refused(std::string_view scope, std::string_view meter);
+  // Ledger and audit log as they are now.
+  void books(Books& books);
 
   // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
   // of a worker, gauges of a model that is not there are 0.

@@ -55,13 +55,20 @@ TEST(Metrics, engines_totals_go_on_over_restarts_and_gauges_fall) {
   EXPECT_TRUE(has(text, R"(xingcha_engine_prompt_tokens_total{kind="asked",model="m"} 10)"))
       << text;
   EXPECT_TRUE(has(text, R"(xingcha_engine_queue_depth{class="interactive",model="m"} 3)"));
-  metrics.engines({{"m", {{"prompt_tokens_asked", 14}}}});
+  metrics.engines({{"m",
+                    {{"prompt_tokens_asked", 14},
+                     {"preemptions", 4},
+                     {"swaps_in_disk", 2},
+                     {"swap_in_bytes", 9}}}});
   metrics.engines({});                                     // the worker was unloaded
   metrics.engines({{"m", {{"prompt_tokens_asked", 5}}}});  // a new one
   text = metrics.text({}, {});
   EXPECT_TRUE(has(text, R"(xingcha_engine_prompt_tokens_total{kind="asked",model="m"} 19)"))
       << text;
   EXPECT_TRUE(has(text, R"(xingcha_engine_queue_depth{class="interactive",model="m"} 0)"));
+  EXPECT_TRUE(has(text, R"(xingcha_engine_preemptions_total{model="m"} 4)"));
+  EXPECT_TRUE(has(text, R"(xingcha_engine_swaps_total{direction="in_disk",model="m"} 2)"));
+  EXPECT_TRUE(has(text, R"(xingcha_engine_swap_bytes_total{direction="in",model="m"} 9)"));
 }
 
 }  // namespace

@@ -58,7 +58,9 @@ json::object render_model(const ModelRow& row, const std::vector<fleet::ModelSta
 Task<Status> list_models(Call& call) {
   const std::vector<fleet::ModelStatus> workers = call.services.fleet.status();
   json::array data;
-  for (const ModelRow& row : call.services.models()) data.push_back(render_model(row, workers));
+  for (const ModelRow& row : call.services.models()) {
+    if (may_use(call.caller, row)) data.push_back(render_model(row, workers));
+  }
   const json::object list{{"object", "list"}, {"data", std::move(data)}};
   std::string body = json::serialize(list);
   Status replied = co_await reply_json(call, 200, std::move(body));
@@ -66,7 +68,7 @@ Task<Status> list_models(Call& call) {
 }
 
 Task<Status> show_model(Call& call) {
-  Result<ModelRow> row = model_row(call.services, call.parameter);
+  Result<ModelRow> row = allowed_model(call, call.parameter);
   if (!row) co_return std::unexpected(std::move(row.error()));
   call.audit.model(row->name);
   std::string body = json::serialize(render_model(*row, call.services.fleet.status()));

@@ -26,6 +26,7 @@ Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
   question.model = request.model;
   question.stream = request.stream;
   question.choices = request.n;
+  question.estimate = estimate_of(request);
   question.ask = {request.model, "/v1/chat/completions", body_for_endpoint(request)};
   question.parser = &schema::parse_chat_chunk;
   question.id_prefix = id_prefix;
@@ -51,6 +52,7 @@ Result<Question> parse_completion_question(std::string_view json) {
   question.model = request->model;
   question.stream = request->stream;
   question.choices = request->n * static_cast<int>(request->prompts.size());
+  question.estimate = estimate_of(*request);
   question.ask = {request->model, "/v1/completions", body_for_endpoint(*request)};
   question.parser = &schema::parse_completion_chunk;
   question.id_prefix = "cmpl-";

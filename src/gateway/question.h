@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "gateway/estimate.h"
 #include "gateway/sink.h"
 #include "gateway/upstream.h"
 
@@ -16,6 +17,7 @@ struct Question {
   std::string model;  // as the caller named it
   bool stream = false;
   int choices = 1;  // that the answer may have
+  Estimate estimate;
   Ask ask;          // for an endpoint: always a stream with usage
   ChunkParser parser = nullptr;
   std::string_view id_prefix;  // of the reply's id

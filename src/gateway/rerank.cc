@@ -19,6 +19,7 @@ Result<Inquiry> parse(std::string_view json) {
   XC_TRY(schema::RerankRequest request, schema::parse_rerank(json));
   Inquiry inquiry;
   inquiry.ask = {request.model, "/v1/rerank", schema::render(request)};
+  inquiry.estimate = estimate_of(request);
   inquiry.read = [request = std::move(request)](std::string_view answer) -> Result<Finding> {
     XC_TRY(const schema::Ranking ranking, schema::parse_ranking(answer));
     XC_CHECK(check(ranking, request));

@@ -3,6 +3,9 @@
 #include <array>
 
 #include "gateway/admin.h"
+#include "gateway/admin_audit.h"
+#include "gateway/admin_identity.h"
+#include "gateway/admin_quota.h"
 #include "gateway/chat.h"
 #include "gateway/health.h"
 #include "gateway/inquiry.h"
@@ -33,6 +36,34 @@ constexpr std::array kRoutes{
     Route{"POST", "/admin/workers/{model}/stop", kKey, Shape::OpenAi, &stop_worker},
     Route{"POST", "/admin/models/{model}/restart", kKey, Shape::OpenAi, &restart_worker},
     Route{"POST", "/admin/keys/reload", kKey, Shape::OpenAi, &reload_keys},
+    Route{"POST", "/admin/login", kOpen, Shape::OpenAi, &log_in},
+    Route{"POST", "/admin/logout", kKey, Shape::OpenAi, &log_out},
+    Route{"GET", "/admin/whoami", kKey, Shape::OpenAi, &who_am_i},
+    Route{"GET", "/admin/tenants", kKey, Shape::OpenAi, &list_tenants},
+    Route{"POST", "/admin/tenants", kKey, Shape::OpenAi, &create_tenant},
+    Route{"POST", "/admin/tenants/{tenant}/suspend", kKey, Shape::OpenAi, &suspend_tenant},
+    Route{"POST", "/admin/tenants/{tenant}/resume", kKey, Shape::OpenAi, &resume_tenant},
+    Route{"GET", "/admin/workspaces", kKey, Shape::OpenAi, &list_workspaces},
+    Route{"POST", "/admin/workspaces", kKey, Shape::OpenAi, &create_workspace},
+    Route{"GET", "/admin/keys", kKey, Shape::OpenAi, &list_keys},
+    Route{"POST", "/admin/keys", kKey, Shape::OpenAi, &create_key},
+    Route{"POST", "/admin/keys/{key}/rotate", kKey, Shape::OpenAi, &rotate_key},
+    Route{"POST", "/admin/keys/{key}/revoke", kKey, Shape::OpenAi, &revoke_key},
+    Route{"GET", "/admin/users", kKey, Shape::OpenAi, &list_users},
+    Route{"POST", "/admin/users", kKey, Shape::OpenAi, &create_user},
+    Route{"POST", "/admin/users/{user}/password", kKey, Shape::OpenAi, &set_user_password},
+    Route{"POST", "/admin/users/{user}/totp", kKey, Shape::OpenAi, &set_user_totp},
+    Route{"POST", "/admin/users/{user}/disable", kKey, Shape::OpenAi, &disable_user},
+    Route{"GET", "/admin/quotas", kKey, Shape::OpenAi, &list_quotas},
+    Route{"PUT", "/admin/quotas", kKey, Shape::OpenAi, &set_quotas},
+    Route{"GET", "/admin/prices", kKey, Shape::OpenAi, &list_prices},
+    Route{"PUT", "/admin/prices", kKey, Shape::OpenAi, &set_price},
+    Route{"GET", "/admin/usage", kKey, Shape::OpenAi, &show_usage},
+    Route{"GET", "/admin/audit/head", kKey, Shape::OpenAi, &show_audit_head},
+    Route{"GET", "/admin/audit/records", kKey, Shape::OpenAi, &list_audit_records},
+    Route{"GET", "/admin/audit/proof", kKey, Shape::OpenAi, &prove_audit_leaf},
+    Route{"GET", "/admin/audit/export", kKey, Shape::OpenAi, &export_audit},
+    Route{"POST", "/admin/audit/erase", kKey, Shape::OpenAi, &erase_audit_leaf},
     Route{"GET", "/healthz", kOpen, Shape::OpenAi, &healthz},
     Route{"GET", "/readyz", kOpen, Shape::OpenAi, &readyz},
     Route{"GET", "/version", kOpen, Shape::OpenAi, &version},

@@ -118,8 +118,9 @@ std::unique_ptr<Sink> chat_sink(schema::ReplyHead head, const schema::ChatReques
 std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
                                       const schema::CompletionRequest& request) {
   if (request.stream) {
-    auto render = [head = std::move(head)](const schema::Delta& delta, bool) {
-      return schema::render_completion_chunk(head, delta);
+    auto render = [head = std::move(head), offsets = schema::TextOffsets()](
+                      const schema::Delta& delta, bool) mutable {
+      return schema::render_completion_chunk(head, delta, &offsets);
     };
     return std::make_unique<ChunkSink>(std::move(render), request.include_usage);
   }

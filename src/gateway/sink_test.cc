@@ -39,6 +39,21 @@ TEST(Sink, each_choice_begins_with_its_role_once) {
   EXPECT_TRUE(out.ends_with("data: [DONE]\n\n"));
 }
 
+TEST(Sink, offsets_of_a_streams_tokens_go_on) {
+  schema::CompletionRequest request;
+  request.stream = true;
+  request.logprobs = 0;
+  const auto sink = completion_sink({"id", "m", 1, ""}, request);
+  std::string out;
+  for (const int choice : {0, 1, 0}) {
+    schema::Delta delta = text(choice, "星舟");
+    delta.logprobs = {{{"星", -1}, {}}, {{"舟", -1}, {}}};
+    sink->add(delta, out);
+  }
+  EXPECT_EQ(count(out, R"("text_offset":[0,1])"), 2) << out;
+  EXPECT_EQ(count(out, R"("text_offset":[2,3])"), 1);
+}
+
 TEST(Sink, a_whole_answer_gives_nothing_until_its_end) {
   const schema::ChatRequest request;
   const auto sink = chat_sink({"id", "m", 1, ""}, request);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "gateway/books.h"
 
 namespace xc::gateway {
 namespace {
@@ -16,23 +17,89 @@ bool has_tokens(const schema::Delta& delta) {
 
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
+Message message_of(const identity::Refusal& refusal) {
+  switch (refusal.meter) {
+    case identity::Meter::Requests:
+      return Message::QuotaRequests;
+    case identity::Meter::Tokens:
+      return refusal.retry_after_s > 0 ? Message::QuotaTokens : Message::QuotaTooLarge;
+    case identity::Meter::Running:
+      return Message::QuotaRunning;
+    default:
+      return Message::QuotaSpent;
+  }
+}
+
+Error refused(Call& call, const identity::Refusal& refusal) {
+  call.metrics.quota_refused(name_of(refusal.scope), name_of(refusal.meter));
+  Error error;
+  error.message = message_of(refusal);
+  error.code = error.message == Message::QuotaSpent ? Code::QuotaSpent : Code::RateLimited;
+  error.retry_after_s = refusal.retry_after_s;
+  const std::string granted = std::to_string(refusal.granted);
+  if (error.message == Message::QuotaSpent) {
+    error.args = {std::string(name_of(refusal.scope)), std::string(name_of(refusal.meter)),
+                  granted};
+  } else {
+    const std::int64_t third = error.message == Message::QuotaTooLarge
+                                   ? refusal.needed
+                                   : std::int64_t{refusal.retry_after_s};
+    error.args = {std::string(name_of(refusal.scope)), granted, std::to_string(third)};
+  }
+  return error;
+}
+
 }  // namespace
 
 Reservation::Reservation(Reservation&& other) noexcept
     : call_(std::exchange(other.call_, nullptr)),
+      grant_(other.grant_),
+      estimate_(other.estimate_),
+      reserved_(other.reserved_),
+      progress_(other.progress_),
       series_(other.series_),
       last_token_(other.last_token_),
-      waited_s_(other.waited_s_),
-      usage_(other.usage_) {}
+      waited_s_(other.waited_s_) {}
 
-void Reservation::spend(const std::vector<schema::Delta>& deltas) {
+Status Reservation::spend(const std::vector<schema::Delta>& deltas) {
   int tokens = 0;
   for (const schema::Delta& delta : deltas) {
     tokens += has_tokens(delta) ? 1 : 0;
-    if (delta.usage) usage_ = *delta.usage;
+    if (delta.prompt) {
+      progress_.prompt = delta.prompt->prompt_tokens;
+      progress_.cached = delta.prompt->cached_tokens;
+    }
+    if (delta.usage) spend(*delta.usage);
     if (delta.timings) waited_s_ += delta.timings->queue_ms / 1000.0;
   }
-  if (tokens == 0) return;
+  progress_.streamed += tokens;
+  if (tokens > 0) measure(tokens);
+  const bool enough =
+      progress_.prompt <= reserved_.prompt && progress_.streamed <= reserved_.completion;
+  return enough || progress_.reported ? Status() : grow();
+}
+
+void Reservation::spend(const schema::Usage& usage) {
+  progress_.reported =
+      identity::Tokens{usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens};
+}
+
+// The prompt was longer than it looked, or the answer is longer than was guessed.
+Status Reservation::grow() {
+  identity::Tokens more;
+  more.prompt = std::max<std::int64_t>(progress_.prompt - reserved_.prompt, 0);
+  if (progress_.streamed > reserved_.completion) {
+    more.completion = std::max(progress_.streamed - reserved_.completion, limits::kQuotaSlice);
+  }
+  reserved_.prompt += more.prompt;
+  reserved_.completion += more.completion;
+  const std::optional<identity::Refusal> overdrawn =
+      call_->services.books.ledger().extend(grant_, more);
+  if (!overdrawn) return {};
+  return std::unexpected(refused(*call_, *overdrawn));
+}
+
+void Reservation::measure(int tokens) {
   const SteadyTime now = call_->services.clock.now();
   if (last_token_) {
     series_->gap(seconds(now - *last_token_) / tokens, tokens);
@@ -43,14 +110,42 @@ void Reservation::spend(const std::vector<schema::Delta>& deltas) {
 }
 
 void Reservation::settle() {
-  Call* call = std::exchange(call_, nullptr);
-  if (call == nullptr || series_ == nullptr) return;
-  series_->queued(waited_s_);
-  series_->spent(usage_);
-  call->audit.usage(usage_);
+  progress_.finished = true;
+  close();
 }
 
-Result<Reservation> reserve(Call& call) { return Reservation(call); }
+void Reservation::close() {
+  Call* call = std::exchange(call_, nullptr);
+  if (call == nullptr) return;
+  const identity::Tokens tokens = identity::billed(progress_, reserved_);
+  const std::optional<std::int64_t> cost = call->services.books.ledger().settle(grant_, tokens);
+  call->audit.spent(Spent{grant_.accounts, tokens, cost.value_or(0)});
+  if (series_ == nullptr) return;
+  series_->queued(waited_s_);
+  series_->spent(schema::Usage{tokens.prompt, tokens.completion, tokens.cached, 0});
+}
+
+Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate) {
+  // A model that was removed is gone at once, also when the fleet still knows the way to it.
+  Result<ModelRow> row = allowed_model(call, model);
+  if (!row) {
+    call.audit.model("unknown");
+    return std::unexpected(std::move(row.error()));
+  }
+  call.audit.model(row->name);
+  const identity::Tokens tokens = bounded(estimate, row->context);
+  const identity::Party party{call.audit.key(), call.audit.workspace(), call.audit.tenant(),
+                              call.audit.model()};
+  const auto grant = call.services.books.ledger().reserve(party, tokens);
+  if (!grant) return std::unexpected(refused(call, grant.error()));
+  return Reservation(call, *grant, tokens);
+}
+
+Status admit(Call& call, const Reservation& reservation) {
+  XC_CHECK(call.audit.admit_request(reservation.estimate().all()));
+  call.services.books.ledger().mark(reservation.grant(), call.audit.admission()->index);
+  return {};
+}
 
 Status screen(std::string_view model) {
   // It becomes part of log lines and of messages.
@@ -64,18 +159,8 @@ Status screen(std::string_view model) {
 
 Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model) {
   const SteadyTime asked = call.services.clock.now();
-  // A model that was removed is gone at once, also when the fleet still knows the way to it.
-  Result<ModelRow> row = model_row(call.services, model);
-  if (!row) {
-    call.audit.model("unknown");
-    co_return std::unexpected(std::move(row.error()));
-  }
   Result<fleet::Lease> lease = co_await call.services.fleet.acquire(model, call.deadline);
-  if (!lease) {
-    call.audit.model(row->name);
-    co_return lease;
-  }
-  call.audit.model(lease->model());
+  if (!lease) co_return lease;
   Series& series = call.metrics.series(lease->model(), call.audit.route());
   reservation.start(series, seconds(call.services.clock.now() - asked));
   co_return lease;

@@ -9,42 +9,62 @@
 #include "base/task.h"
 #include "fleet/fleet.h"
 #include "gateway/call.h"
+#include "gateway/estimate.h"
 #include "schema/chat.h"
 
 namespace xc::gateway {
 
 // What a request takes and what it has spent. Closes exactly once: at settle(), or at scope exit
 // when the answer broke off or the client went away; what was spent until then counts.
+// docs/operating/quota.md says what is billed when.
 class Reservation {
  public:
-  explicit Reservation(Call& call) : call_(&call) {}
+  Reservation(Call& call, const identity::Grant& grant, const identity::Tokens& estimate)
+      : call_(&call), grant_(grant), estimate_(estimate), reserved_(estimate) {}
   Reservation(Reservation&& other) noexcept;
   Reservation& operator=(Reservation&&) = delete;
-  ~Reservation() { settle(); }
+  ~Reservation() { close(); }
 
-  // From when the model is known; before it nothing is spent.
+  // From when a worker is known; before it nothing is measured.
   // `waited_s`: until a worker was ready.
   void start(Series& series, double waited_s) {
     series_ = &series;
     waited_s_ = waited_s;
   }
-  // Deltas that came together.
-  void spend(const std::vector<schema::Delta>& deltas);
-  void spend(const schema::Usage& usage) { usage_ = usage; }
+  // Deltas that came together. Error: QuotaSpent when the answer outgrew what a budget has left.
+  Status spend(const std::vector<schema::Delta>& deltas);
+  void spend(const schema::Usage& usage);
+  // The answer breaks off before any of it went out: nothing is billed.
+  void forgive() { progress_.streamed = 0; }
+  // The answer is complete.
   void settle();
 
+  const identity::Grant& grant() const { return grant_; }
+  const identity::Tokens& estimate() const { return estimate_; }
+
  private:
+  Status grow();
+  void measure(int tokens);
+  void close();
+
   Call* call_;  // null: closed
+  identity::Grant grant_;
+  identity::Tokens estimate_;
+  identity::Tokens reserved_;  // with what it grew by
+  identity::Progress progress_;
   Series* series_ = nullptr;
   std::optional<SteadyTime> last_token_;
   double waited_s_ = 0;  // for a worker, then in the worker's queue
-  schema::Usage usage_;
 };
 
-// Stage: sets aside what the request may spend. Budgets have no limits yet, so it never refuses.
-Result<Reservation> reserve(Call& call);
 // Stage: what must not go on to a model.
 Status screen(std::string_view model);
+// Stage: sets aside what the request may spend, in the accounts of its key, workspace, tenant and
+// model. Error: NoModel, NoAdapter; RateLimited with Retry-After (QuotaRequests, QuotaTokens,
+// QuotaRunning, QuotaTooLarge); QuotaSpent.
+Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate);
+// Stage: the audit log's leaf before the call. Error: AuditUnavailable: nothing runs unrecorded.
+Status admit(Call& call, const Reservation& reservation);
 // Stage: a ready worker for the model; loads it when needed.
 Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model);
 

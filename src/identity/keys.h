@@ -12,22 +12,33 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "identity/caller.h"
 #include "store/database.h"
 
 namespace xc::identity {
 
-// Who calls. Travels with the request.
-struct Caller {
-  std::string key_id;  // "key_…"
-  std::string tenant;  // "default" until tenants exist
+struct KeySpec {
+  std::string name;
+  std::string tenant = std::string(kFirstTenant);
+  std::string workspace = std::string(kFirstWorkspace);
+  Role role = Role::None;
+  Scopes::Texts scopes = {};
+  std::optional<std::int64_t> expires_unix_ms = {};
 };
 
 struct KeyRecord {
-  std::string id;  // "key_…"
+  std::string id;          // "key_…"
+  std::string service_id;  // 32 hex digits that stand for the same key
   std::string name;
-  std::string prefix;  // first characters, for lists
+  std::string prefix;  // first characters of the newest secret, for lists
   std::string tenant;
+  std::string workspace;
+  Role role = Role::None;
+  Scopes::Texts scopes;
   std::int64_t created_unix_ms = 0;
+  std::optional<std::int64_t> expires_unix_ms;
+  std::optional<std::int64_t> last_used_unix_ms;  // to limits::kLastUsedGrain
+  std::optional<std::int64_t> old_until_unix_ms;  // the secret before the rotation is valid so long
   std::optional<std::int64_t> revoked_unix_ms;
 };
 
@@ -38,22 +49,37 @@ class KeyStore {
                                                 RandomSource& random);
   ~KeyStore();
 
-  // Hot path: one hash and one look-up, no lock held for long, no database. Thread-safe.
-  // Error: Unauthorized with NoKey (empty) or BadKey.
-  Result<Caller> verify(std::string_view key) const;
+  // Hot path: one hash and one look-up, no lock held for long, no database. Thread-safe. `peer` as
+  // net::Request has it. Error: Unauthorized with NoKey (empty), BadKey or KeyExpired; Forbidden
+  // with ScopeRefused when the key may not be used from there.
+  Result<Caller> verify(std::string_view key, const std::string& peer) const;
 
   struct NewKey {
     KeyRecord record;
     std::string secret;  // shown once
   };
-  // Blocking (database). Thread-safe. Error: BadSetting (a name or tenant that is empty, longer
-  // than limits::kKeyNameBytesMax or has control characters), DatabaseError.
+  // The rest is blocking (database) and thread-safe. Keys are named by id or service id.
+  // Error: BadSetting (a name that is empty, longer than limits::kKeyNameBytesMax or has control
+  // characters; a scope that cannot be read; platform_admin outside the first tenant),
+  // NoSuchWorkspace, TooManyKeys, DatabaseError.
+  Result<NewKey> create(const KeySpec& spec);
+  // Without role and restrictions.
   Result<NewKey> create(std::string_view name, std::string_view tenant);
   Result<std::vector<KeyRecord>> list() const;
-  // Takes effect at once in this process. NotFound with NoSuchKey when unknown.
+  // NotFound with NoSuchKey.
+  Result<KeyRecord> find(std::string_view id) const;
+  // A new secret for the same key; the present one stays valid for `overlap_ms` (0: not at all), an
+  // older one ends now. NoSuchKey also for a revoked key.
+  Result<NewKey> rotate(std::string_view id, std::int64_t overlap_ms);
+  // Takes effect at once in this process. NoSuchKey when unknown.
   Status revoke(std::string_view id);
-  // Reads keys that another process (the command line) added or revoked.
+
+  // Reads keys that another process (the command line, another gateway) changed.
   Status reload();
+  // The same, when the database says that something changed; one short query else.
+  Status refresh();
+  // Writes when keys were last used.
+  Status flush_last_used();
 
  private:
   struct Parts;

@@ -74,7 +74,11 @@ std::string render_chat_reply(const ReplyHead& head, const Collector& answer, bo
 // One `data:` payload (without "data: "). `first`: put role "assistant" in the delta.
 std::string render_chat_chunk(const ReplyHead& head, const Delta& delta, bool first);
 std::string render_completion_reply(const ReplyHead& head, const Collector& answer, bool logprobs);
-std::string render_completion_chunk(const ReplyHead& head, const Delta& delta);
+// offsets: characters of the tokens that each choice has told before, for text_offset; counts on.
+// Null: from 0 in each chunk.
+using TextOffsets = std::vector<std::int64_t>;
+std::string render_completion_chunk(const ReplyHead& head, const Delta& delta,
+                                    TextOffsets* offsets = nullptr);
 
 struct Embeddings {
   std::vector<std::vector<float>> vectors;

@@ -6,12 +6,13 @@ namespace xc::schema {
 namespace {
 
 void append_choice(std::string& out, std::int64_t index, std::string_view text,
-                   const std::vector<LogprobEntry>* logprobs, std::optional<Finish> finish) {
+                   const std::vector<LogprobEntry>* logprobs, std::optional<Finish> finish,
+                   std::int64_t& offset) {
   JsonWriter w(out);
   w.text("text", text);
   w.integer("index", index);
   if (logprobs != nullptr) {
-    append_legacy_logprobs(w.key("logprobs"), *logprobs);
+    offset = append_legacy_logprobs(w.key("logprobs"), *logprobs, offset);
   } else {
     w.raw("logprobs", "null");
   }
@@ -34,8 +35,9 @@ std::string render_completion_reply(const ReplyHead& head, const Collector& answ
   for (std::size_t i = 0; i < answer.choices().size(); ++i) {
     const Choice& choice = answer.choices()[i];
     if (i > 0) choices += ',';
+    std::int64_t offset = 0;
     append_choice(choices, static_cast<std::int64_t>(i), choice.content,
-                  logprobs ? &choice.logprobs : nullptr, choice.finish);
+                  logprobs ? &choice.logprobs : nullptr, choice.finish, offset);
   }
   choices += ']';
   append_usage(w.key("usage"), answer.usage());
@@ -43,7 +45,15 @@ std::string render_completion_reply(const ReplyHead& head, const Collector& answ
   return out;
 }
 
-std::string render_completion_chunk(const ReplyHead& head, const Delta& delta) {
+std::string render_completion_chunk(const ReplyHead& head, const Delta& delta,
+                                    TextOffsets* offsets) {
+  std::int64_t from_here = 0;
+  std::int64_t* offset = &from_here;
+  if (offsets != nullptr) {
+    const auto choice = static_cast<std::size_t>(delta.choice);
+    if (choice >= offsets->size()) offsets->resize(choice + 1);
+    offset = &(*offsets)[choice];
+  }
   std::string out;
   out.reserve(256 + delta.content.size());
   JsonWriter w(out);
@@ -55,7 +65,7 @@ std::string render_completion_chunk(const ReplyHead& head, const Delta& delta) {
   } else {
     w.key("choices") += '[';
     append_choice(out, delta.choice, delta.content,
-                  delta.logprobs.empty() ? nullptr : &delta.logprobs, delta.finish);
+                  delta.logprobs.empty() ? nullptr : &delta.logprobs, delta.finish, *offset);
     out += ']';
   }
   w.end();

@@ -174,7 +174,8 @@ void append_logprobs(std::string& out, const std::vector<LogprobEntry>& entries)
   w.end();
 }
 
-void append_legacy_logprobs(std::string& out, const std::vector<LogprobEntry>& entries) {
+std::int64_t append_legacy_logprobs(std::string& out, const std::vector<LogprobEntry>& entries,
+                                    std::int64_t offset) {
   JsonWriter w(out);
   write_column(w, "tokens", entries, [](std::string& to, const LogprobEntry& entry) {
     append_string(to, legacy_token(entry.chosen.token));
@@ -185,12 +186,12 @@ void append_legacy_logprobs(std::string& out, const std::vector<LogprobEntry>& e
   write_column(w, "top_logprobs", entries, [](std::string& to, const LogprobEntry& entry) {
     append_legacy_top(to, entry.top);
   });
-  std::int64_t offset = 0;
   write_column(w, "text_offset", entries, [&offset](std::string& to, const LogprobEntry& entry) {
     append_number(to, offset);
     offset += characters_in(entry.chosen.token);
   });
   w.end();
+  return offset;
 }
 
 }  // namespace xc::schema

@@ -27,8 +27,9 @@ void append_logprob_entries(std::string& out, const std::vector<LogprobEntry>& e
 // {"content": those entries,"refusal":null}
 void append_logprobs(std::string& out, const std::vector<LogprobEntry>& entries);
 // {"tokens","token_logprobs","top_logprobs","text_offset"} of /v1/completions. Offsets count
-// characters from the first entry. A token that is no whole text is "bytes:\xe4\xbd". A logprob
-// that is not a number (the first token of an echoed prompt) is null.
-void append_legacy_logprobs(std::string& out, const std::vector<LogprobEntry>& entries);
+// characters from `offset`; returns where they end. A token that is no whole text is
+// "bytes:\xe4\xbd". A logprob that is not a number (the first token of an echoed prompt) is null.
+std::int64_t append_legacy_logprobs(std::string& out, const std::vector<LogprobEntry>& entries,
+                                    std::int64_t offset = 0);
 
 }  // namespace xc::schema

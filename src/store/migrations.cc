@@ -1,20 +1,116 @@
 #include "store/migrations.h"
 
 namespace xc::store {
+namespace {
+
+Migration keys_step() {
+  return {1,
+          "api keys",
+          {"CREATE TABLE api_keys ("
+           "id TEXT NOT NULL PRIMARY KEY, "
+           "name TEXT NOT NULL, "
+           "prefix TEXT NOT NULL, "
+           "hash TEXT NOT NULL UNIQUE, "  // hex SHA-256 of the key
+           "tenant TEXT NOT NULL, "
+           "created_unix_ms BIGINT NOT NULL, "
+           "revoked_unix_ms BIGINT)"}};
+}
+
+Migration identity_step() {
+  return {2,
+          "tenants, workspaces, scopes of keys, users",
+          {"CREATE TABLE tenants ("
+           "name TEXT NOT NULL PRIMARY KEY, "
+           "id TEXT NOT NULL UNIQUE, "  // 32 hex digits
+           "created_unix_ms BIGINT NOT NULL, "
+           "suspended_unix_ms BIGINT)",
+           "CREATE TABLE workspaces ("
+           "tenant TEXT NOT NULL REFERENCES tenants (name), "
+           "name TEXT NOT NULL, "
+           "id TEXT NOT NULL UNIQUE, "
+           "created_unix_ms BIGINT NOT NULL, "
+           "PRIMARY KEY (tenant, name))",
+           "INSERT INTO tenants (name, id, created_unix_ms) "
+           "VALUES ('default', '00000000000000000000000000000001', 0)",
+           "INSERT INTO workspaces (tenant, name, id, created_unix_ms) "
+           "VALUES ('default', 'default', '00000000000000000000000000000002', 0)",
+           "ALTER TABLE api_keys ADD COLUMN workspace TEXT NOT NULL DEFAULT 'default'",
+           "ALTER TABLE api_keys ADD COLUMN role TEXT NOT NULL DEFAULT 'none'",
+           // Patterns joined by commas; empty: no restriction.
+           "ALTER TABLE api_keys ADD COLUMN models TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE api_keys ADD COLUMN routes TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE api_keys ADD COLUMN pools TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE api_keys ADD COLUMN sources TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE api_keys ADD COLUMN expires_unix_ms BIGINT",
+           "ALTER TABLE api_keys ADD COLUMN last_used_unix_ms BIGINT",
+           // The secret before the last rotation, and how long it stays valid.
+           "ALTER TABLE api_keys ADD COLUMN old_hash TEXT",
+           "ALTER TABLE api_keys ADD COLUMN old_until_unix_ms BIGINT",
+           // Before roles, every key of the first tenant could do all.
+           "UPDATE api_keys SET role = 'platform_admin' WHERE tenant = 'default'",
+           "CREATE TABLE users ("
+           "id TEXT NOT NULL PRIMARY KEY, "
+           "tenant TEXT NOT NULL REFERENCES tenants (name), "
+           "name TEXT NOT NULL, "
+           "role TEXT NOT NULL, "
+           "password_hash TEXT NOT NULL, "          // argon2id, encoded with its parameters
+           "totp_secret TEXT, "                     // base32
+           "totp_step BIGINT NOT NULL DEFAULT 0, "  // of the last code: each works once
+           "failures BIGINT NOT NULL DEFAULT 0, "
+           "locked_until_unix_ms BIGINT, "
+           "created_unix_ms BIGINT NOT NULL, "
+           "last_login_unix_ms BIGINT, "
+           "disabled_unix_ms BIGINT, "
+           "UNIQUE (tenant, name))",
+           "CREATE TABLE sessions ("
+           "hash TEXT NOT NULL PRIMARY KEY, "  // hex SHA-256 of the token
+           "user_id TEXT NOT NULL REFERENCES users (id), "
+           "created_unix_ms BIGINT NOT NULL, "
+           "expires_unix_ms BIGINT NOT NULL)",
+           // Counts changes of all of these, so that other processes notice cheaply.
+           "CREATE TABLE identity_state (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL)",
+           "INSERT INTO identity_state (name, value) VALUES ('changes', 0)"}};
+}
+
+Migration quota_step() {
+  return {3,
+          "quotas, prices, usage",
+          {"CREATE TABLE quotas ("
+           "scope TEXT NOT NULL, "  // key, workspace, tenant, model
+           "name TEXT NOT NULL, "
+           "meter TEXT NOT NULL, "
+           "granted BIGINT NOT NULL, "
+           "alert_percent BIGINT NOT NULL, "
+           "PRIMARY KEY (scope, name, meter))",
+           "CREATE TABLE prices ("
+           "model TEXT NOT NULL PRIMARY KEY, "
+           "input BIGINT NOT NULL, "  // micro-yuan for a million tokens
+           "cached BIGINT NOT NULL, "
+           "output BIGINT NOT NULL)",
+           "CREATE TABLE usage_hours ("
+           "hour BIGINT NOT NULL, "  // since 1970
+           "tenant TEXT NOT NULL, "
+           "workspace TEXT NOT NULL, "
+           "key_id TEXT NOT NULL, "
+           "model TEXT NOT NULL, "
+           "ended TEXT NOT NULL, "
+           "requests BIGINT NOT NULL, "
+           "prompt_tokens BIGINT NOT NULL, "
+           "cached_tokens BIGINT NOT NULL, "
+           "completion_tokens BIGINT NOT NULL, "
+           "cost_micro BIGINT NOT NULL, "
+           "PRIMARY KEY (hour, tenant, workspace, key_id, model, ended))",
+           // How far each audit log was added up.
+           "CREATE TABLE usage_cursors ("
+           "log TEXT NOT NULL PRIMARY KEY, "
+           "next_leaf BIGINT NOT NULL, "
+           "open_from BIGINT NOT NULL)"}};
+}
+
+}  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{
-      {1,
-       "api keys",
-       {"CREATE TABLE api_keys ("
-        "id TEXT NOT NULL PRIMARY KEY, "
-        "name TEXT NOT NULL, "
-        "prefix TEXT NOT NULL, "
-        "hash TEXT NOT NULL UNIQUE, "  // hex SHA-256 of the key
-        "tenant TEXT NOT NULL, "
-        "created_unix_ms BIGINT NOT NULL, "
-        "revoked_unix_ms BIGINT)"}},
-  };
+  static const std::vector<Migration> steps{keys_step(), identity_step(), quota_step()};
   return steps;
 }
 

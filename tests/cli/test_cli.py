@@ -15,8 +15,10 @@ from harness.home import Home
 from harness.server import alive, free_port, wait_until
 
 COMMANDS = [
-    "serve", "run", "pull", "list", "show", "rm", "import", "convert", "ps", "stop", "key", "key create",
-    "key list", "key revoke", "doctor", "bench", "completion",
+    "serve", "run", "pull", "list", "show", "rm", "import", "convert", "quantize", "plan", "ps", "stop", "key",
+    "key create", "key list", "key rotate", "key revoke", "tenant", "tenant create", "tenant list",
+    "tenant add-workspace", "tenant suspend", "tenant resume", "user", "user create", "user list",
+    "user password", "user totp", "user disable", "doctor", "bench", "usage", "verify-audit", "completion",
 ]
 OTHER = "qwen2.5-coder-1.5b-instruct"  # in the catalogue, not in the tests' home
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -311,7 +313,9 @@ def test_completion_scripts(bare, shell):
         (["ru"], {"run"}),
         (["run", "smo"], {paths.MODEL}),
         (["show", "qwen2.5-coder-1"], {OTHER}),
-        (["key", ""], {"create", "list", "revoke"}),
+        (["key", ""], {"create", "list", "rotate", "revoke"}),
+        (["tenant", ""], {"create", "list"}),
+        (["key", "create", "--role", "aud"], {"auditor"}),
         (["key", "create", "--s"], {"--save"}),
         (["--lang", "zh", "list", "--a"], {"--all"}),
         (["serve", "--log-level", "de"], {"debug"}),

@@ -205,6 +205,22 @@ def test_commands_of_the_chat(home):
 # --- ps, stop, bench, rm ---
 
 
+def test_usage(home, api):
+    assert api.chat("Say hi.", max_tokens=1).status == 200
+
+    def added_up():
+        rows = json.loads(home.cli("usage", "--by", "model,ended", "--json").stdout)["usage"]
+        return next((row for row in rows if row["ended"] == "done"), None)
+
+    row = wait_until(added_up, "the usage table has it")
+    assert row["model"] == paths.MODEL and row["requests"] >= 1 and row["prompt_tokens"] > 0
+    table = home.cli("usage").stdout
+    assert paths.MODEL in table and "CNY" in table
+    assert "费用" in home.cli("usage", "--lang", "zh", "--tenant", "nobody").stdout
+    assert home.cli("usage", "--by", "colour", check=False).returncode == 1
+    assert home.cli("usage", "--from", "then", check=False).returncode == 1
+
+
 def test_ps_and_stop(home, api):
     api.chat("Say hi.", max_tokens=1)
     (row,) = json.loads(home.cli("ps", "--json").stdout)["models"]
@@ -263,6 +279,62 @@ def test_a_key_lives_from_create_to_revoke(home, api):
     assert status_with(api, api.key) == 200
     unknown = home.cli("key", "revoke", "key_no_such", check=False)
     assert unknown.returncode == 1 and "key_no_such" in unknown.stderr
+
+
+def test_a_restricted_key_of_a_tenant(home, api):
+    tenant = json.loads(home.cli("tenant", "create", "acme", "--json").stdout)
+    assert len(tenant["id"]) == 32
+    home.cli("tenant", "add-workspace", "acme", "search")
+    made = json.loads(home.cli(
+        "key", "create", "robot", "--tenant", "acme", "--workspace", "search", "--models", f"nothing,{paths.MODEL}",
+        "--from", "127.0.0.0/8,unix", "--expires", "30d", "--json",
+    ).stdout)
+    assert (made["tenant"], made["workspace"], made["role"]) == ("acme", "search", "none")
+    assert made["scopes"]["sources"] == ["127.0.0.0/8", "unix"]
+    assert made["expires_unix_ms"] - made["created_unix_ms"] == 30 * 86_400_000
+    assert status_with(api, made["key"]) == 200
+    assert api.get("/admin/keys", key=made["key"]).status == 403
+    elsewhere = json.loads(home.cli("key", "create", "far", "--from", "10.0.0.0/8", "--json").stdout)
+    assert status_with(api, elsewhere["key"]) == 403
+
+    turned = json.loads(home.cli("key", "rotate", made["service_id"], "--overlap", "1h", "--json").stdout)
+    assert turned["id"] == made["id"] and turned["key"] != made["key"]
+    assert status_with(api, made["key"]) == status_with(api, turned["key"]) == 200
+    home.cli("tenant", "suspend", "acme")
+    assert status_with(api, turned["key"]) == 401
+    home.cli("tenant", "resume", "acme")
+    assert status_with(api, turned["key"]) == 200
+    for words in [("--from", "10.0.0.1/8"), ("--expires", "soon"), ("--workspace", "nowhere")]:
+        done = home.cli("key", "create", *words, check=False)
+        assert done.returncode in (1, 2) and done.stderr.strip() and not done.stdout
+
+
+def test_a_user_logs_in(home, api):
+    made = json.loads(home.cli("user", "create", "李伟", "--role", "auditor", "--json").stdout)
+    login = {"name": "李伟", "password": made["password"]}
+    reply = api.post("/admin/login", login, key=None)
+    assert reply.status == 200, reply
+    token = reply.json()["token"]
+    assert api.get("/admin/whoami", key=token).json()["role"] == "auditor"
+    assert made["password"] not in home.cli("user", "list", "--json").stdout
+    assert "李伟" in home.cli("user", "list").stdout
+    changed = home.cli("user", "password", "李伟", "--password-stdin", stdin="a password of my own\n")
+    assert "a password" not in changed.stdout
+    assert api.get("/admin/whoami", key=token).status == 401
+    assert api.post("/admin/login", {**login, "password": "a password of my own"}, key=None).status == 200
+    assert "otpauth://totp/" in home.cli("user", "totp", "李伟").stdout
+    needs = api.post("/admin/login", {**login, "password": "a password of my own"}, key=None)
+    assert needs.status == 401
+    home.cli("user", "disable", "李伟")
+    assert home.cli("user", "disable", "nobody", check=False).returncode == 1
+
+
+def test_a_revocation_is_noticed_without_being_told(home, api):
+    made = json.loads(home.cli("key", "create", "silent", "--json").stdout)
+    assert status_with(api, made["key"]) == 200
+    # A server that cannot be reached by this address is not told.
+    home.cli("key", "revoke", made["id"], XINGCHA_URL="http://127.0.0.1:1")
+    wait_until(lambda: status_with(api, made["key"]) == 401, "the server notices")
 
 
 def test_a_key_is_shown_once_in_words(home, api):

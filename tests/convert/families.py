@@ -55,18 +55,19 @@ def llama(seed=1, *, kv=2, bias=False, qk_norm=False, tied=False, head_dim=16, h
     return config, w.tensors
 
 
-def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=1e-5, **fields):
+def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=1e-5,
+             vocabulary=VOCABULARY, **fields):
     dim, ffn, layers = hidden // heads, 96, 2
     groups = kv or heads
     config = {"model_type": "telechat", "hidden_size": hidden, "n_layer": layers, "n_head": heads,
-              "ffn_hidden_size": ffn, "vocab_size": VOCABULARY, "layer_norm_epsilon": eps,
+              "ffn_hidden_size": ffn, "vocab_size": vocabulary, "layer_norm_epsilon": eps,
               "apply_residual_connection_post_layernorm": False, "embed_layernorm": False, "logn": False, **fields}
     if kv:
         config["num_key_value_heads"] = kv
     if not tied:
         config["tie_word_embeddings"] = False
     w = Weights(seed)
-    w.linear("transformer.word_embeddings.weight", VOCABULARY, hidden, fan=1, gain=0.02 if eps > 1e-3 else 1.0)
+    w.linear("transformer.word_embeddings.weight", vocabulary, hidden, fan=1, gain=0.02 if eps > 1e-3 else 1.0)
     for i in range(layers):
         p = f"transformer.h.{i}."
         w.norm(p + "input_layernorm.weight", hidden)
@@ -87,7 +88,7 @@ def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=
             w.bias(p + "mlp.down_proj.bias", hidden)
     w.norm("transformer.ln_f.weight", hidden)
     if not tied:
-        w.linear("lm_head.weight", VOCABULARY, hidden)
+        w.linear("lm_head.weight", vocabulary, hidden)
     return config, w.tensors
 
 
@@ -109,6 +110,13 @@ def conv(seed=3):
     w.norm("transformer.ln_f.weight", hidden)
     w.linear("lm_head.weight", VOCABULARY, hidden, gain=32.0)
     return config, w.tensors
+
+
+def telechat_stray_head(seed):
+    """Tied by its config, yet with a head of its own in the file: the embedding counts, and so does alpha 3."""
+    config, tensors = telechat(seed)
+    config["tie_word_embeddings"] = True
+    return config, tensors
 
 
 DEEPSEEK_YARN = {"type": "yarn", "factor": 4, "original_max_position_embeddings": 64, "beta_fast": 32,

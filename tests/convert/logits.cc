@@ -5,6 +5,9 @@
 //   one batch, then STEPS greedy tokens decoded one by one from the cache.
 // usage: convert_logits MODEL tokenize BACKENDS OUT < texts
 //   A line of input is a text in which \n stands for a newline; a line of OUT is its token ids.
+// usage: convert_logits MODEL roundtrip BACKENDS OUT < texts
+//   A line of input is a text in hex; a line of OUT is its token ids, "|", and what they say in
+//   hex.
 #include <llama.h>
 
 #include <cstdio>
@@ -58,13 +61,39 @@ void answer(llama_context* context, const std::vector<llama_token>& tokens, int 
   }
 }
 
-void tokenize(const llama_model* model, std::string text, std::FILE* out) {
-  for (std::size_t at; (at = text.find("\\n")) != std::string::npos;) text.replace(at, 2, "\n");
+std::vector<llama_token> tokens_of(const llama_model* model, const std::string& text,
+                                   std::FILE* out) {
   std::vector<llama_token> tokens(text.size() + 16);
   const int count =
       llama_tokenize(llama_model_get_vocab(model), text.data(), static_cast<int>(text.size()),
                      tokens.data(), static_cast<int>(tokens.size()), false, true);
-  for (int i = 0; i < count; ++i) std::fprintf(out, "%d ", tokens[static_cast<std::size_t>(i)]);
+  if (count < 0) std::abort();
+  tokens.resize(static_cast<std::size_t>(count));
+  for (const llama_token token : tokens) std::fprintf(out, "%d ", token);
+  return tokens;
+}
+
+void tokenize(const llama_model* model, std::string text, std::FILE* out) {
+  for (std::size_t at; (at = text.find("\\n")) != std::string::npos;) text.replace(at, 2, "\n");
+  tokens_of(model, text, out);
+  std::fprintf(out, "\n");
+}
+
+void round_trip(const llama_model* model, const std::string& hex, std::FILE* out) {
+  std::string text;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    text += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  const std::vector<llama_token> tokens = tokens_of(model, text, out);
+  std::string back(text.size() * 8 + 4096, '\0');
+  const int bytes =
+      llama_detokenize(llama_model_get_vocab(model), tokens.data(), static_cast<int>(tokens.size()),
+                       back.data(), static_cast<int>(back.size()), false, true);
+  if (bytes < 0) std::abort();
+  std::fprintf(out, "|");
+  for (int i = 0; i < bytes; ++i) {
+    std::fprintf(out, "%02x", static_cast<unsigned char>(back[static_cast<std::size_t>(i)]));
+  }
   std::fprintf(out, "\n");
 }
 
@@ -95,6 +124,10 @@ int main(int argc, char** argv) {
   for (std::string line; std::getline(std::cin, line);) {
     if (std::strcmp(argv[2], "tokenize") == 0) {
       tokenize(model, line, out);
+      continue;
+    }
+    if (std::strcmp(argv[2], "roundtrip") == 0) {
+      round_trip(model, line, out);
       continue;
     }
     std::istringstream in(line);

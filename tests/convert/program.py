@@ -12,7 +12,7 @@ from harness import paths
 STEPS = 32
 
 
-def write_folder(folder, config, tensors, *, sentencepiece=True, shards=1, tokenizer_config=None):
+def write_folder(folder, config, tensors, *, sentencepiece=True, pieces=None, shards=1, tokenizer_config=None):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
     if shards > 1:
@@ -20,7 +20,7 @@ def write_folder(folder, config, tensors, *, sentencepiece=True, shards=1, token
     else:
         safetensors_file.write(folder / "model.safetensors", tensors)
     if sentencepiece:
-        pieces = tokenizer_file.pieces_for(config["vocab_size"])
+        pieces = pieces or tokenizer_file.pieces_for(config["vocab_size"])
         (folder / "tokenizer.model").write_bytes(tokenizer_file.sentencepiece_model(pieces))
     else:
         (folder / "tokenizer.json").write_text(tokenizer_file.tokenizer_json())
@@ -71,3 +71,13 @@ def answers(model, prompts, steps=STEPS):
 def token_ids(model, texts):
     data = logits_tool(model, "tokenize", [t.replace("\n", "\\n") for t in texts], model.with_suffix(".tokens"))
     return [[int(word) for word in line.split()] for line in data.decode().splitlines()]
+
+
+def round_trips(model, texts):
+    """For each text its token ids and the bytes that they stand for."""
+    data = logits_tool(model, "roundtrip", [t.encode().hex() for t in texts], model.with_suffix(".texts"))
+    out = []
+    for line in data.decode().splitlines():
+        ids, text = line.split("|")
+        out.append(([int(word) for word in ids.split()], bytes.fromhex(text)))
+    return out

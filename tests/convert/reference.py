@@ -131,7 +131,7 @@ def telechat(config, w, ids, flip=None, length=0):
     kv = config.get("num_key_value_heads") or heads
     dim = config["hidden_size"] // heads
     trained = config.get("training_seqlen", 8192)
-    tied = "lm_head.weight" not in w
+    tied = "lm_head.weight" not in w or config.get("tie_word_embeddings", False)
     base_length = config.get("base_seqlen") or (4096 if tied else trained)
     if flip == "alpha":
         base_length = trained
@@ -142,6 +142,7 @@ def telechat(config, w, ids, flip=None, length=0):
     if flip == "eps":
         eps = 1e-5
     inverse = frequencies(dim, base)
+    scale = 128**-0.5 if flip == "head-128" else dim**-0.5
     x = w["transformer.word_embeddings.weight"][ids]
     for i in range(config["n_layer"]):
         p = f"transformer.h.{i}."
@@ -154,12 +155,13 @@ def telechat(config, w, ids, flip=None, length=0):
             k, v = np.moveaxis(pair.reshape(len(ids), kv, 2, dim), 2, 0)
         turn = turn_pairs if flip == "rope" else turn_halves
         q, k = turn(q, inverse, magnitude), turn(k, inverse, magnitude)
-        a = attend(q, k, v, dim**-0.5) @ w[p + "self_attention.dense.weight"].T
+        a = attend(q, k, v, scale) @ w[p + "self_attention.dense.weight"].T
         x = x + a + w[p + "self_attention.dense.bias"]
         h = rms(x, w[p + "post_attention_layernorm.weight"], eps)
         x = x + telechat_ffn(config, w, p, h, flip)
     x = rms(x, w["transformer.ln_f.weight"], eps)
-    return x @ w.get("lm_head.weight", w["transformer.word_embeddings.weight"]).T
+    head = "transformer.word_embeddings.weight" if tied and flip != "stray-head" else "lm_head.weight"
+    return x @ w[head].T
 
 
 def gated(w, name, h):

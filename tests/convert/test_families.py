@@ -42,7 +42,10 @@ CASES = {
                   reference.llama, sentencepiece=False),
     "telechat-7b": Case(part(families.telechat, 21, tied=True), reference.telechat,
                         flips=["alpha", "interleaved", "rope"]),
-    "telechat-12b-head-160": Case(part(families.telechat, 22, heads=2, hidden=320), reference.telechat),
+    "telechat-7b-stray-head": Case(part(families.telechat_stray_head, 28), reference.telechat,
+                                   flips=["stray-head", "alpha"]),
+    "telechat-12b-head-160": Case(part(families.telechat, 22, heads=2, hidden=320), reference.telechat,
+                                  flips=["head-128", "rope"]),
     "telechat2-mha": Case(part(families.telechat, 23, training_seqlen=8192, base_seqlen=8192, seq_length=8192),
                           reference.telechat, flips=["interleaved", "rope"]),
     "telechat2-gqa": Case(part(families.telechat, 24, kv=2, training_seqlen=8192, base_seqlen=8192),
@@ -92,18 +95,27 @@ def test_deepseek_fp8_with_tails(tmp_path, prompts):
     """Blocks of 128 × 128 with tails: what the codes stand for, and nothing else, is converted."""
     config, weights = families.mla(44, hidden=160, mtp=0)
     config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
-    stored, meant = {}, {}
+    stored, meant, trapped, tails = {}, {}, {}, 0
     for name, tensor in weights.items():
-        stored[name] = meant[name] = tensor
+        stored[name] = meant[name] = trapped[name] = tensor
         if "proj" in name:
+            tensor = tensor.copy()
+            tensor[128:], tensor[:, 128:] = tensor[128:] * 1.5, tensor[:, 128:] / 1.5  # each block its own scale
             codes, scales, meant[name] = safetensors_file.e4m3_blocks(tensor)
             stored[name], stored[name + "_scale_inv"] = codes, scales
+            # The trap: a tail takes the scale of the whole block before it.
+            whole = [max(size // 128, 1) - 1 for size in tensor.shape]
+            rows, columns = (np.minimum(np.arange(size) // 128, last) for size, last in zip(tensor.shape, whole))
+            trapped[name] = safetensors_file.e4m3_values()[codes] * scales[np.ix_(rows, columns)]
+            tails += any(size > 128 and size % 128 for size in tensor.shape)
     folder = program.write_folder(tmp_path / "in", config, stored)
     model = tmp_path / "out.gguf"
     program.run_convert(folder, model, "--type", "f32")
     case = Case(None, reference.mla)
+    assert tails > 5
     for answer in program.answers(model, prompts):
         assert difference(case, config, meant, answer)[0] < 1e-4
+        assert difference(case, config, trapped, answer)[0] > 1e-3
 
 
 @pytest.mark.parametrize("kind, limit", [("f16", 0.02), ("bf16", 0.2), ("q8_0", 0.2)])

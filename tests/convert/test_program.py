@@ -1,5 +1,6 @@
 """The converter and the rest of the real program: tokens, import and completion, hostile folders, kills, memory."""
 
+import hashlib
 import json
 import random
 import signal
@@ -15,25 +16,6 @@ import safetensors_file
 import tokenizer_file
 from harness import paths
 from harness.server import fresh_server
-
-
-def sentencepiece_ids(pieces, segment):
-    """SentencePiece's BPE by its definition: the best-scored neighbours merge until none is a piece; user-defined
-    characters never merge; what is no piece becomes bytes."""
-    scores = {text: score for text, score, kind in pieces if kind == tokenizer_file.NORMAL}
-    ids = {text: i for i, (text, _, _) in enumerate(pieces)}
-    parts = list("▁" + segment.replace(" ", "▁"))
-    while True:
-        best = max(((scores[a + b], -i) for i, (a, b) in enumerate(zip(parts, parts[1:])) if a + b in scores),
-                   default=None)
-        if best is None:
-            break
-        i = -best[1]
-        parts[i : i + 2] = [parts[i] + parts[i + 1]]
-    out = []
-    for part in parts:
-        out += [ids[part]] if part in ids else [ids[f"<0x{b:02X}>"] for b in part.encode()]
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +41,8 @@ def test_tokens(telechat2):
     segments += ["".join(shuffle.choice(letters) for _ in range(shuffle.randint(1, 24))) for _ in range(300)]
     got = program.token_ids(telechat2[2], segments + ["<_user>你好<_bot>hello<_end>"])
     for segment, ids in zip(segments, got):
-        assert ids == sentencepiece_ids(pieces, segment), repr(segment)
-    assert got[-1] == [4, *sentencepiece_ids(pieces, "你好"), 5, *sentencepiece_ids(pieces, "hello"), 2]
+        assert ids == tokenizer_file.sentencepiece_ids(pieces, segment), repr(segment)
+    assert got[-1] == [4, *tokenizer_file.sentencepiece_ids(pieces, "你好"), 5, *tokenizer_file.sentencepiece_ids(pieces, "hello"), 2]
 
 
 def test_byte_level_tokens(tmp_path):
@@ -131,6 +113,19 @@ def test_hostile_folders(name, tmp_path):
     assert done.returncode == 1
     assert said in done.stderr, done.stderr
     assert list(tmp_path.glob("out*")) == []
+
+
+@pytest.mark.parametrize("shards", [1, 3, 9])
+def test_digests_of_the_sources(shards, tmp_path):
+    """The file says which bytes it was made of, however many shards are hashed at once; the shards do not matter."""
+    config, weights = families.llama(65)
+    folder = program.write_folder(tmp_path / "in", config, weights, shards=shards)
+    program.run_convert(folder, tmp_path / "out.gguf", "--type", "f16")
+    written = (tmp_path / "out.gguf").read_bytes()
+    names = sorted(p.name for p in folder.glob("*.safetensors"))
+    assert len(names) == shards
+    for name in [*names, "config.json", "tokenizer.model"]:
+        assert f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}".encode() in written
 
 
 def big_folder(folder, mebibytes):

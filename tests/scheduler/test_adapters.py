@@ -1,6 +1,7 @@
 """LoRA adapters by name: each has its own text and its own cache, and none keeps another waiting."""
 
 import concurrent.futures
+import contextlib
 import json
 
 import numpy
@@ -207,3 +208,53 @@ def test_removal(server, home):
         return server.api.post("/v1/completions", body).status == 404
 
     wait_until(gone, "the adapter is forgotten")
+
+
+# --- more adapters than there is room for ---
+
+ROOM = 16  # adapters that one model keeps loaded
+
+
+@pytest.fixture(scope="module")
+def crowd(home):
+    """One more than there is room for, by name."""
+    names = [f"crowd{i}" for i in range(ROOM + 1)]
+    for seed, name in enumerate(names):
+        file = write_adapter(home.root / f"{name}.gguf", 100 + seed)
+        import_adapter(home, file, name)
+        file.unlink()
+    return names
+
+
+@pytest.mark.slow
+def test_who_was_used_least_recently_makes_room(server, worker, crowd):
+    prompt = greedy.circle(PROMPT, "probe", 0)
+    before = ask(server, crowd[0], prompt, logprobs=2)["choices"][0]
+    for name in crowd[1:]:
+        ask(server, name, [1, 2, 3], 1)
+    stats = worker.settled()
+    assert stats["adapters_loaded"] == ROOM
+    # It comes back when it is asked for, with its own matrices; what it left in the cache is still its own.
+    again = ask(server, crowd[0], prompt)
+    assert greedy.cached(again) == len(prompt) - 1
+    assert agrees(before, greedy.text_of(again))
+    assert worker.settled()["adapters_loaded"] == ROOM
+
+
+@pytest.mark.slow
+def test_one_more_than_fits_in_use_comes_again_later(server, worker, crowd):
+    *inside, late = crowd
+    body = {**greedy.request([1, 2, 3], 1), "model": named(late)}
+    with contextlib.ExitStack() as streams:
+        for i, name in enumerate(inside):
+            asked = {**greedy.request(greedy.tokens(8, "in use", i), 4000), "model": named(name)}
+            events = streams.enter_context(server.api.stream("/v1/completions", asked))
+            next(iter(events))
+        refused = server.api.post("/v1/completions", body)
+        assert refused.status == 429 and int(refused.headers["retry-after"]) >= 1, refused
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        # Those that are loaded, and the model alone, are served all the while.
+        for name in (inside[0], ""):
+            greedy.whole(server.api.post("/v1/completions", {**body, "model": named(name)}))
+    worker.settled()
+    greedy.whole(server.api.post("/v1/completions", body))

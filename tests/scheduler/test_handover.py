@@ -7,6 +7,8 @@ shows: the answer that goes on is to the bit that of a request whose prompt ends
 
 import concurrent.futures
 import json
+import os
+import signal
 
 import openai
 import pytest
@@ -86,12 +88,6 @@ def said(chunks):
                     one["calls"].append({"name": call["function"]["name"], "arguments": ""})
                 one["calls"][call["index"]]["arguments"] += call["function"].get("arguments") or ""
     return choices, (usage["prompt_tokens"], usage["completion_tokens"])
-
-
-def well_formed(chunks):
-    assert len({chunk["id"] for chunk in chunks}) == 1
-    assert len({chunk["created"] for chunk in chunks}) == 1
-    assert sum(bool(chunk.get("usage")) for chunk in chunks) == 1
 
 
 def well_formed(chunks):
@@ -297,6 +293,29 @@ def test_the_stock_client_sees_nothing(server):
     assert chunks[-1].usage.completion_tokens > 15
     assert chunks[0].choices[0].delta.role == "assistant"
     assert not any(chunk.choices[0].delta.role for chunk in chunks[1:-1])
+
+
+@pytest.mark.slow
+def test_sigterm_hands_over_what_outlives_the_drain():
+    """From outside, which no part of the program asked for: the worker waits half a minute for its answers, then leaves
+    the one that is not done to the next worker. On a server of its own, since the fleet counts it as a death."""
+    with fresh_server(XINGCHA_THREADS="1") as server:
+        body = greedy.request(greedy.circle(60, "sigterm"), 8000)
+        numbers = []  # of chunks when the worker was told, and when another one was asked
+        with server.api.stream("/v1/completions", body) as events:
+            pid = None
+            for count, event in enumerate(events):
+                assert event.name == "" and "error" not in event.json(), event
+                if count == 10:
+                    pid = server.api.worker()["pid"]
+                    os.kill(pid, signal.SIGTERM)
+                if count % 50 == 49 and len(numbers) == 0 and server.api.metric("xingcha_handovers_total") == 1:
+                    numbers.append(count)
+                if numbers and count == numbers[0] + 100:
+                    break
+            else:
+                raise AssertionError("the answer was done before it could be handed over")
+        assert numbers[0] > 100 and server.api.worker()["pid"] != pid
 
 
 @pytest.mark.slow

@@ -22,6 +22,14 @@ def assert_complete(answers, server):
     assert counters["cells"] < REQUESTS * (INTO + OUT)
     assert counters["preemptions"] > 0
     assert counters["requests_failed"] == 0
+    # What gave way went to memory and came back; requests are counted apart from what moved.
+    assert 0 < counters["swaps_out"] <= counters["preemptions"]
+    assert 0 < counters["swaps_in_ram"] + counters["swaps_in_disk"] <= counters["swaps_out"]
+    assert counters["swap_out_bytes"] > 0 and counters["swap_in_bytes"] > 0
+    assert server.api.metric("xingcha_engine_swaps_total", direction="out") == counters["swaps_out"]
+    assert server.api.metric("xingcha_engine_swap_bytes_total", direction="in") == counters["swap_in_bytes"]
+    (engine,) = server.api.get("/admin/engine").json()["workers"]
+    assert engine["stats"]["swaps_in_ram"] == counters["swaps_in_ram"]
     for answer in answers:
         assert answer["usage"]["completion_tokens"] == OUT
         assert answer["choices"][0]["finish_reason"] == "length"

@@ -181,6 +181,12 @@ Ask World::ask() {
     ask.image_positions = dice_.one_in(2) ? 0 : dice_.between(1, ask.image_tokens);
     std::fill_n(ask.prompt.begin() + ask.image_at, ask.image_tokens, kMediaToken);
   }
+  // No dice: seeds stay what they were.
+  const std::uint64_t chance = mix_hash(all_.size() * 31 + static_cast<std::uint64_t>(length));
+  if (ask.image_at < 0 && chance % 12 == 0) {
+    ask.score = true;
+    ask.speculation = false;
+  }
   return ask;
 }
 
@@ -269,6 +275,9 @@ std::string World::check_left() const {
   if (scheduler.pool().live() != 0) return "sequences leak";
   if (scheduler.queue().waiting() + scheduler.queue().running() != 0) return "the queue leaks";
   if (scheduler.waiting() != 0 || scheduler.active() != 0) return "requests leak";
+  const SchedulerCounters& of = scheduler.counters();
+  if (of.swaps_in_ram + of.swaps_in_disk > of.swaps_out) return "more came back than left";
+  if (rig_->scored_most() > options_.score_rows_max) return "a step scored too much";
   while (scheduler.make_room()) {
   }
   if (device_->cells_used() != 0) return "cells leak";

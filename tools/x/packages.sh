@@ -18,7 +18,7 @@ build_packages() {
     python3-venv libboost$boost-dev libboost-json$boost-dev libboost-url$boost-dev libssl-dev
     zlib1g-dev libsqlite3-dev libsoci-dev libspdlog-dev libfmt-dev libcli11-dev
     libtomlplusplus-dev libcurl4-openssl-dev prometheus-cpp-dev libedit-dev libgtest-dev
-    libgmock-dev"
+    libgmock-dev libargon2-dev"
   have_node || echo "nodejs npm"
 }
 test_packages() { echo "chromium fonts-noto-cjk procps"; }

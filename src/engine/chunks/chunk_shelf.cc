@@ -99,7 +99,7 @@ std::vector<Digest> ChunkShelf::take_arrivals(const ChunkChain& chain, std::size
 
 KvShelf::Loaded ChunkShelf::load(const std::string& tenant, int seq,
                                  const std::vector<Token>& tokens, int from, int to) {
-  Loaded loaded{from, 0};
+  Loaded loaded{from, 0, 0};
   const ChunkSpaceRef space = space_of(tenant);
   if (space == nullptr) return loaded;
   ChunkChain chain(space);
@@ -115,6 +115,7 @@ KvShelf::Loaded ChunkShelf::load(const std::string& tenant, int seq,
       loaded.from_disk += end - loaded.tokens;
     }
     loaded.tokens = end;
+    loaded.bytes += chunks[i]->payload().size();
   }
   const std::size_t whole = first + chunks.size();
   const int begin = static_cast<int>(whole) * kChunk;
@@ -126,32 +127,41 @@ KvShelf::Loaded ChunkShelf::load(const std::string& tenant, int seq,
   if (tail == nullptr || begin + common <= loaded.tokens) return loaded;
   if (copier_.copy_in(seq, tail->bytes, begin, loaded.tokens, begin + common)) {
     loaded.tokens = begin + common;
+    loaded.bytes += tail->bytes.size();
   }
   return loaded;
 }
 
-void ChunkShelf::save(const std::string& tenant, int seq, const std::vector<Token>& tokens) {
+KvShelf::Saved ChunkShelf::save(const std::string& tenant, int seq,
+                                const std::vector<Token>& tokens) {
+  Saved saved;
   const ChunkSpaceRef space = space_of(tenant);
-  if (space == nullptr) return;
+  if (space == nullptr) return saved;
   ChunkChain chain(space);
   chain.extend(tokens);
   for (std::size_t i = 0; i < chain.size(); ++i) {
-    if (store_.state(chain[i]) != ChunkState::Absent) continue;
     const int begin = static_cast<int>(i) * kChunk;
+    saved.tokens = begin + kChunk;
+    if (store_.state(chain[i]) != ChunkState::Absent) continue;
     std::vector<std::byte> bytes = copier_.copy_out(seq, begin, begin + kChunk);
-    if (bytes.empty()) return;
+    if (bytes.empty()) return {begin, saved.bytes};
+    saved.bytes += bytes.size();
     store_.put(chain, i, std::move(bytes));
     tails_.drop_beginnings(place_after(chain, i), chain[i].tokens);
   }
   const std::size_t begin = chain.size() * kChunkTokens;
   const auto rest = std::span(tokens).subspan(begin);
   const bool text = std::all_of(rest.begin(), rest.end(), [](Token t) { return t >= 0; });
-  if (static_cast<int>(rest.size()) < kTailMin || rest.size() >= kChunkTokens || !text) return;
+  if (static_cast<int>(rest.size()) < kTailMin || rest.size() >= kChunkTokens || !text)
+    return saved;
   const TailTier::Place place = place_after(chain, chain.size());
-  if (tails_.has(place, rest)) return;
+  if (tails_.has(place, rest)) return {static_cast<int>(tokens.size()), saved.bytes};
   Tail tail{{rest.begin(), rest.end()},
             copier_.copy_out(seq, static_cast<int>(begin), static_cast<int>(tokens.size()))};
-  if (!tail.bytes.empty()) tails_.put(place, std::move(tail));
+  if (tail.bytes.empty()) return saved;
+  saved = {static_cast<int>(tokens.size()), saved.bytes + tail.bytes.size()};
+  tails_.put(place, std::move(tail));
+  return saved;
 }
 
 }  // namespace xc::engine

@@ -35,7 +35,7 @@ class ChunkShelf final : public KvShelf {
   Found find(const std::string& tenant, const std::vector<Token>& tokens, int max) override;
   Loaded load(const std::string& tenant, int seq, const std::vector<Token>& tokens, int from,
               int to) override;
-  void save(const std::string& tenant, int seq, const std::vector<Token>& tokens) override;
+  Saved save(const std::string& tenant, int seq, const std::vector<Token>& tokens) override;
 
  private:
   struct Arrival {

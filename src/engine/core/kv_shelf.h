@@ -2,6 +2,7 @@
 // scheduler is tested without either. Engine thread only; no call waits for a disk.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,17 @@ class KvShelf {
   struct Loaded {
     int tokens = 0;
     int from_disk = 0;
+    std::uint64_t bytes = 0;  // that were copied into the cache
   };
   virtual Loaded load(const std::string& tenant, int seq, const std::vector<Token>& tokens,
                       int from, int to) = 0;
 
   // Copies what of sequence seq, which holds exactly these tokens, is not on the shelf yet.
-  virtual void save(const std::string& tenant, int seq, const std::vector<Token>& tokens) = 0;
+  struct Saved {
+    int tokens = 0;           // leading ones that the shelf holds now
+    std::uint64_t bytes = 0;  // that were copied out of the cache
+  };
+  virtual Saved save(const std::string& tenant, int seq, const std::vector<Token>& tokens) = 0;
 };
 
 }  // namespace xc::engine

@@ -32,6 +32,7 @@ struct Lane {
   std::uint64_t leader = 0;  // request whose prompt this one waits to share; 0: none
   int leader_tokens = 0;     // how much of it
   SteadyTime disk_since{};   // waits for the disk since then; never: {}
+  bool swapped_out = false;  // had to leave the cache; the shelf has its beginning
 
   // Speculation; null: off.
   struct Speculation {
@@ -58,11 +59,15 @@ struct Request {
   int forgiven_tokens = 0;  // of the prompt, not charged: known, or another computes them
   int max_tokens = 0;       // of each lane
   int lanes_wanted = 1;     // n; the others are forked when the prompt is computed
-  int reuse_max = 1 << 30;  // leading tokens that the cache may serve (up to an image)
-  bool cancelled = false;   // nobody reads the answer
-  bool sampled = false;     // the prompt is computed and every lane has its first token
-  int cached_tokens = 0;    // of the prompt, served by the cache when it first came in
-  int preemptions = 0;      // how often it had to leave
+  static constexpr int kReuseAll = 1 << 30;
+  int reuse_max = kReuseAll;  // leading tokens that the cache may serve (up to an image)
+  // Until the prompt is sampled every row of it gives logits: the cache may serve only what was
+  // computed for this request, so the scheduler keeps reuse_max at that. No images then.
+  bool score_prompt = false;
+  bool cancelled = false;  // nobody reads the answer
+  bool sampled = false;    // the prompt is computed and every lane has its first token
+  int cached_tokens = 0;   // of the prompt, served by the cache when it first came in
+  int preemptions = 0;     // how often it had to leave
   std::vector<std::unique_ptr<Lane>> lanes;
 
   // Whose cache it uses: what another tenant computed, or another adapter, is not for it. A

@@ -40,6 +40,7 @@ std::optional<Scheduler::Refused> Scheduler::submit(std::unique_ptr<Request> req
   for (auto& each : request->lanes) each->request = request.get();
   request->id = ++ids_;
   if (!request->sampled) request->prompt_tokens = static_cast<int>(lane.target.size());
+  if (request->score_prompt) request->reuse_max = 0;
   ++counters_.requests;
   const int reuse_max = std::min(request->prompt_tokens - 1, request->reuse_max);
   request->known_tokens = pool_.longest(lane.target, reuse_max, salt_of(request->space()));
@@ -119,6 +120,8 @@ void Scheduler::computed(const std::vector<Row>& rows, double ms) {
     const bool decoded = is_decoding(lane);
     pool_.append(lane.seq, lane.target.data() + row.from, own);
     pool_.append(lane.seq, lane.draft.data(), row.drafts);
+    // Scored up to here: should it have to leave, it need not begin anew.
+    if (lane.request->score_prompt) lane.request->reuse_max = row.from + own;
     if (decoded) {
       queue_.charge(lane.request->id, 0, 1);
     } else {
@@ -154,6 +157,8 @@ void Scheduler::grew(Lane& lane, const std::vector<Token>& tokens) {
 void Scheduler::fork_lanes(Request& request,
                            const std::function<std::unique_ptr<Lane>(int number)>& make) {
   request.sampled = true;
+  if (request.score_prompt) request.reuse_max = Request::kReuseAll;
+  request.score_prompt = false;
   const Lane& first = *request.lanes.front();
   for (int i = 1; i < request.lanes_wanted; ++i) {
     std::unique_ptr<Lane> lane = make(i);

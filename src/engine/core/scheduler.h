@@ -12,7 +12,6 @@
 // exactly once, through the Ended callback or through finish() of its last lane.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <list>
 #include <map>
@@ -27,31 +26,11 @@
 #include "engine/core/fair_queue.h"
 #include "engine/core/kv_shelf.h"
 #include "engine/core/request.h"
+#include "engine/core/scheduler_options.h"
 #include "engine/core/sequence_pool.h"
 #include "engine/core/step_plan.h"
 
 namespace xc::engine {
-
-struct SchedulerOptions {
-  int sequences = 64;
-  int cells = 8192;
-  bool can_share = true;       // see SequencePool
-  int step_tokens = 512;       // rows of one step at most
-  int draft_rows_max = 32;     // guesses in one step at most
-  double target_tbt_ms = 250;  // time between two tokens that prefill beside decodes may cost
-  FairQueueOptions queue;
-};
-
-struct SchedulerCounters {
-  std::uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0;
-  std::uint64_t prompt_asked = 0;     // tokens in prompts
-  std::uint64_t prompt_computed = 0;  // of them computed, again after a preemption included
-  std::uint64_t cached_live = 0, cached_shelf = 0, cached_disk = 0;
-  std::uint64_t preemptions = 0, resumed = 0;
-  std::uint64_t held_for_prefix = 0;  // requests that waited for another's shared prompt
-  std::uint64_t drafted = 0, accepted = 0;
-  std::array<double, kClasses> wait_ms_mean{};  // from arrival to a place in the cache
-};
 
 class Scheduler {
  public:
@@ -171,6 +150,7 @@ class Scheduler {
   Turn next_turn();
   std::vector<SequenceView> views(int threads, std::uint64_t adapter);
   bool is_decoding(const Lane& lane) const;
+  int prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const;
   void draft(Lane& lane, int rows, int threads, int drafts_max);
   std::function<double(int)> step_ms(int rows, int threads) const;
   std::uint64_t salt_of(const std::string& space);

@@ -1,6 +1,7 @@
 // Admission: which requests are in the cache, and what they share.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "base/assert.h"
 #include "engine/core/scheduler.h"
@@ -100,6 +101,7 @@ bool Scheduler::waits_for_prefix(Lane& lane, int had) {
     if (!is_computing_prompt(*other) || other.get() == &own) continue;
     if (other->tenant != own.tenant || other->adapter != own.adapter) continue;
     if (other->priority > own.priority) continue;
+    if (other->score_prompt) continue;  // few rows a step
     const Lane& first = *other->lanes.front();
     const int common = common_prefix(first.target, reusable(lane));
     if (common < had + kSharedPromptMin || common <= computed_tokens(first)) continue;
@@ -143,7 +145,7 @@ Scheduler::Placing Scheduler::place(Lane& lane) {
   if (!claim) return Placing::NoRoom;
   lane.seq = claim->seq;
   lane.media_shift = 0;
-  KvShelf::Loaded loaded{claim->reused, 0};
+  KvShelf::Loaded loaded{claim->reused, 0, 0};
   if (shelved.tokens > claim->reused) {
     loaded = shelf_->load(request.space(), lane.seq, lane.target, claim->reused, shelved.tokens);
     pool_.append(lane.seq, lane.target.data() + claim->reused, loaded.tokens - claim->reused);
@@ -156,6 +158,10 @@ Scheduler::Placing Scheduler::place(Lane& lane) {
 void Scheduler::placed_anew(Lane& lane, int live, const KvShelf::Loaded& loaded) {
   Request& request = *lane.request;
   lane.disk_since = {};
+  if (std::exchange(lane.swapped_out, false) && loaded.tokens > live) {
+    ++(loaded.from_disk > 0 ? counters_.swaps_in_disk : counters_.swaps_in_ram);
+    counters_.swap_in_bytes += loaded.bytes;
+  }
   if (request.placed_at != SteadyTime{}) {
     if (lane.generated > 0) ++counters_.resumed;
     return;

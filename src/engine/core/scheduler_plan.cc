@@ -7,6 +7,9 @@
 namespace xc::engine {
 namespace {
 
+// A step that computes prompts only may take so many times the target between two tokens.
+constexpr double kPromptPatience = 4;
+
 // Text tokens of the lane's target from `from` on, up to the next image.
 int text_ahead(const Lane& lane, int from) {
   const auto begin = lane.target.begin() + from;
@@ -89,6 +92,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
     view.arrival = lane->request->id;
     const bool decoding = is_decoding(*lane);
     view.prompt_left = decoding ? 0 : left;
+    view.scored = lane->request->score_prompt && !lane->request->sampled;
     view.parked = decoding && lane->parked;
     if (decoding && !lane->parked) {
       draft(*lane, decodes, threads, drafts_each);
@@ -117,6 +121,20 @@ void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
       static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
 }
 
+// Prompt tokens of the next step. A stream of another adapter waits for this step too: a round has
+// the time of one token. Where nobody decodes, but not one request alone is here, the others wait
+// for a place in the next step: it comes soon, if not as soon as the next token of a stream.
+int Scheduler::prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const {
+  double target_ms = options_.target_tbt_ms / static_cast<double>(turn.round);
+  int waiting_rows = std::max(decodes, std::min(turn.decodes_elsewhere, 1));
+  const bool in_company = active_.size() + waiting_.size() > 1;
+  if (waiting_rows == 0 && in_company && cost_.observations(threads) > 0) {
+    waiting_rows = 1;
+    target_ms *= kPromptPatience;
+  }
+  return cost_.prefill_budget(target_ms, threads, waiting_rows, pool_.cells_used(), tokens_max);
+}
+
 std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   now_ = now;
   place_active();
@@ -134,11 +152,9 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   const int free = std::max(pool_.cells() - pool_.cells_used(), 0);
   StepBudget budget;
   budget.tokens = std::min(options_.step_tokens, free);
-  // A stream of another adapter waits for this step too: a round has the time of one token.
+  budget.scored_rows = options_.score_rows_max;
   budget.prefill_beside_decode =
-      cost_.prefill_budget(options_.target_tbt_ms / static_cast<double>(turn.round), threads,
-                           std::max(static_cast<int>(decodes), std::min(turn.decodes_elsewhere, 1)),
-                           pool_.cells_used(), budget.tokens);
+      prefill_budget(static_cast<int>(decodes), turn, threads, budget.tokens);
   if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);
   const std::vector<Slice> slices = plan_step(sequences, budget);
 

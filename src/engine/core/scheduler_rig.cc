@@ -57,6 +57,17 @@ std::vector<std::vector<Token>> expected_answer(const Ask& ask) {
   return answers;
 }
 
+std::vector<std::uint64_t> expected_scores(const Ask& ask) {
+  std::vector<std::uint64_t> scores;
+  if (!ask.score) return scores;
+  std::uint64_t value = 0;
+  for (const Token token : ask.prompt) {
+    value = FakeDevice::value_after(value, token, 0);
+    scores.push_back(value);
+  }
+  return scores;
+}
+
 std::vector<Token> prompt_of(std::uint64_t seed, int count) {
   std::vector<Token> tokens;
   for (int i = 0; i < count; ++i) {
@@ -93,6 +104,7 @@ int SchedulerRig::submit(const Ask& ask) {
   run->arrived = now_;
   run->max_tokens = ask.max_tokens;
   run->lanes_wanted = ask.n;
+  run->score_prompt = ask.score;
   if (ask.image_at >= 0) run->reuse_max = ask.image_at;
   auto choice = std::make_unique<Choice>();
   choice->target = ask.prompt;
@@ -206,6 +218,7 @@ bool SchedulerRig::decode(const std::vector<Scheduler::Row>& rows) {
   std::vector<std::vector<Logit>> logits;
   int prefill = 0;
   int decodes = 0;
+  int scored = 0;
   for (const Scheduler::Row& row : rows) {
     const Lane& lane = *row.lane;
     std::vector<Logit>& own = logits.emplace_back();
@@ -215,11 +228,14 @@ bool SchedulerRig::decode(const std::vector<Scheduler::Row>& rows) {
       const Token token = guess < 0 ? lane.target[at(place)] : lane.draft[at(guess)];
       device_.compute(lane.seq, place + lane.media_shift, token);
       if (place + 1 >= static_cast<int>(lane.target.size())) own.push_back(logit(lane.seq));
+      if (lane.request->score_prompt) score(lane, place);
     }
+    scored += lane.request->score_prompt ? row.tokens : 0;
     (lane.request->sampled && row.tokens - row.drafts == 1 ? decodes : prefill) += row.tokens;
     trace(static_cast<std::uint64_t>(lane.seq) << 40U ^
           static_cast<std::uint64_t>(row.from) << 20U ^ static_cast<std::uint64_t>(row.tokens));
   }
+  scored_most_ = std::max(scored_most_, scored);
   const double ms = cost_ms(prefill, decodes);
   longest_step_ms_ = std::max(longest_step_ms_, ms);
   now_ += std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
@@ -234,6 +250,12 @@ bool SchedulerRig::decode(const std::vector<Scheduler::Row>& rows) {
     }
   }
   return true;
+}
+
+void SchedulerRig::score(const Lane& lane, int place) {
+  auto& scores = answers_[at(static_cast<Run&>(*lane.request).ticket)].scores;
+  scores.resize(lane.target.size());
+  scores[at(place)] = logit(lane.seq).value;
 }
 
 void SchedulerRig::first_tokens(Choice& first, const std::vector<Logit>& logits) {
@@ -280,7 +302,8 @@ void SchedulerRig::finish(Choice& choice) {
 bool SchedulerRig::right(int ticket) const {
   const Answer& answer = answers_[at(ticket)];
   return answer.ended == 1 && !answer.error && !answer.cancelled &&
-         answer.said == expected_answer(marks_[at(ticket)].ask);
+         answer.said == expected_answer(marks_[at(ticket)].ask) &&
+         answer.scores == expected_scores(marks_[at(ticket)].ask);
 }
 
 std::string SchedulerRig::fault() const {

@@ -29,9 +29,11 @@ struct Ask {
   int image_tokens = 0;     // … for so many tokens
   int image_positions = 0;  // of positions; 0: as many as tokens
   std::uint64_t adapter = 0;
+  bool score = false;  // the logits of every token of the prompt are wanted
 };
 
 std::vector<std::vector<Token>> expected_answer(const Ask& ask);
+std::vector<std::uint64_t> expected_scores(const Ask& ask);
 // `count` tokens that another seed does not share.
 std::vector<Token> prompt_of(std::uint64_t seed, int count);
 std::vector<Token> operator+(std::vector<Token> a, const std::vector<Token>& b);
@@ -40,8 +42,9 @@ struct Answer {
   std::vector<std::vector<Token>> said;  // by choice
   std::optional<Code> error;
   bool cancelled = false;
-  int ended = 0;   // how often
-  int cached = 0;  // prompt tokens
+  int ended = 0;                      // how often
+  int cached = 0;                     // prompt tokens
+  std::vector<std::uint64_t> scores;  // logits of the prompt's tokens, where they are wanted
   SteadyTime asked{}, first{}, last{};
   double ttft_ms() const {
     return std::chrono::duration<double, std::milli>(first - asked).count();
@@ -81,6 +84,7 @@ class SchedulerRig {
   SteadyTime now() const { return now_; }
   void advance(Duration by) { now_ += by; }
   double longest_step_ms() const { return longest_step_ms_; }
+  int scored_most() const { return scored_most_; }  // tokens of prompts in one step
   // Adapters by step, as they were planned.
   const std::vector<std::uint64_t>& adapters() const { return adapters_; }
 
@@ -104,6 +108,7 @@ class SchedulerRig {
   void no_room(const std::vector<Scheduler::Row>& rows);
   void on_row(Choice& choice, const std::vector<Logit>& logits);
   void first_tokens(Choice& first, const std::vector<Logit>& logits);
+  void score(const Lane& lane, int place);
   void finish(Choice& choice);
   void end(Run& run, std::optional<Code> error, bool cancelled);
   Logit logit(int seq) const;
@@ -118,6 +123,7 @@ class SchedulerRig {
   std::uint64_t trace_ = 0;
   double longest_step_ms_ = 0;
   std::vector<std::uint64_t> adapters_;
+  int scored_most_ = 0;
   bool mixed_ = false;  // a step had two adapters
   bool refuse_next_ = false;
 };

@@ -57,7 +57,13 @@ void Scheduler::send_away(Lane& lane) {
   if (computed_tokens(lane) > static_cast<int>(lane.target.size())) {
     pool_.truncate(lane.seq, static_cast<int>(lane.target.size()));
   }
-  if (shelf_ != nullptr) shelf_->save(lane.request->space(), lane.seq, pool_.tokens(lane.seq));
+  if (shelf_ != nullptr) {
+    const KvShelf::Saved saved =
+        shelf_->save(lane.request->space(), lane.seq, pool_.tokens(lane.seq));
+    lane.swapped_out = saved.tokens > 0;
+    counters_.swaps_out += lane.swapped_out ? 1 : 0;
+    counters_.swap_out_bytes += saved.bytes;
+  }
   unplace(lane, false);
 }
 

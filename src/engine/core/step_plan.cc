@@ -57,11 +57,14 @@ std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const S
                                         [](const SequenceView& s) { return s.prompt_left > 0; });
   int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);
   if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
+  int scored_left = budget.scored_rows;
   for (const SequenceView* s : prompts_in_order(sequences, left, budget.short_prompt)) {
-    if (left <= 0) break;
-    const int tokens = std::min(left, s->prompt_left);
+    const int room = s->scored ? std::min(left, scored_left) : left;
+    if (room <= 0) continue;
+    const int tokens = std::min(room, s->prompt_left);
     slices.push_back({s->seq, tokens, true});
     left -= tokens;
+    if (s->scored) scored_left -= tokens;
   }
   return slices;
 }

@@ -16,12 +16,14 @@ struct SequenceView {
   bool parked = false;        // its reader lags: do not decode
   int draft = 0;              // decoding: guessed tokens it would like to have checked
   std::uint64_t rank = 0;     // prompts: lower goes first (FairQueue::before); then arrival
+  bool scored = false;        // a prompt whose every token gives a row of logits
 };
 
 struct StepBudget {
   int tokens = 2048;                // at most in one step
   int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
   int short_prompt = 128;           // prompts with at most this much left may go first
+  int scored_rows = 32;             // tokens of prompts that are scored, at most
 };
 
 struct Slice {

@@ -81,6 +81,24 @@ TEST(StepPlan, drafts_ride_on_decodes_but_displace_none) {
   EXPECT_EQ(plan[3].tokens, 5);
 }
 
+TEST(StepPlan, scored_prompts_share_few_rows_and_hold_nobody_up) {
+  std::vector<SequenceView> views{{0, 0, 200}, {1, 1, 200}, {2, 2, 200}, {3, 3, 0}};
+  views[0].scored = views[1].scored = true;
+  const auto plan = plan_step(views, {300, 200, 16, 40});
+  ASSERT_EQ(plan.size(), 3u);
+  EXPECT_EQ(plan[0].seq, 3);  // decodes
+  EXPECT_EQ(plan[1].seq, 0);
+  EXPECT_EQ(plan[1].tokens, 40);
+  EXPECT_EQ(plan[2].seq, 2);  // the second scored one waits, who is behind it does not
+  EXPECT_EQ(plan[2].tokens, 160);
+
+  views[0].prompt_left = 10;
+  const auto both = plan_step(views, {300, 200, 16, 40});
+  ASSERT_EQ(both.size(), 4u);
+  EXPECT_EQ(both[1].tokens, 10);
+  EXPECT_EQ(both[2].tokens, 30);
+}
+
 TEST(StepPlan, nothing_to_do_is_empty) {
   EXPECT_TRUE(plan_step({}, {}).empty());
   EXPECT_TRUE(plan_step({{0, 1, 0, true}}, {}).empty());

@@ -41,8 +41,11 @@ void EngineThread::publish() {
   counters_.cached_live_tokens = from.cached_live;
   counters_.cached_ram_tokens = from.cached_shelf - from.cached_disk;
   counters_.cached_disk_tokens = from.cached_disk;
-  counters_.swaps_out = from.preemptions;
-  counters_.swaps_in = from.resumed;
+  counters_.swaps_out = from.swaps_out;
+  counters_.swaps_in_ram = from.swaps_in_ram;
+  counters_.swaps_in_disk = from.swaps_in_disk;
+  counters_.swap_out_bytes = from.swap_out_bytes;
+  counters_.swap_in_bytes = from.swap_in_bytes;
   counters_.drafted_tokens = from.drafted;
   counters_.accepted_tokens = from.accepted;
   counters_.wait_ms_mean_by_class = from.wait_ms_mean;

@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "base/assert.h"
 #include "engine/llama/engine_thread.h"
@@ -9,6 +11,9 @@
 
 namespace xc::engine::llama {
 namespace {
+
+// Tokens of a scored prompt in one piece: with 20 alternatives each 120 KB of JSON.
+constexpr std::ptrdiff_t kScoresAPiece = 128;
 
 // The image that starts at this token, or null.
 const Media* media_at(const Job& job, int token) {
@@ -43,8 +48,8 @@ bool EngineThread::step_media() {
       return true;
     }
     llama_pos pos = at + lane->media_shift;
-    const Status done = vision_->decode(context_.get(), *media, lane->seq,
-                                        model_.options().micro_batch, pos);
+    const Status done =
+        vision_->decode(context_.get(), *media, lane->seq, model_.options().micro_batch, pos);
     if (!done) {
       fail_run(run, done.error());
       return true;
@@ -104,9 +109,8 @@ void EngineThread::build_batch() {
     int first_output = -1;
     for (int i = 0; i < row.tokens; ++i) {
       const auto at = static_cast<std::size_t>(row.from + i);
-      const Token token =
-          i < own ? lane.target[at] : lane.draft[static_cast<std::size_t>(i - own)];
-      const bool output = at + 1 >= lane.target.size();
+      const Token token = i < own ? lane.target[at] : lane.draft[static_cast<std::size_t>(i - own)];
+      const bool output = at + 1 >= lane.target.size() || lane.request->score_prompt;
       const int index = batch_.add(token, row.from + i + lane.media_shift, lane.seq, output);
       if (output && first_output < 0) first_output = index;
     }
@@ -120,8 +124,11 @@ void EngineThread::after_decode() {
     if (outputs_[i] < 0 || choice.done) continue;
     Run& run = run_of(choice);
     if (run.first_token == SteadyTime{}) run.first_token = std::chrono::steady_clock::now();
+    if (run.score_prompt) score(rows_[i], outputs_[i]);
+    const int last = outputs_[i] + (run.score_prompt ? rows_[i].tokens - 1 : 0);
+    if (rows_[i].from + rows_[i].tokens < run.prompt_tokens) continue;  // scored, not yet whole
     if (!run.sampled) {
-      first_tokens(choice, outputs_[i]);
+      first_tokens(choice, last);
     } else {
       on_row(choice, outputs_[i]);
     }
@@ -139,16 +146,43 @@ void EngineThread::first_tokens(Choice& first, int row) {
     return choice;
   });
   for (auto& lane : run.lanes) {
-    if (!job.echo.empty()) {
-      Piece piece;
-      piece.choice = lane->number;
-      piece.text = job.echo;
-      push(run, std::move(piece));
-    }
+    if (!job.echo.empty() || !run.scores.empty()) echo_prompt(run, lane->number);
   }
+  run.scores.clear();
   for (auto& lane : run.lanes) {
     if (!lane->done) on_row(choice_of(*lane), row);
   }
+}
+
+// The logits of a prompt's token say how likely the next one was; nothing precedes the first.
+void EngineThread::score(const Scheduler::Row& row, int output) {
+  Run& run = run_of(*row.lane);
+  const std::vector<Token>& prompt = row.lane->target;
+  if (run.scores.empty()) {
+    run.scores.resize(prompt.size());
+    run.scores.front().chosen = {model_.piece(prompt.front(), true), std::nan("")};
+  }
+  for (int i = 0; i < row.tokens; ++i) {
+    const auto next = static_cast<std::size_t>(row.from + i + 1);
+    if (next == prompt.size()) return;
+    run.scores[next] =
+        logprobs_of(model_, context_.get(), output + i, prompt[next], run.job->top_logprobs);
+  }
+}
+
+// The text at once, its scores in pieces that fit into an event.
+void EngineThread::echo_prompt(Run& run, int choice) {
+  Piece piece;
+  piece.choice = choice;
+  piece.text = run.job->echo;
+  auto from = run.scores.begin();
+  do {
+    const auto count = std::min<std::ptrdiff_t>(kScoresAPiece, run.scores.end() - from);
+    piece.logprobs.assign(from, from + count);
+    from += count;
+    push(run, std::exchange(piece, Piece{}));
+    piece.choice = choice;
+  } while (from != run.scores.end());
 }
 
 // Samples from the logits of a lane: one token, and one more for each guess that was right.

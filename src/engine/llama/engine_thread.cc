@@ -23,6 +23,7 @@ SchedulerOptions scheduler_options(const Model& model) {
   // One micro-batch a step loses no speed, and a newcomer waits for one at most.
   options.step_tokens = load.micro_batch;
   options.draft_rows_max = load.speculation == "off" ? 0 : limits::kDraftRows;
+  options.score_rows_max = limits::kScoreRows;
   options.target_tbt_ms = load.target_tbt_ms;
   options.queue.waiting_max = static_cast<std::size_t>(load.queue_max);
   options.queue.tenant_waiting_max = static_cast<std::size_t>(load.queue_per_tenant_max);
@@ -170,6 +171,7 @@ void EngineThread::admit_job(std::unique_ptr<Job> job) {
   run->arrived = job->arrived;
   run->max_tokens = job->max_tokens;
   run->lanes_wanted = static_cast<int>(job->samplers.size());
+  run->score_prompt = job->score_prompt;
   if (!job->media.empty()) run->reuse_max = job->media.front().at;
   if (job->past.empty()) {
     auto choice = std::make_unique<Choice>(job->stops);

@@ -58,6 +58,8 @@ class EngineThread {
   void build_batch();
   void after_decode();
   void first_tokens(Choice& first, int row);
+  void score(const Scheduler::Row& row, int output);
+  static void echo_prompt(Run& run, int choice);
   void on_row(Choice& choice, int row);
   bool deliver(Choice& choice, Token token, int row);
   void finish_choice(Choice& choice, schema::Finish finish);

@@ -33,7 +33,7 @@ struct Piece {
   std::optional<End> end;
   std::optional<Error> error;
   std::optional<Handover::Part> handover;  // closes the answer: another process goes on with it
-  std::optional<schema::Usage> prompt;  // with the first piece
+  std::optional<schema::Usage> prompt;     // with the first piece
 };
 using PieceQueue = AnswerQueue<Piece>;
 
@@ -60,7 +60,8 @@ struct Job {
   std::set<Token> preserved;  // these control tokens stay visible
   std::vector<std::string> stops;
   std::vector<std::unique_ptr<Sampler>> samplers;  // one a choice
-  std::string echo;  // delivered before the first token of every choice
+  std::string echo;           // delivered before the first token of every choice
+  bool score_prompt = false;  // with it, the log-probability of each of its tokens
   // One a choice when the answer goes on from another process; else empty.
   struct Past {
     std::vector<Token> tokens;

@@ -42,8 +42,10 @@ ContextPtr open_context(const Model& model) {
   params.type_k = kv_type_of(o.kv_type);
   params.type_v = params.type_k;
   params.no_perf = true;
-  // A step asks for logits of one row a sequence and of the guesses, not of every token.
-  params.n_outputs_max = params.n_seq_max + static_cast<std::uint32_t>(limits::kDraftRows);
+  // A step asks for logits of one row a sequence, of the guesses and of a few tokens of prompts
+  // that are scored, not of every token: a row is four bytes a word, twice (graph and output).
+  params.n_outputs_max =
+      params.n_seq_max + static_cast<std::uint32_t>(limits::kDraftRows + limits::kScoreRows);
   return ContextPtr(llama_init_from_model(model.get(), params));
 }
 

@@ -52,14 +52,18 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
   XC_TRY(std::unique_ptr<Job> job, new_job(context, wake));
   const bool infill = request.has_suffix && !request.suffix.empty();
   XC_TRY(job->prompt, infill ? infill_of(request, prompt) : tokens_of(prompt));
-  XC_CHECK(check_length(job->prompt, model_->facts().context, 1));
+  const int room = request.max_tokens == 0 ? 0 : 1;  // none: the prompt is only scored
+  XC_CHECK(check_length(job->prompt, model_->facts().context, room));
   job->max_tokens = bounded_max_tokens(request.max_tokens, job->prompt.size(), kCompletionTokens);
   job->top_logprobs = request.logprobs.value_or(-1);
   job->stops = request.stop;
-  job->speculation = speculates(request.speculation, request.sampling);
   if (request.echo) {
     job->echo = prompt.tokens.empty() ? prompt.text : model_->detokenize(prompt.tokens);
+    // What goes on from another worker was scored and said there. An infill prompt has another
+    // order.
+    job->score_prompt = request.logprobs && !infill && past == nullptr;
   }
+  job->speculation = !job->score_prompt && speculates(request.speculation, request.sampling);
   XC_CHECK(add_samplers(*job, reseeded(request.sampling, past), Constraint{}, request.ignore_eos,
                         request.n));
   EngineThread* thread = thread_.get();

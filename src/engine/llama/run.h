@@ -21,6 +21,7 @@ struct Run final : Request {
   std::unique_ptr<Job> job;
   bool announced = false;  // the first piece went out
   SteadyTime first_token{};
+  std::vector<schema::LogprobEntry> scores;  // of the prompt's tokens, where they are asked for
 };
 
 inline Choice& choice_of(Lane& lane) { return static_cast<Choice&>(lane); }

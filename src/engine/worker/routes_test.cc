@@ -89,6 +89,20 @@ TEST_F(WorkerTest, is_loading_then_ready_then_draining) {
   EXPECT_EQ(send("POST", "/v1/chat/completions", chat("x")).status, 200);
 }
 
+TEST_F(WorkerTest, an_echoed_prompt_has_scores_but_the_first) {
+  routes_.ready(*engine_);
+  const std::string question =
+      R"({"model":"m","prompt":"星abc","max_tokens":0,"echo":true,"logprobs":1)";
+  const Reply whole = send("POST", "/v1/completions", question + "}");
+  const std::string scores =
+      R"("logprobs":{"tokens":["星","a","b","c"],"token_logprobs":[null,-0.25,-0.25,-0.25],)"
+      R"("top_logprobs":[null,{"a":-0.25},{"b":-0.25},{"c":-0.25}],"text_offset":[0,1,2,3]})";
+  EXPECT_NE(whole.body.find(scores), std::string::npos) << whole.body;
+  EXPECT_NE(whole.body.find(R"("completion_tokens":0)"), std::string::npos);
+  const Reply stream = send("POST", "/v1/completions", question + R"(,"stream":true})");
+  EXPECT_NE(stream.body.find(scores), std::string::npos) << stream.body;
+}
+
 TEST_F(WorkerTest, streams_and_collects) {
   routes_.ready(*engine_);
   const Reply whole = send("POST", "/v1/chat/completions", chat("hello"));

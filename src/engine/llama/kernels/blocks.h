@@ -1,5 +1,5 @@
-// The blocks that the kernels read, laid out as ggml's block_q4_1, block_q5_1 and block_q8_1, and
-// four rows of A unpacked.
+// The blocks that the kernels read, laid out as ggml's block_q4_1, block_q5_1, block_q8_0 and
+// block_q8_1, and four rows of A unpacked.
 #pragma once
 
 #include <immintrin.h>
@@ -19,8 +19,12 @@ struct BlockQ5 {
   std::uint8_t qh[4];
   std::uint8_t qs[16];
 };
-struct BlockQ8 {
+struct BlockQ8 {       // Q8_1
   std::uint16_t d, s;  // s = d · sum of qs
+  std::int8_t qs[32];
+};
+struct BlockQ8NoSum {  // Q8_0, of either side
+  std::uint16_t d;
   std::int8_t qs[32];
 };
 
@@ -57,13 +61,22 @@ inline __m256i values_of(const BlockQ5& x) {
   return _mm256_or_si256(nibbles_of(x.qs), _mm256_and_si256(set, _mm256_set1_epi8(0x10)));
 }
 
+// d and m of a row; m is 0 where the format has none.
+template <class Block>
+std::int32_t scales_of(const Block& x) {
+  std::int32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+inline std::int32_t scales_of(const BlockQ8NoSum& x) { return x.d; }
+
 // A block of each of four rows, side by side.
 template <class Block>
 void unpack(const Block* const (&rows)[4], std::int64_t at, UnpackedRows& out) {
-  std::int32_t scales[4];  // d and m of a row
+  std::int32_t scales[4];
   for (int r = 0; r < 4; ++r) {
     const Block& x = rows[r][at];
-    std::memcpy(&scales[r], &x, sizeof scales[r]);
+    scales[r] = scales_of(x);
     _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[r]), values_of(x));
   }
   const __m256 mixed = _mm256_cvtph_ps(_mm_set_epi32(scales[3], scales[2], scales[1], scales[0]));

@@ -11,6 +11,7 @@
 #endif
 
 #include <algorithm>
+#include <type_traits>
 
 namespace xc::kernels {
 namespace {
@@ -28,8 +29,9 @@ thread_local Buffer<PackedColumns> packed_columns;
 thread_local Buffer<UnpackedRows> unpacked_rows;
 
 // A tile's blocks follow each other; columns beyond the last are zero.
+template <class Column>
 void pack_band(const Product& p, std::int64_t first, std::int64_t columns, PackedColumns* out) {
-  const auto* b = static_cast<const BlockQ8*>(p.b);
+  const auto* b = static_cast<const Column*>(p.b);
   for (std::int64_t at = 0; at < columns; at += kTileColumns) {
     for (std::int64_t block = 0; block < p.blocks; ++block, ++out) {
       const std::int64_t here = std::min<std::int64_t>(kTileColumns, columns - at);
@@ -54,6 +56,7 @@ void unpack_rows(const Product& p, std::int64_t row, UnpackedRows* out) {
   }
 }
 
+template <bool kSigned>
 void multiply_rows(const Product& p, const UnpackedRows* x, const PackedColumns* y,
                    std::int64_t row, std::int64_t first, std::int64_t columns) {
   const std::int64_t rows = std::min(kTileRows, p.m - row);
@@ -61,11 +64,11 @@ void multiply_rows(const Product& p, const UnpackedRows* x, const PackedColumns*
     const int here = static_cast<int>(std::min<std::int64_t>(kTileColumns, columns - at));
     float* c = p.c + (first + at) * p.ldc + row;
     if (rows == kTileRows) {
-      any_tile(x, y, p.blocks, here, c, p.ldc);
+      any_tile<kSigned>(x, y, p.blocks, here, c, p.ldc);
       continue;
     }
     float edge[kTileColumns][kTileRows];
-    any_tile(x, y, p.blocks, here, edge[0], kTileRows);
+    any_tile<kSigned>(x, y, p.blocks, here, edge[0], kTileRows);
     for (int j = 0; j < here; ++j) std::copy_n(edge[j], rows, c + j * p.ldc);
   }
 }
@@ -112,28 +115,35 @@ Jobs jobs_of(const Product& p, int threads) {
 bool available() { return true; }
 
 void Runner::run(std::int64_t job) {
-  const Product& p = product_;
+  const std::int64_t begin = job % jobs_.chunks * jobs_.chunk_rows;
+  const std::int64_t end = std::min(begin + jobs_.chunk_rows, product_.m);
   const std::int64_t band = job / jobs_.chunks;
+  switch (product_.format) {
+    case Format::Q4_1:
+      if (product_.n == 1) return multiply_column<BlockQ4>(product_, begin, end);
+      return run_band<BlockQ4, BlockQ8>(band, begin, end);
+    case Format::Q5_1:
+      if (product_.n == 1) return multiply_column<BlockQ5>(product_, begin, end);
+      return run_band<BlockQ5, BlockQ8>(band, begin, end);
+    case Format::Q8_0:
+      return run_band<BlockQ8NoSum, BlockQ8NoSum>(band, begin, end);
+  }
+}
+
+// Rows [begin, end) by the columns of a band.
+template <class Row, class Column>
+void Runner::run_band(std::int64_t band, std::int64_t begin, std::int64_t end) {
+  const Product& p = product_;
   const std::int64_t first = band * jobs_.band_columns;
   const std::int64_t columns = std::min(jobs_.band_columns, p.n - first);
-  const std::int64_t begin = job % jobs_.chunks * jobs_.chunk_rows;
-  const std::int64_t end = std::min(begin + jobs_.chunk_rows, p.m);
-  if (p.n == 1) {
-    if (p.format == Format::Q4_1) return multiply_column<BlockQ4>(p, begin, end);
-    return multiply_column<BlockQ5>(p, begin, end);
-  }
   PackedColumns* y =
       packed_columns.of(static_cast<std::size_t>(up(columns, kTileColumns) * p.blocks));
-  if (band != packed_band_) pack_band(p, first, columns, y);
+  if (band != packed_band_) pack_band<Column>(p, first, columns, y);
   packed_band_ = band;
   UnpackedRows* x = unpacked_rows.of(static_cast<std::size_t>(p.blocks));
   for (std::int64_t row = begin; row < end; row += kTileRows) {
-    if (p.format == Format::Q4_1) {
-      unpack_rows<BlockQ4>(p, row, x);
-    } else {
-      unpack_rows<BlockQ5>(p, row, x);
-    }
-    multiply_rows(p, x, y, row, first, columns);
+    unpack_rows<Row>(p, row, x);
+    multiply_rows<std::is_same_v<Row, BlockQ8NoSum>>(p, x, y, row, first, columns);
   }
 }
 

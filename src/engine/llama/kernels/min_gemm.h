@@ -1,7 +1,6 @@
-// Matrix products of ggml's formats with a minimum (Q4_1, Q5_1) for x86: what the model library
-// itself computes with one dot product a number, here by tiles of rows and columns.
+// Matrix products of ggml's formats Q4_1, Q5_1 and Q8_0 for x86, by tiles of rows and columns.
 //
-// Every number comes out with the same bits as ggml_vec_dot_q4_1_q8_1 / ggml_vec_dot_q5_1_q8_1 of
+// Every number comes out with the same bits as ggml_vec_dot_q4_1_q8_1 (q5_1_q8_1, q8_0_q8_0) of
 // the same CPU variant: the same eight partial sums, added in the same order. So an answer does not
 // depend on which of the two computed it, nor on how many rows a step has.
 //
@@ -14,9 +13,10 @@
 
 namespace xc::kernels {
 
-enum class Format { Q4_1, Q5_1 };
+enum class Format { Q4_1, Q5_1, Q8_0 };
 
-// C = A·B. A: m rows of the format; B: n columns of Q8_1; C: n columns of m floats. blocks: 32
+// C = A·B. A: m rows of the format; B: n columns of Q8_1 (Q8_0
+// for Q8_0, and two or more); C: n columns of m floats. blocks: 32
 // values each, of a row of A and a column of B. lda, ldb: blocks from a row (column) to the next;
 // ldc: floats from a column of C to the next.
 struct Product {
@@ -49,6 +49,9 @@ class Runner {
   void run(std::int64_t job);
 
  private:
+  template <class Row, class Column>
+  void run_band(std::int64_t band, std::int64_t begin, std::int64_t end);
+
   const Product& product_;
   const Jobs& jobs_;
   std::int64_t packed_band_ = -1;

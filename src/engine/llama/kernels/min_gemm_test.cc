@@ -12,8 +12,8 @@
 
 namespace {
 
-constexpr int kBlockBytes[] = {20, 24};  // Q4_1, Q5_1
-constexpr int kColumnBlockBytes = 36;    // Q8_1
+constexpr int kBlockBytes[] = {20, 24, 34};        // Q4_1, Q5_1, Q8_0
+constexpr int kColumnBlockBytes[] = {36, 36, 34};  // Q8_1, Q8_1, Q8_0
 
 using Dot = void (*)(int, float*, std::size_t, const void*, std::size_t, const void*, std::size_t,
                      int);
@@ -22,16 +22,19 @@ using Multiply = bool (*)(int, std::int64_t, std::int64_t, std::int64_t, const v
 
 struct Kernels {
   std::string name;
-  Dot dot[2];
+  Dot dot[3];
   Multiply multiply;
 };
 
 // Blocks of any bits, but their two scales are numbers of a sane size (of either sign).
 std::vector<std::uint8_t> blocks_of(std::mt19937& random, std::int64_t count, int bytes) {
   std::vector<std::uint8_t> blocks(static_cast<std::size_t>(count * bytes));
-  for (std::uint8_t& byte : blocks) byte = static_cast<std::uint8_t>(random());
+  for (std::uint8_t& byte : blocks) {
+    byte = static_cast<std::uint8_t>(random());
+    if (byte == 0x80) byte = 0;  // -128: no quantised value, and ggml's sign trick cannot hold it
+  }
   for (std::int64_t at = 0; at < count; ++at) {
-    for (int half = 0; half < 2; ++half) {
+    for (int half = 0; half < (bytes == 34 ? 1 : 2); ++half) {
       const auto scale = static_cast<std::uint16_t>((random() & 0x8fff) | 0x2000);
       std::memcpy(&blocks[static_cast<std::size_t>(at * bytes + 2 * half)], &scale, 2);
     }
@@ -43,20 +46,20 @@ struct Shape {
   std::int64_t m, n, blocks;
 };
 
-void expect_same_bits(const Kernels& variant, int five_bits, Shape shape) {
+void expect_same_bits(const Kernels& variant, int format, Shape shape) {
   std::mt19937 random(static_cast<unsigned>(shape.m * 7919 + shape.n * 31 + shape.blocks));
-  const int bytes = kBlockBytes[five_bits];
+  const int bytes = kBlockBytes[format];
   const auto a = blocks_of(random, shape.m * shape.blocks, bytes);
-  const auto b = blocks_of(random, shape.n * shape.blocks, kColumnBlockBytes);
+  const auto b = blocks_of(random, shape.n * shape.blocks, kColumnBlockBytes[format]);
   std::vector<float> ours(static_cast<std::size_t>(shape.m * shape.n) + 8, -1.0f);
   ASSERT_TRUE(
-      variant.multiply(five_bits, shape.m, shape.n, shape.blocks, a.data(), b.data(), ours.data()));
+      variant.multiply(format, shape.m, shape.n, shape.blocks, a.data(), b.data(), ours.data()));
   for (std::int64_t j = 0; j < shape.n; ++j) {
     for (std::int64_t i = 0; i < shape.m; ++i) {
       float theirs = 0;
-      variant.dot[five_bits](static_cast<int>(32 * shape.blocks), &theirs, 0,
-                             a.data() + i * shape.blocks * bytes, 0,
-                             b.data() + j * shape.blocks * kColumnBlockBytes, 0, 1);
+      variant.dot[format](static_cast<int>(32 * shape.blocks), &theirs, 0,
+                          a.data() + i * shape.blocks * bytes, 0,
+                          b.data() + j * shape.blocks * kColumnBlockBytes[format], 0, 1);
       const float mine = ours[static_cast<std::size_t>(j * shape.m + i)];
       ASSERT_EQ(std::memcmp(&mine, &theirs, sizeof mine), 0)
           << variant.name << " row " << i << " of " << shape.m << ", column " << j << " of "
@@ -71,21 +74,22 @@ TEST(MinGemm, has_the_bits_of_ggmls_own_dot_product) {
   for (const Variant& library : variants()) {
     const Kernels variant{library.name,
                           {reinterpret_cast<Dot>(library.symbol("ggml_vec_dot_q4_1_q8_1")),
-                           reinterpret_cast<Dot>(library.symbol("ggml_vec_dot_q5_1_q8_1"))},
+                           reinterpret_cast<Dot>(library.symbol("ggml_vec_dot_q5_1_q8_1")),
+                           reinterpret_cast<Dot>(library.symbol("ggml_vec_dot_q8_0_q8_0"))},
                           reinterpret_cast<Multiply>(library.symbol("xc_multiply"))};
     ASSERT_NE(variant.multiply, nullptr) << variant.name;
     float none = 0;
     if (!variant.multiply(0, 0, 0, 0, nullptr, nullptr, &none)) continue;  // no AVX2
     ++with_kernel;
-    for (const int five_bits : {0, 1}) {
+    for (const int format : {0, 1, 2}) {
       for (std::int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 64, 65, 130}) {
-        expect_same_bits(variant, five_bits, {37, n, 18});
+        expect_same_bits(variant, format, {37, n, 18});
       }
       for (std::int64_t m : {1, 2, 3, 4, 5, 64, 193}) {
-        for (std::int64_t n : {1, 5}) expect_same_bits(variant, five_bits, {m, n, 5});
+        for (std::int64_t n : {1, 5}) expect_same_bits(variant, format, {m, n, 5});
       }
-      expect_same_bits(variant, five_bits, {9, 20, 1});
-      expect_same_bits(variant, five_bits, {9, 20, 300});
+      expect_same_bits(variant, format, {9, 20, 1});
+      expect_same_bits(variant, format, {9, 20, 300});
     }
   }
   expect_some(with_kernel);

@@ -1,6 +1,8 @@
 // Puts the kernels before llamafile_sgemm of ggml's CPU variants (linker: --wrap): the one place
 // where ggml hands a whole matrix product to somebody else. What is not ours goes on to the
 // original.
+#include <optional>
+
 #include "engine/llama/kernels/min_gemm.h"
 #include "engine/llama/kernels/switch.h"
 #include "ggml-cpu-impl.h"
@@ -10,9 +12,13 @@ namespace k = xc::kernels;
 
 namespace {
 
-bool is_ours(int a, int b, int c) {
-  return k::available() && (a == GGML_TYPE_Q4_1 || a == GGML_TYPE_Q5_1) && b == GGML_TYPE_Q8_1 &&
-         c == GGML_TYPE_F32;
+// For one column of Q8_0 ggml's own dot products are as good, and have the same bits.
+std::optional<k::Format> ours(std::int64_t columns, int a, int b, int c) {
+  if (!k::available() || k::switched_off || c != GGML_TYPE_F32) return std::nullopt;
+  if (a == GGML_TYPE_Q4_1 && b == GGML_TYPE_Q8_1) return k::Format::Q4_1;
+  if (a == GGML_TYPE_Q5_1 && b == GGML_TYPE_Q8_1) return k::Format::Q5_1;
+  if (a == GGML_TYPE_Q8_0 && b == GGML_TYPE_Q8_0 && columns > 1) return k::Format::Q8_0;
+  return std::nullopt;
 }
 
 // All threads of the pool come here with the same product, as they do to the original.
@@ -42,24 +48,24 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, s
                             std::int64_t blocks, const void* a, std::int64_t lda, const void* b,
                             std::int64_t ldb, void* c, std::int64_t ldc, int a_type, int b_type,
                             int c_type) {
-  if (params->use_ref || k::switched_off || !is_ours(a_type, b_type, c_type)) {
+  const std::optional<k::Format> format = ours(n, a_type, b_type, c_type);
+  if (params->use_ref || !format) {
     return __real_llamafile_sgemm(params, m, n, blocks, a, lda, b, ldb, c, ldc, a_type, b_type,
                                   c_type);
   }
-  const k::Format format = a_type == GGML_TYPE_Q4_1 ? k::Format::Q4_1 : k::Format::Q5_1;
-  multiply(params, {format, m, n, blocks, a, lda, b, ldb, static_cast<float*>(c), ldc});
+  multiply(params, {*format, m, n, blocks, a, lda, b, ldb, static_cast<float*>(c), ldc});
   return true;
 }
 
 __attribute__((visibility("default"))) void xc_switch_kernels_off() { k::switched_off = true; }
 
-// For the test: the whole product on the calling thread.
-__attribute__((visibility("default"))) bool xc_multiply(int five_bits, std::int64_t m,
-                                                        std::int64_t n, std::int64_t blocks,
-                                                        const void* a, const void* b, float* c) {
+// For the test: the whole product on the calling thread. format: of k::Format.
+__attribute__((visibility("default"))) bool xc_multiply(int format, std::int64_t m, std::int64_t n,
+                                                        std::int64_t blocks, const void* a,
+                                                        const void* b, float* c) {
   if (!k::available()) return false;
   const k::Product product{
-      five_bits ? k::Format::Q5_1 : k::Format::Q4_1, m, n, blocks, a, blocks, b, blocks, c, m};
+      static_cast<k::Format>(format), m, n, blocks, a, blocks, b, blocks, c, m};
   const k::Jobs jobs = k::jobs_of(product, 2);
   k::Runner runner(product, jobs);
   for (std::int64_t job = 0; job < jobs.count(); ++job) runner.run(job);

@@ -26,6 +26,26 @@ inline void pack_column(const BlockQ8& y, int at, PackedColumns& out) {
   out.s[at] = half_to_float(y.s);
 }
 
+inline __m256i values_of(const BlockQ8NoSum& x) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.qs));
+}
+
+inline void pack_column(const BlockQ8NoSum& y, int at, PackedColumns& out) {
+  std::memcpy(out.q[at], y.qs, 32);
+  out.d[at] = half_to_float(y.d);
+  out.s[at] = 0;
+}
+
+// Products of 32 values, in sums of four. kSigned: x is signed too; its signs go over to y.
+template <bool kSigned>
+__m256i dot_of(__m256i x, __m256i y) {
+  if constexpr (kSigned) {
+    y = _mm256_sign_epi8(y, x);
+    x = _mm256_sign_epi8(x, x);
+  }
+  return _mm256_madd_epi16(_mm256_set1_epi16(1), _mm256_maddubs_epi16(x, y));
+}
+
 // The sums of four rows over their eight partial sums, added as hsum_float_8 of ggml does.
 inline __m128 sums_of_rows(const __m256 (&acc)[4]) {
   __m128 folded[4];
@@ -39,7 +59,7 @@ inline __m128 sums_of_rows(const __m256 (&acc)[4]) {
   return _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
 }
 
-template <int kColumns>
+template <int kColumns, bool kSigned>
 void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, float* c,
           std::int64_t ldc) {
   __m256 acc[kColumns][4];
@@ -48,14 +68,13 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, fl
     for (__m256& one : acc[j]) one = _mm256_setzero_ps();
     minimums[j] = _mm_setzero_ps();
   }
-  const __m256i ones = _mm256_set1_epi16(1);
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (int j = 0; j < kColumns; ++j) {
       const __m256i q = _mm256_load_si256(reinterpret_cast<const __m256i*>(y[b].q[j]));
       const __m256 dy = _mm256_set1_ps(y[b].d[j]);
       for (int r = 0; r < 4; ++r) {
         const __m256i xq = _mm256_load_si256(reinterpret_cast<const __m256i*>(x[b].q[r]));
-        const __m256i dot = _mm256_madd_epi16(ones, _mm256_maddubs_epi16(xq, q));
+        const __m256i dot = dot_of<kSigned>(xq, q);
         const __m256 dd = _mm256_mul_ps(_mm256_set1_ps(x[b].d[r]), dy);
         acc[j][r] = _mm256_fmadd_ps(dd, _mm256_cvtepi32_ps(dot), acc[j][r]);
       }
@@ -67,10 +86,11 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, fl
   }
 }
 
-inline void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks,
-                     int columns, float* c, std::int64_t ldc) {
-  if (columns > 1) return tile<2>(x, y, blocks, c, ldc);
-  return tile<1>(x, y, blocks, c, ldc);
+template <bool kSigned>
+void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, int columns,
+              float* c, std::int64_t ldc) {
+  if (columns > 1) return tile<2, kSigned>(x, y, blocks, c, ldc);
+  return tile<1, kSigned>(x, y, blocks, c, ldc);
 }
 
 constexpr int kColumnRows = 4;
@@ -82,7 +102,6 @@ void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows
   __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
                    _mm256_setzero_ps()};
   __m128 minimums = _mm_setzero_ps();
-  const __m256i ones = _mm256_set1_epi16(1);
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (const Block* row : rows) _mm_prefetch(row + next_rows + b, _MM_HINT_T0);
     UnpackedRows x;
@@ -91,7 +110,7 @@ void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows
     const __m256 dy = _mm256_set1_ps(half_to_float(y[b].d));
     for (int r = 0; r < 4; ++r) {
       const __m256i xq = _mm256_load_si256(reinterpret_cast<const __m256i*>(x.q[r]));
-      const __m256i dot = _mm256_madd_epi16(ones, _mm256_maddubs_epi16(xq, q));
+      const __m256i dot = dot_of<false>(xq, q);
       const __m256 dd = _mm256_mul_ps(_mm256_set1_ps(x.d[r]), dy);
       acc[r] = _mm256_fmadd_ps(dd, _mm256_cvtepi32_ps(dot), acc[r]);
     }

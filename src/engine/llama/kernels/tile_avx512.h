@@ -15,6 +15,8 @@ struct alignas(64) PackedColumns {
   std::int8_t q[4][64];  // two columns side by side
   float d[4][16];        // their deltas, each eight times
   float s[2][16];        // delta · sum of a column, four times for four rows
+  std::int32_t less[4]
+                   [16];  // for signed rows: what 128 more in each value of the row adds, negative
 };
 
 constexpr int kTileColumns = 8;
@@ -25,6 +27,24 @@ inline void pack_column(const BlockQ8& y, int at, PackedColumns& out) {
   std::memcpy(out.q[pair] + 32 * half, y.qs, 32);
   _mm256_storeu_ps(out.d[pair] + 8 * half, _mm256_set1_ps(half_to_float(y.d)));
   _mm_storeu_ps(out.s[at / 4] + 4 * (at % 4), _mm_set1_ps(half_to_float(y.s)));
+}
+
+// Signed values as unsigned ones: 128 more.
+inline __m256i values_of(const BlockQ8NoSum& x) {
+  return _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.qs)),
+                          _mm256_set1_epi8(static_cast<char>(0x80)));
+}
+
+inline void pack_column(const BlockQ8NoSum& y, int at, PackedColumns& out) {
+  const int pair = at / 2;
+  const int half = at % 2;
+  const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(y.qs));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q[pair] + 32 * half), q);
+  _mm256_storeu_ps(out.d[pair] + 8 * half, _mm256_set1_ps(half_to_float(y.d)));
+  const __m256i sums =
+      _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(static_cast<char>(0x80)), q);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.less[pair] + 8 * half),
+                      _mm256_sub_epi32(_mm256_setzero_si256(), sums));
 }
 
 // Lane 0 of each 256-bit half: the sums of four rows over their eight partial sums, added as
@@ -44,7 +64,8 @@ inline __m512 sums_of_rows(const __m512 (&acc)[4]) {
 }
 
 // Four rows by 2·kPairs columns. Writes four numbers to each column; columns: how many are wanted.
-template <int kPairs>
+// kSigned: of Q8_0.
+template <int kPairs, bool kSigned>
 void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, int columns, float* c,
           std::int64_t ldc) {
   constexpr int kFours = (kPairs + 1) / 2;
@@ -60,12 +81,13 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, in
           _mm512_broadcast_i64x4(_mm256_load_si256(reinterpret_cast<const __m256i*>(x[b].q[r])));
       const __m512 d = _mm512_set1_ps(x[b].d[r]);
       for (int p = 0; p < kPairs; ++p) {
-        const __m512i dot =
-            _mm512_dpbusd_epi32(_mm512_setzero_si512(), q, _mm512_load_si512(y[b].q[p]));
+        const __m512i begin = kSigned ? _mm512_load_si512(y[b].less[p]) : _mm512_setzero_si512();
+        const __m512i dot = _mm512_dpbusd_epi32(begin, q, _mm512_load_si512(y[b].q[p]));
         const __m512 dd = _mm512_mul_ps(d, _mm512_load_ps(y[b].d[p]));
         acc[p][r] = _mm512_fmadd_ps(dd, _mm512_cvtepi32_ps(dot), acc[p][r]);
       }
     }
+    if constexpr (kSigned) continue;
     const __m512 m = _mm512_broadcast_f32x4(_mm_load_ps(x[b].m));
     for (int f = 0; f < kFours; ++f) {
       minimums[f] = _mm512_fmadd_ps(m, _mm512_load_ps(y[b].s[f]), minimums[f]);
@@ -85,12 +107,13 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, in
   }
 }
 
-inline void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks,
-                     int columns, float* c, std::int64_t ldc) {
-  if (columns > 6) return tile<4>(x, y, blocks, columns, c, ldc);
-  if (columns > 4) return tile<3>(x, y, blocks, columns, c, ldc);
-  if (columns > 2) return tile<2>(x, y, blocks, columns, c, ldc);
-  return tile<1>(x, y, blocks, columns, c, ldc);
+template <bool kSigned>
+void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, int columns,
+              float* c, std::int64_t ldc) {
+  if (columns > 6) return tile<4, kSigned>(x, y, blocks, columns, c, ldc);
+  if (columns > 4) return tile<3, kSigned>(x, y, blocks, columns, c, ldc);
+  if (columns > 2) return tile<2, kSigned>(x, y, blocks, columns, c, ldc);
+  return tile<1, kSigned>(x, y, blocks, columns, c, ldc);
 }
 
 // Values of one block of two rows, side by side.

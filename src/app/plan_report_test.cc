@@ -1,0 +1,77 @@
+#include "app/plan_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include "app/command.h"
+
+namespace xc::app {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string report_of(const std::string& name, double gib, Language language,
+                      bool as_json = false) {
+  const auto data = catalog::PlanData::open("");
+  const catalog::Release* release = data->find(name);
+  catalog::PlanAsk ask;
+  ask.concurrency = 4;
+  catalog::Memory memory;
+  memory.available_bytes = static_cast<std::uint64_t>(gib * (1u << 30));
+  PlanReport report{*release, ask, memory, catalog::plan_here(*release, ask, memory), {}};
+  for (const catalog::Card& card : data->cards()) {
+    report.cards.push_back(catalog::plan_on(card, *release, ask));
+  }
+  return as_json ? report_json(report) : report_text(report, language, false);
+}
+
+TEST(PlanReport, SaysItInBothLanguages) {
+  const std::string zh = report_of("deepseek-r1", 16, Language::Zh);
+  const std::string en = report_of("deepseek-r1", 16, Language::En);
+  EXPECT_THAT(zh, HasSubstr("本机不够"));
+  EXPECT_THAT(zh, HasSubstr("估算，未实测"));
+  EXPECT_THAT(en, HasSubstr("Not enough here"));
+  EXPECT_THAT(en, HasSubstr("not measured"));
+  EXPECT_THAT(en, HasSubstr("It takes int8 weights"));
+  for (const std::string& text : {zh, en}) {
+    EXPECT_THAT(text, HasSubstr("mindieservice_daemon"));
+    EXPECT_THAT(text, HasSubstr("vllm serve /models/deepseek-r1 "));
+    EXPECT_THAT(text, HasSubstr("sglang.launch_server"));
+    EXPECT_THAT(text, HasSubstr("/models/deepseek-r1-int8"));
+  }
+}
+
+TEST(PlanReport, SaysTheTermsOfTheLicence) {
+  EXPECT_THAT(report_of("telechat2-7b", 64, Language::Zh), HasSubstr("商业使用须先发邮件"));
+  EXPECT_THAT(report_of("telechat2-7b", 64, Language::En), HasSubstr("Runs here"));
+}
+
+TEST(PlanReport, IsJsonForScripts) {
+  for (const double gib : {1.0, 256.0}) {
+    const auto parsed = boost::json::parse(report_of("t1-35b", gib, Language::En, true));
+    const auto& root = parsed.as_object();
+    EXPECT_FALSE(root.at("measured").as_bool());
+    EXPECT_EQ(root.at("here").at("state").as_string(), gib > 2 ? "runs_here" : "needs_memory");
+    EXPECT_GE(root.at("cards").as_array().size(), 8u);
+    EXPECT_TRUE(root.at("model").at("licence").at("ask").as_bool());
+  }
+}
+
+TEST(PlanReport, ListsEveryRelease) {
+  const auto data = catalog::PlanData::open("");
+  const catalog::Memory memory{};
+  const std::string text = releases_text(*data, {}, memory, Language::En);
+  for (const catalog::Release& release : data->releases()) {
+    EXPECT_THAT(text, HasSubstr(release.name));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("Runs here")));  // nothing runs in no memory
+  EXPECT_EQ(boost::json::parse(releases_json(*data, {}, memory)).at("releases").as_array().size(),
+            data->releases().size());
+}
+
+}  // namespace
+}  // namespace xc::app

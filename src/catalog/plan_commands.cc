@@ -1,0 +1,118 @@
+#include "catalog/plan_commands.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace xc::catalog {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kVllmPort = 8000, kSglangPort = 30000, kMindiePort = 1025;  // their defaults
+
+int tensor_of(const CardPlan& plan) { return plan.cards / std::max(plan.servers, 1); }
+
+std::string weights_of(const Release& release, const CardPlan& plan) {
+  return is_released(release, plan.precision)
+             ? fmt::format("/models/{}", release.name)
+             : fmt::format("/models/{}-{}", release.name, plan.precision);
+}
+
+std::string vllm_line(const Release& release, const CardPlan& plan, const PlanAsk& ask) {
+  std::string line = fmt::format(
+      "vllm serve {} --served-model-name {} --tensor-parallel-size {} --max-model-len {} "
+      "--max-num-seqs {} --gpu-memory-utilization 0.9 --port {}",
+      weights_of(release, plan), release.name, tensor_of(plan), ask.context, ask.concurrency,
+      kVllmPort);
+  if (plan.servers > 1) line += fmt::format(" --pipeline-parallel-size {}", plan.servers);
+  if (plan.precision == "f16") line += " --dtype float16";
+  if (release.remote_code) line += " --trust-remote-code";
+  if (!release.tool_parser.empty()) {
+    line += fmt::format(" --enable-auto-tool-choice --tool-call-parser {}", release.tool_parser);
+  }
+  if (!release.reasoning_parser.empty()) {
+    line += fmt::format(" --reasoning-parser {}", release.reasoning_parser);
+  }
+  return line;
+}
+
+std::string sglang_line(const Release& release, const CardPlan& plan, const PlanAsk& ask) {
+  std::string line = fmt::format(
+      "python3 -m sglang.launch_server --model-path {} --served-model-name {} --tp {} "
+      "--context-length {} --max-running-requests {} --mem-fraction-static 0.9 --port {}",
+      weights_of(release, plan), release.name, plan.cards, ask.context, ask.concurrency,
+      kSglangPort);
+  if (plan.servers > 1) {
+    line += fmt::format(" --nnodes {} --node-rank 0 --dist-init-addr HOST:5000", plan.servers);
+  }
+  if (release.remote_code) line += " --trust-remote-code";
+  // Its parsers have names of their own.
+  if (release.tool_parser == "deepseek_v3") line += " --tool-call-parser deepseekv3";
+  if (release.reasoning_parser == "deepseek_r1") line += " --reasoning-parser deepseek-r1";
+  return line;
+}
+
+std::string mindie_config(const Release& release, const CardPlan& plan, const PlanAsk& ask) {
+  const int here = tensor_of(plan);
+  json::array devices, instances;  // a list of the cards of each instance: one here
+  for (int i = 0; i < here; ++i) devices.push_back(i);
+  instances.push_back(std::move(devices));
+  const json::object model{{"modelName", release.name},
+                           {"modelWeightPath", weights_of(release, plan)},
+                           {"worldSize", plan.cards},
+                           {"trustRemoteCode", release.remote_code}};
+  const json::object backend{
+      {"npuDeviceIds", std::move(instances)},
+      {"multiNodesInferEnabled", plan.servers > 1},
+      {"ModelDeployConfig",
+       json::object{{"maxSeqLen", ask.context}, {"ModelConfig", json::array({model})}}},
+      {"ScheduleConfig", json::object{{"maxBatchSize", ask.concurrency}}}};
+  return json::serialize(json::object{{"BackendConfig", backend}});
+}
+
+EngineCommand command_of(const std::string& engine, const Release& release, const CardPlan& plan,
+                         const PlanAsk& ask) {
+  if (engine == "vllm") {
+    return {engine, release.vllm, vllm_line(release, plan, ask), "",
+            fmt::format("http://HOST:{}/v1", kVllmPort)};
+  }
+  if (engine == "sglang") {
+    return {engine, release.sglang, sglang_line(release, plan, ask), "",
+            fmt::format("http://HOST:{}/v1", kSglangPort)};
+  }
+  std::string lines =
+      "cd /usr/local/Ascend/mindie/latest/mindie-service && ./bin/mindieservice_daemon";
+  if (plan.servers > 1) lines = "export RANK_TABLE_FILE=/path/to/ranktable.json\n" + lines;
+  return {engine, release.mindie, lines, mindie_config(release, plan, ask),
+          fmt::format("http://HOST:{}/v1", kMindiePort)};
+}
+
+}  // namespace
+
+bool is_released(const Release& release, std::string_view precision) {
+  return precision == release.precision || (release.precision == "bf16" && precision == "f16");
+}
+
+std::vector<EngineCommand> commands_of(const Release& release, const CardPlan& plan,
+                                       const PlanAsk& ask) {
+  std::vector<EngineCommand> commands;
+  if (plan.cards == 0) return commands;
+  for (const std::string& engine : plan.engines) {
+    commands.push_back(command_of(engine, release, plan, ask));
+  }
+  return commands;
+}
+
+std::string endpoint_of(const Release& release, const CardPlan& plan, const EngineCommand& engine) {
+  return json::serialize(json::object{{"name", fmt::format("{}-{}", release.name, engine.engine)},
+                                      {"url", engine.url},
+                                      {"model", release.name},
+                                      {"labels", json::object{{"hardware", plan.card->name},
+                                                              {"vendor", plan.card->vendor},
+                                                              {"engine", engine.engine}}}});
+}
+
+}  // namespace xc::catalog

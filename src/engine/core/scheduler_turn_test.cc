@@ -1,0 +1,134 @@
+// Whose turn it is: fairness between requests and tenants, and the bounds of the queue.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/core/scheduler_bench.h"
+
+namespace xc::engine {
+namespace {
+
+TEST(SchedulerTurn, a_long_request_is_not_starved_by_a_stream_of_short_ones) {
+  Bench bench(options_of(2048));
+  for (std::uint64_t i = 0; i < 4; ++i) bench->submit(ask_for(prompt_of(i, 60), 60));
+  for (int i = 0; i < 5; ++i) bench->step();
+  Ask large = ask_for(prompt_of(100, 1900), 100);
+  large.tenant = "a";
+  const int ticket = bench->submit(large);
+  for (std::uint64_t turn = 0; turn < 3000 && bench->answer(ticket).ended == 0; ++turn) {
+    if (turn % 10 == 0) bench->submit(ask_for(prompt_of(1000 + turn, 60), 60));
+    bench->step();
+  }
+  EXPECT_TRUE(bench->right(ticket));
+  bench.finish();
+}
+
+TEST(SchedulerTurn, a_full_queue_refuses_and_says_when) {
+  SchedulerOptions options = options_of(1024, 4);
+  options.queue.waiting_max = 6;
+  options.queue.tenant_waiting_max = 4;
+  Bench bench(options);
+  for (std::uint64_t i = 0; i < 6; ++i) bench->submit(ask_for(prompt_of(i, 100)));
+  EXPECT_EQ(bench->answer(5).error, Code::RateLimited);
+  Ask other = ask_for(prompt_of(8, 100));
+  other.tenant = "b";
+  const int ticket = bench->submit(other);
+  bench.finish();
+  EXPECT_TRUE(bench->right(ticket));
+  EXPECT_EQ(bench.counters().refused, 2u);
+}
+
+// E6. One tenant sends 64 long requests at once, another one short one each second.
+double short_ttft_p95(bool beside, double& a_ends_ms, bool shared_prompt) {
+  Bench bench(options_of(), true);
+  const SteadyTime start = bench->now();
+  if (beside) {
+    for (std::uint64_t i = 0; i < 64; ++i) {
+      Ask ask =
+          ask_for(shared_prompt ? prompt_of(500, 700) + prompt_of(i, 100) : prompt_of(i, 800), 100);
+      ask.tenant = "a";
+      bench->submit(ask);
+    }
+  }
+  std::vector<int> shorts;
+  SteadyTime next = start;
+  while (shorts.size() < 40) {
+    if (bench->now() >= next) {
+      Ask ask = ask_for(prompt_of(1000 + shorts.size(), 32), 8);
+      ask.tenant = "b";
+      shorts.push_back(bench->submit(ask));
+      next += std::chrono::seconds(1);
+    }
+    bench->step();
+  }
+  bench.finish();
+  bench.all_right();
+  std::vector<double> ttft;
+  for (const int ticket : shorts) ttft.push_back(bench->answer(ticket).ttft_ms());
+  std::sort(ttft.begin(), ttft.end());
+  a_ends_ms = 0;
+  for (int i = 0; beside && i < 64; ++i) {
+    a_ends_ms = std::max(a_ends_ms, bench->answer(i).total_ms());
+  }
+  return ttft[ttft.size() * 95 / 100];
+}
+
+TEST(SchedulerTurn, short_requests_of_one_tenant_beside_long_ones_of_another) {
+  double ends = 0;
+  const double alone = short_ttft_p95(false, ends, false);
+  for (const bool shared_prompt : {false, true}) {
+    const double beside = short_ttft_p95(true, ends, shared_prompt);
+    const double step = 5 + 2.5 * 512;  // a whole step while nobody decodes
+    EXPECT_LE(beside, 2 * alone + step) << "shared " << shared_prompt;
+  }
+}
+
+// Prompts without a stream beside them: nobody's next token waits, but others wait for their turn.
+TEST(SchedulerTurn, a_newcomer_waits_for_a_short_step_where_many_prompts_are_computed) {
+  const auto longest = [](int requests, double target_ms) {
+    SchedulerOptions options = options_of();
+    options.target_tbt_ms = target_ms;
+    Bench bench(options);
+    bench->submit(ask_for(prompt_of(100, 600), 1));
+    bench.finish();  // what a token costs is known
+    const double before = bench->longest_step_ms();
+    for (int i = 0; i < requests; ++i) {
+      bench->submit(ask_for(prompt_of(static_cast<std::uint64_t>(i), 2000), 1));
+    }
+    double most = 0;
+    while (!bench->scheduler().idle()) {
+      const bool counts =
+          requests == 1 || bench->scheduler().active() + bench->scheduler().waiting() > 1;
+      const SteadyTime begun = bench->now();
+      bench->step();
+      const std::chrono::duration<double, std::milli> took = bench->now() - begun;
+      if (counts) most = std::max(most, took.count());
+    }
+    bench.all_right();
+    EXPECT_GT(before, 1000);
+    return most;
+  };
+  EXPECT_GT(longest(1, 60), 1000);  // alone: the largest steps, they are the fastest way
+  EXPECT_LE(longest(3, 60), 4 * 60 * 1.25);
+  EXPECT_LE(longest(3, 150), 4 * 150 * 1.25);
+  EXPECT_GT(longest(3, 2000), 1000);
+}
+
+TEST(SchedulerTurn, in_company_the_last_one_is_alone_again) {
+  SchedulerOptions options = options_of();
+  options.target_tbt_ms = 60;
+  Bench bench(options);
+  bench->submit(ask_for(prompt_of(1, 600), 1));
+  bench.finish();
+  const int quick = bench->submit(ask_for(prompt_of(2, 30), 1));
+  bench->submit(ask_for(prompt_of(3, 3000), 1));
+  while (bench->answer(quick).ended == 0) bench->step();
+  const SteadyTime begun = bench->now();
+  bench->step();
+  EXPECT_GT(bench->now() - begun, std::chrono::milliseconds(1000));
+  bench.finish();
+  bench.all_right();
+}
+
+}  // namespace
+}  // namespace xc::engine

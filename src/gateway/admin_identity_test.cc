@@ -1,0 +1,385 @@
+// Tenants, keys and users through the real door: who may what, who sees whom, and what scopes hold.
+#include <map>
+
+#include "base/limits.h"
+#include "gateway/gateway_test.h"
+#include "gateway/router.h"
+#include "identity/totp.h"
+
+namespace xc::gateway {
+namespace {
+
+using identity::Role;
+
+constexpr const char* kPassword = "correct horse battery";
+
+class AdminTest : public GatewayTest {
+ protected:
+  AdminTest() { EXPECT_TRUE(accounts_->tenants.create("acme")); }
+
+  std::string key_of(Role role, std::string tenant, identity::Scopes::Texts scopes = {}) {
+    identity::KeySpec spec{"test", std::move(tenant), "default", role, std::move(scopes), {}};
+    const auto made = keys_->create(spec);
+    EXPECT_TRUE(made) << (made ? "" : text_of(made.error(), Language::En));
+    return made ? made->secret : "";
+  }
+  Reply as(const std::string& key, std::string method, std::string path, std::string body = "",
+           HeaderList more = {}) {
+    more.emplace_back("Authorization", "Bearer " + key);
+    return send(std::move(method), std::move(path), std::move(body), std::move(more));
+  }
+  // The replies are the same but for the name that was asked for.
+  void expect_alike(Reply one, const std::string& one_name, const Reply& other,
+                    const std::string& other_name) {
+    EXPECT_EQ(one.status, other.status);
+    for (std::size_t at = one.body.find(one_name); at != std::string::npos;
+         at = one.body.find(one_name, at + other_name.size())) {
+      one.body.replace(at, one_name.size(), other_name);
+    }
+    EXPECT_EQ(one.body, other.body);
+  }
+};
+
+// --- role × route ---
+
+// Who gets past the door, by letter: platform_admin, tenant_admin, developer, auditor,
+// safety_officer and a key without a role (K) of the first tenant; in lower case of another tenant.
+const std::map<std::string, std::string> kMatrix{
+    {"GET /admin/whoami", "PTDASKtdask"},
+    {"POST /admin/logout", "PTDAStdas"},
+    {"GET /admin/tenants", "PTDAStdas"},
+    {"POST /admin/tenants", "P"},
+    {"POST /admin/tenants/{tenant}/suspend", "P"},
+    {"POST /admin/tenants/{tenant}/resume", "P"},
+    {"GET /admin/workspaces", "PTDAStdas"},
+    {"POST /admin/workspaces", "PTt"},
+    {"GET /admin/keys", "PTDAStdas"},
+    {"POST /admin/keys", "PTt"},
+    {"POST /admin/keys/{key}/rotate", "PTt"},
+    {"POST /admin/keys/{key}/revoke", "PTt"},
+    {"POST /admin/keys/reload", "P"},
+    {"GET /admin/users", "PTAStas"},
+    {"POST /admin/users", "PTt"},
+    {"POST /admin/users/{user}/password", "PTt"},
+    {"POST /admin/users/{user}/totp", "PTt"},
+    {"POST /admin/users/{user}/disable", "PTt"},
+    {"GET /admin/workers", "PAS"},
+    {"GET /admin/engine", "PAS"},
+    {"POST /admin/workers/{model}/stop", "P"},
+    {"POST /admin/models/{model}/restart", "P"},
+    {"GET /admin/quotas", "PAS"},
+    {"PUT /admin/quotas", "P"},
+    {"GET /admin/prices", "PTDAStdas"},
+    {"PUT /admin/prices", "P"},
+    {"GET /admin/usage", "PTDAStdas"},
+    {"GET /admin/audit/head", "PTDAStdas"},
+    {"GET /admin/audit/records", "PTAStas"},
+    {"GET /admin/audit/proof", "PTDASKtdask"},
+    {"GET /admin/audit/export", "PAS"},
+    {"POST /admin/audit/erase", "P"},
+};
+
+TEST_F(AdminTest, matrix_of_every_admin_route_and_every_role) {
+  const std::map<char, Role> roles{{'T', Role::TenantAdmin},
+                                   {'D', Role::Developer},
+                                   {'A', Role::Auditor},
+                                   {'S', Role::SafetyOfficer},
+                                   {'K', Role::None}};
+  std::map<char, std::string> callers{{'P', key_}};
+  for (const auto& [letter, role] : roles) {
+    callers[letter] = key_of(role, "default");
+    callers[static_cast<char>(letter | 0x20)] = key_of(role, "acme");
+  }
+  for (const Route& route : routes()) {
+    if (!route.pattern.starts_with("/admin/") || !route.needs_key) continue;
+    const std::string name = std::string(route.method) + " " + std::string(route.pattern);
+    const auto row = kMatrix.find(name);
+    ASSERT_NE(row, kMatrix.end()) << name << " is not in the matrix of this test";
+    std::string path(route.pattern);
+    if (const std::size_t open = path.find('{'); open != std::string::npos) {
+      path.replace(open, path.find('}') - open + 1, "nothing");
+    }
+    for (const auto& [letter, key] : callers) {
+      const Reply reply = as(key, std::string(route.method), path, "{}");
+      const bool allowed = row->second.find(letter) != std::string::npos;
+      EXPECT_EQ(reply.status != 403, allowed) << name << " as " << letter << ": " << reply.body;
+      EXPECT_NE(reply.status, 401) << name << " as " << letter;
+      EXPECT_LT(reply.status, 500) << name << " as " << letter << ": " << reply.body;
+    }
+  }
+}
+
+// --- one tenant and another ---
+
+TEST_F(AdminTest, a_tenant_admin_sees_one_tenant) {
+  const std::string theirs = key_of(Role::TenantAdmin, "acme");
+  ASSERT_TRUE(accounts_->users.create({"li", "default", Role::Auditor, kPassword}));
+  ASSERT_TRUE(accounts_->users.create({"li", "acme", Role::Auditor, kPassword}));
+  for (const char* list : {"tenants", "workspaces", "keys", "users"}) {
+    const std::string path = std::string("/admin/") + list;
+    const Reply all = get(path);
+    const Reply own = as(theirs, "GET", path);
+    EXPECT_NE(all.body.find("\"default\""), std::string::npos) << path;
+    EXPECT_NE(all.body.find("\"acme\""), std::string::npos) << path;
+    EXPECT_NE(own.body.find("\"acme\""), std::string::npos) << path;
+    const boost::json::value document = own.json();
+    for (const auto& row : document.at(list).as_array()) {
+      const auto& object = row.as_object();
+      const auto* tenant = object.if_contains("tenant");
+      EXPECT_EQ((tenant ? *tenant : object.at("name")).as_string(), "acme") << path;
+    }
+  }
+  EXPECT_EQ(as(theirs, "GET", "/admin/whoami").at("/tenant"), "acme");
+  EXPECT_EQ(as(theirs, "GET", "/admin/whoami").at("/role"), "tenant_admin");
+}
+
+TEST_F(AdminTest, not_there_and_not_yours_look_the_same) {
+  const std::string theirs = key_of(Role::TenantAdmin, "acme");
+  const auto mine = keys_->create("mine", "default");
+  const std::string none = "key_000000000000000000000000";
+  const std::string none_hex(32, '0');
+  ASSERT_TRUE(mine);
+  for (const char* verb : {"/rotate", "/revoke"}) {
+    for (const auto& [id, absent] :
+         {std::pair(mine->record.id, none), std::pair(mine->record.service_id, none_hex)}) {
+      const Reply there = as(theirs, "POST", "/admin/keys/" + id + verb);
+      EXPECT_EQ(there.status, 404);
+      expect_alike(there, id, as(theirs, "POST", "/admin/keys/" + absent + verb), absent);
+    }
+  }
+  EXPECT_TRUE(keys_->verify(mine->secret, "unix")) << "nothing was changed";
+  const std::string user =
+      accounts_->users.create({"li", "default", Role::Developer, kPassword})->id;
+  for (const auto& [verb, body] :
+       {std::pair("/disable", ""), std::pair("/password", R"({"password":"another good one"})"),
+        std::pair("/totp", R"({"enabled":true})")}) {
+    const Reply there = as(theirs, "POST", "/admin/users/" + user + verb, body);
+    EXPECT_EQ(there.status, 404) << there.body;
+    expect_alike(there, user, as(theirs, "POST", "/admin/users/" + none_hex + verb, body),
+                 none_hex);
+  }
+  for (const auto& [path, body] :
+       {std::pair("/admin/keys", R"("name":"x")"), std::pair("/admin/workspaces", R"("name":"x")"),
+        std::pair("/admin/users", R"("name":"x","role":"developer",)"
+                                  R"("password":"correct horse battery")")}) {
+    const auto in = [&](const std::string& tenant) {
+      return as(theirs, "POST", path, "{" + std::string(body) + R"(,"tenant":")" + tenant + "\"}");
+    };
+    const Reply there = in("default");
+    EXPECT_EQ(there.status, 404) << there.body;
+    // The workspace is called default too, so only the tenant's name is compared.
+    const Reply absent = in("default2");
+    EXPECT_EQ(absent.status, 404);
+    EXPECT_EQ(there.at("/error/code"), absent.at("/error/code"));
+    EXPECT_EQ(there.at("/error/message").size() + 1, absent.at("/error/message").size());
+  }
+  EXPECT_EQ(as(theirs, "POST", "/admin/users",
+               R"({"name":"li","role":"developer","password":"correct horse battery"})")
+                .status,
+            200)
+      << "another tenant's user of that name is nobody's business";
+}
+
+TEST_F(AdminTest, nobody_gives_more_than_they_have) {
+  const std::string theirs = key_of(Role::TenantAdmin, "acme");
+  EXPECT_EQ(as(theirs, "POST", "/admin/keys", R"({"name":"x","role":"platform_admin"})").status,
+            403);
+  EXPECT_EQ(as(theirs, "POST", "/admin/keys", R"({"name":"x","role":"tenant_admin"})").status, 200);
+  // In the first tenant an auditor sees every tenant, which its tenant admin does not.
+  const std::string first = key_of(Role::TenantAdmin, "default");
+  EXPECT_EQ(as(first, "POST", "/admin/keys", R"({"name":"x","role":"auditor"})").status, 403);
+  const std::string top = get("/admin/whoami").at("/key_id");  // a platform admin's
+  EXPECT_EQ(as(first, "POST", "/admin/keys/" + top + "/rotate").status, 403);
+  EXPECT_EQ(as(first, "POST", "/admin/keys/" + top + "/revoke").status, 403);
+  EXPECT_EQ(get("/admin/keys").status, 200);
+}
+
+TEST_F(AdminTest, a_restricted_key_cannot_lift_its_restriction) {
+  const std::string narrow = key_of(Role::TenantAdmin, "acme", {{"fake"}, {}, {}, {"127.0.0.0/8"}});
+  EXPECT_EQ(as(narrow, "POST", "/admin/keys", R"({"name":"x"})").status, 403);
+  EXPECT_EQ(as(narrow, "POST", "/admin/keys", R"({"name":"x","models":["fake","other"]})").status,
+            403);
+  EXPECT_EQ(as(narrow, "POST", "/admin/keys",
+               R"({"name":"x","models":["fake"],"sources":["127.0.0.0/8"]})")
+                .status,
+            200);
+  EXPECT_EQ(as(narrow, "POST", "/admin/users",
+               R"({"name":"x","role":"developer","password":"correct horse battery"})")
+                .status,
+            403);
+  const auto open = keys_->create("open", "acme");
+  EXPECT_EQ(as(narrow, "POST", "/admin/keys/" + open->record.id + "/rotate").status, 403);
+}
+
+// --- the life of a key ---
+
+TEST_F(AdminTest, a_key_from_its_making_to_its_end) {
+  const Reply made = post(
+      "/admin/keys", R"({"name":"robot","tenant":"acme","models":["fake"],"expires_in_s":60})");
+  ASSERT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(made.headers.get("Cache-Control"), "no-store");
+  const std::string id = made.at("/id");
+  const std::string secret = made.at("/key");
+  EXPECT_EQ(made.at("/scopes/models"), R"(["fake"])");
+  EXPECT_EQ(made.at("/role"), "none");
+  EXPECT_EQ(made.at("/service_id").size(), 32u);
+  EXPECT_EQ(get("/admin/keys").body.find(secret), std::string::npos);
+  EXPECT_EQ(as(secret, "GET", "/v1/models").status, 200);
+
+  const Reply turned = post("/admin/keys/" + id + "/rotate", R"({"overlap_s":600})");
+  ASSERT_EQ(turned.status, 200) << turned.body;
+  EXPECT_EQ(as(secret, "GET", "/v1/models").status, 200);
+  EXPECT_EQ(as(turned.at("/key"), "GET", "/v1/models").status, 200);
+  const Reply again = post("/admin/keys/" + turned.at("/service_id") + "/rotate", "");
+  EXPECT_EQ(as(turned.at("/key"), "GET", "/v1/models").status, 401);
+  EXPECT_EQ(as(again.at("/key"), "GET", "/v1/models").status, 200);
+  EXPECT_EQ(post("/admin/keys/" + id + "/rotate", R"({"overlap_s":99999999})").status, 400);
+
+  EXPECT_NE(post("/admin/keys/" + id + "/revoke", "").at("/revoked_unix_ms"), "null");
+  EXPECT_EQ(as(again.at("/key"), "GET", "/v1/models").status, 401);
+}
+
+TEST_F(AdminTest, wrong_fields_are_named) {
+  const auto param = [&](std::string body) { return post("/admin/keys", body).at("/error/param"); };
+  EXPECT_EQ(param("{}"), "name");
+  EXPECT_EQ(param(R"({"name":7})"), "name");
+  EXPECT_EQ(param(R"({"name":"x","role":"root"})"), "role");
+  EXPECT_EQ(param(R"({"name":"x","models":"fake"})"), "models");
+  EXPECT_EQ(param(R"({"name":"x","models":[1]})"), "models[0]");
+  EXPECT_EQ(param(R"({"name":"x","expires_in_s":0})"), "expires_in_s");
+  EXPECT_EQ(post("/admin/keys", R"({"name":"x","sources":["10.0.0.1/8"]})").status, 400);
+  EXPECT_EQ(post("/admin/tenants", R"({"name":"A B"})").status, 400);
+  EXPECT_EQ(post("/admin/tenants", R"({"name":"acme"})").status, 409);
+  EXPECT_EQ(post("/admin/workspaces", R"({"name":"w","tenant":"acme"})").status, 200);
+  EXPECT_EQ(post("/admin/workspaces", R"({"name":"w","tenant":"acme"})").status, 409);
+}
+
+TEST_F(AdminTest, a_suspended_tenant_is_out_at_once) {
+  const std::string theirs = key_of(Role::None, "acme");
+  EXPECT_EQ(as(theirs, "GET", "/v1/models").status, 200);
+  EXPECT_EQ(post("/admin/tenants/acme/suspend", "").status, 200);
+  EXPECT_EQ(as(theirs, "GET", "/v1/models").status, 401);
+  EXPECT_EQ(post("/admin/tenants/acme/resume", "").status, 200);
+  EXPECT_EQ(as(theirs, "GET", "/v1/models").status, 200);
+  EXPECT_EQ(post("/admin/tenants/default/suspend", "").status, 403);
+  EXPECT_EQ(post("/admin/tenants/nobody/suspend", "").status, 404);
+}
+
+// --- scopes ---
+
+TEST_F(AdminTest, a_key_calls_its_models_only) {
+  const std::string narrow = key_of(Role::None, "acme", {{"fake"}, {}, {}, {}});
+  const Reply fine = as(narrow, "POST", "/v1/chat/completions", chat_body("hello"));
+  EXPECT_EQ(fine.status, 200) << fine.body;  // "f" is an alias of "fake"
+  const auto ask = [](const std::string& model) {
+    return R"({"model":")" + model +
+           R"(","max_tokens":5,"messages":[{"role":"user","content":"x"}]})";
+  };
+  const Reply openai =
+      as(narrow, "POST", "/v1/chat/completions", ask("absent"), {{"Accept-Language", "en"}});
+  EXPECT_EQ(openai.status, 403);
+  EXPECT_EQ(openai.at("/error/type"), "permission_error");
+  EXPECT_NE(openai.at("/error/message").find("(models)"), std::string::npos) << openai.body;
+  const Reply anthropic = as(narrow, "POST", "/v1/messages", ask("absent"));
+  EXPECT_EQ(anthropic.status, 403);
+  EXPECT_EQ(anthropic.at("/type"), "error");
+  EXPECT_EQ(anthropic.at("/error/type"), "permission_error");
+  EXPECT_NE(anthropic.at("/error/message").find("（models）"), std::string::npos) << anthropic.body;
+  // What others have and what nobody has look alike.
+  expect_alike(
+      openai, "absent",
+      as(narrow, "POST", "/v1/chat/completions", ask("nosuch"), {{"Accept-Language", "en"}}),
+      "nosuch");
+  EXPECT_EQ(as(narrow, "POST", "/v1/chat/completions", ask("fake:poet")).status, 403);
+  EXPECT_EQ(as(narrow, "POST", "/v1/embeddings", R"({"model":"absent","input":"x"})").status, 403);
+  EXPECT_EQ(as(narrow, "POST", "/tokenize", R"({"model":"absent","content":"x"})").status, 403);
+  EXPECT_EQ(as(narrow, "GET", "/v1/models/vendor/absent").status, 403);
+  const Reply list = as(narrow, "GET", "/v1/models");
+  EXPECT_EQ(list.json().at("data").as_array().size(), 1u) << list.body;
+  EXPECT_EQ(list.at("/data/0/id"), "fake");
+}
+
+TEST_F(AdminTest, a_key_opens_its_routes_only) {
+  const std::string narrow = key_of(Role::None, "acme", {{}, {"/v1/models*"}, {}, {}});
+  EXPECT_EQ(as(narrow, "GET", "/v1/models").status, 200);
+  EXPECT_EQ(as(narrow, "GET", "/v1/models/f").status, 200);
+  const Reply refused = as(narrow, "POST", "/v1/messages", "{", {{"Accept-Language", "en"}});
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.at("/type"), "error");
+  EXPECT_NE(refused.at("/error/message").find("(routes)"), std::string::npos) << refused.body;
+}
+
+TEST_F(AdminTest, a_key_works_from_its_addresses_only) {
+  EXPECT_EQ(
+      as(key_of(Role::None, "acme", {{}, {}, {}, {"127.0.0.0/8"}}), "GET", "/v1/models").status,
+      200);
+  const Reply refused = as(key_of(Role::None, "acme", {{}, {}, {}, {"10.0.0.0/8"}}), "GET",
+                           "/v1/models", "", {{"X-Forwarded-For", "10.1.1.1"}});
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.at("/error/message").find("sources"), std::string::npos) << refused.body;
+}
+
+// --- sessions ---
+
+TEST_F(AdminTest, a_session_from_login_to_logout) {
+  ASSERT_TRUE(accounts_->users.create({"li", "acme", Role::Auditor, kPassword}));
+  const std::string body = R"({"tenant":"acme","name":"li","password":"correct horse battery"})";
+  const Reply session = send("POST", "/admin/login", body, {});
+  ASSERT_EQ(session.status, 200) << session.body;
+  EXPECT_EQ(session.headers.get("Cache-Control"), "no-store");
+  EXPECT_EQ(session.at("/user/role"), "auditor");
+  const std::string token = session.at("/token");
+  EXPECT_EQ(as(token, "GET", "/admin/whoami").at("/role"), "auditor");
+  EXPECT_EQ(as(token, "GET", "/admin/keys").status, 200);
+  EXPECT_EQ(as(token, "POST", "/admin/keys", R"({"name":"x"})").status, 403);
+  EXPECT_EQ(as(token, "GET", "/v1/models").status, 403) << "a session calls no model";
+  EXPECT_EQ(as(token, "POST", "/admin/logout").at("/logged_out"), "true");
+  EXPECT_EQ(as(token, "GET", "/admin/whoami").status, 401);
+}
+
+TEST_F(AdminTest, failed_logins_tell_nothing_and_are_slowed_down) {
+  ASSERT_TRUE(accounts_->users.create({"li", "default", Role::PlatformAdmin, kPassword}));
+  const Reply wrong = send("POST", "/admin/login", R"({"name":"li","password":"wrong"})", {});
+  EXPECT_EQ(wrong.status, 401);
+  expect_alike(wrong, "-", send("POST", "/admin/login", R"({"name":"wu","password":"wrong"})", {}),
+               "-");
+  EXPECT_EQ(send("POST", "/admin/login", "{}", {}).status, 400);
+  EXPECT_EQ(send("POST", "/admin/login", std::string(20'000, '['), {}).status, 413);
+  int status = 0;
+  for (int i = 0; i < limits::kLoginSourceFailuresMax && status != 429; ++i) {
+    status = send("POST", "/admin/login", R"({"name":"wu","password":"wrong"})", {}).status;
+  }
+  const Reply slowed =
+      send("POST", "/admin/login", R"({"name":"li","password":"correct horse battery"})", {});
+  EXPECT_EQ(slowed.status, 429);
+  EXPECT_FALSE(slowed.headers.get("Retry-After").empty());
+}
+
+TEST_F(AdminTest, an_authenticator_and_a_new_password) {
+  const std::string id =
+      post("/admin/users", R"({"name":"li","role":"developer","password":"correct horse battery"})")
+          .at("/id");
+  const Reply on = post("/admin/users/" + id + "/totp", R"({"enabled":true})");
+  EXPECT_TRUE(on.at("/uri").starts_with("otpauth://totp/Xingcha:default%2Fli?secret="));
+  const std::string login = R"({"name":"li","password":"correct horse battery")";
+  EXPECT_EQ(send("POST", "/admin/login", login + "}", {}).status, 401);
+  const std::string secret = *identity::bytes_of_base32(on.at("/secret"));
+  const std::string code = identity::totp_code(secret, clock_.unix_ms() / 30'000);
+  const Reply session = send("POST", "/admin/login", login + R"(,"code":")" + code + "\"}", {});
+  EXPECT_EQ(session.status, 200) << session.body;
+  EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"short"})").status, 400);
+  EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"another good one"})").status,
+            200);
+  EXPECT_EQ(as(session.at("/token"), "GET", "/admin/whoami").status, 401);
+  EXPECT_EQ(post("/admin/users/" + id + "/totp", R"({"enabled":false})").at("/totp"), "false");
+  EXPECT_EQ(
+      send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
+      200);
+  EXPECT_EQ(post("/admin/users/" + id + "/disable", "").status, 200);
+  EXPECT_EQ(
+      send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
+      401);
+}
+
+}  // namespace
+}  // namespace xc::gateway

@@ -1,0 +1,133 @@
+// Users over HTTP.
+#include <boost/json/value.hpp>
+
+#include "gateway/admin_identity.h"
+#include "gateway/admin_work.h"
+#include "gateway/identity_json.h"
+#include "identity/totp.h"
+#include "schema/json_reader.h"
+#include "schema/json_text.h"
+
+namespace xc::gateway {
+namespace {
+
+// A user has no restrictions: a restricted key may not make one, nor take one over.
+Status check_right(const identity::Caller& caller, identity::Role role, const std::string& tenant) {
+  if (!identity::may_manage(caller, role, tenant)) {
+    return fail(Code::Forbidden, Message::NotAllowed, {std::string(identity::name_of(role))});
+  }
+  if (!identity::within(caller, {})) return fail(Code::Forbidden, Message::RestrictedKey);
+  return {};
+}
+
+Result<Work> create_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  identity::UserSpec spec;
+  spec.tenant = call.caller.tenant;
+  XC_TRY(spec.name, body.need_text("name"));
+  XC_TRY(spec.password, body.need_text("password"));
+  XC_CHECK(body.text("tenant", spec.tenant));
+  XC_TRY(const schema::JsonField role, body.need("role"));
+  XC_TRY(const std::size_t index, role.as_one_of({"platform_admin", "tenant_admin", "developer",
+                                                  "auditor", "safety_officer"}));
+  spec.role = static_cast<identity::Role>(index + 1);
+  if (!identity::reaches(call.caller, spec.tenant)) {
+    return fail(Code::NotFound, Message::NoSuchTenant, {spec.tenant.substr(0, 64)});
+  }
+  XC_CHECK(check_right(call.caller, spec.role, spec.tenant));
+  return [spec = std::move(spec), desk = desk_of(call)]() -> Result<std::string> {
+    XC_TRY(const identity::UserRecord user, desk.users.create(spec));
+    note(desk, "user_made", user.tenant, user.id);
+    return json_of(user);
+  };
+}
+
+// The user, when it exists for this caller and may be changed.
+Result<identity::UserRecord> user_within_reach(const Desk& desk, const std::string& id) {
+  XC_TRY(identity::UserRecord user, desk.users.find(id));
+  if (!identity::reaches(desk.caller, user.tenant)) {
+    return fail(Code::NotFound, Message::NoSuchUser, {id.substr(0, 64)});
+  }
+  XC_CHECK(check_right(desk.caller, user.role, user.tenant));
+  return user;
+}
+
+// What changes a user ends the user's sessions; `change` gives the reply, or an empty text for the
+// user's record.
+using Change = std::function<Result<std::string>(const Desk&, const identity::UserRecord&)>;
+Work change_work(const Call& call, std::string_view event, Change change) {
+  return [id = call.parameter, event, change = std::move(change),
+          desk = desk_of(call)]() -> Result<std::string> {
+    XC_TRY(const identity::UserRecord user, user_within_reach(desk, id));
+    XC_TRY(std::string reply, change(desk, user));
+    XC_CHECK(desk.sessions.reload());
+    note(desk, event, user.tenant, user.id);
+    if (!reply.empty()) return reply;
+    XC_TRY(const identity::UserRecord changed, desk.users.find(user.id));
+    return json_of(changed);
+  };
+}
+
+Result<Work> password_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(std::string password, body.need_text("password"));
+  return change_work(
+      call, "user_password_set",
+      [password = std::move(password)](const Desk& desk,
+                                       const identity::UserRecord& user) -> Result<std::string> {
+        XC_CHECK(desk.users.set_password(user.id, password));
+        return std::string();
+      });
+}
+
+Result<std::string> switch_totp_on(const Desk& desk, const identity::UserRecord& user) {
+  XC_TRY(const std::string secret, desk.users.enable_totp(user.id));
+  std::string out;
+  schema::JsonWriter w(out);
+  w.text("secret", secret);
+  w.text("uri", identity::totp_uri(secret, user.tenant + "/" + user.name));
+  w.end();
+  return out;
+}
+
+Result<std::string> switch_totp_off(const Desk& desk, const identity::UserRecord& user) {
+  XC_CHECK(desk.users.disable_totp(user.id));
+  return std::string();
+}
+
+Result<Work> totp_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(const schema::JsonField field, body.need("enabled"));
+  XC_TRY(const bool enabled, field.as_flag());
+  if (enabled) return change_work(call, "user_totp_on", &switch_totp_on);
+  return change_work(call, "user_totp_off", &switch_totp_off);
+}
+
+Result<std::string> disable(const Desk& desk, const identity::UserRecord& user) {
+  XC_CHECK(desk.users.disable(user.id));
+  return std::string();
+}
+
+}  // namespace
+
+Task<Status> list_users(Call& call) {
+  const Work work = [desk = desk_of(call)]() -> Result<std::string> {
+    XC_TRY(const std::vector<identity::UserRecord> users, desk.users.list());
+    return list_json("users", users, [&desk](const identity::UserRecord& user) {
+      return identity::reaches(desk.caller, user.tenant);
+    });
+  };
+  return answer(call, work);
+}
+
+Task<Status> create_user(Call& call) { return answer(call, create_work(call)); }
+Task<Status> set_user_password(Call& call) { return answer(call, password_work(call)); }
+Task<Status> set_user_totp(Call& call) { return answer(call, totp_work(call)); }
+Task<Status> disable_user(Call& call) {
+  return answer(call, change_work(call, "user_disabled", &disable));
+}
+
+}  // namespace xc::gateway

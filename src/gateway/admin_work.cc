@@ -1,0 +1,43 @@
+#include "gateway/admin_work.h"
+
+#include <memory>
+#include <utility>
+
+#include "audit/record.h"
+#include "base/log.h"
+#include "gateway/books.h"
+
+namespace xc::gateway {
+
+Task<Status> answer(Call& call, Result<Work> work) {
+  if (!work) co_return std::unexpected(std::move(work.error()));
+  auto outcome = std::make_shared<Result<std::string>>();
+  std::function<void()> run = [outcome, todo = std::move(*work)] { *outcome = todo(); };
+  co_await call.services.blocking.run(std::move(run));
+  if (!*outcome) co_return std::unexpected(std::move(outcome->error()));
+  call.exchange.reply_headers().set("Cache-Control", "no-store");
+  Status replied = co_await reply_json(call, 200, std::move(**outcome));
+  co_return replied;
+}
+
+Desk desk_of(const Call& call) {
+  identity::Accounts& accounts = call.services.accounts;
+  return {call.caller,        call.services.keys,  accounts.tenants,    accounts.users,
+          *accounts.sessions, call.services.clock, call.services.books, call.request_id};
+}
+
+void note(const Desk& desk, std::string_view event, std::string_view tenant,
+          const std::string& subject) {
+  log::info("admin", "{} {} of {} by {}", event, subject, tenant, desk.caller.key_id);
+  const Result<audit::Ticket> ticket = desk.books.log().event(audit::RecordText()
+                                                                  .text("event", event)
+                                                                  .text("request", desk.request_id)
+                                                                  .text("tenant", tenant)
+                                                                  .text("subject", subject)
+                                                                  .text("key", desk.caller.key_id)
+                                                                  .take());
+  // The change is done and its request recorded; this happens at shutdown or with a full disk.
+  if (!ticket) log::warn("admin", "{} {} has no audit record", event, subject);
+}
+
+}  // namespace xc::gateway

@@ -1,0 +1,38 @@
+// How /admin handlers work: they read the request on the I/O thread and do the rest, which touches
+// the database, on the blocking pool.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "gateway/call.h"
+#include "identity/accounts.h"
+
+namespace xc::gateway {
+
+// The JSON for the caller, or why not. Owns what it needs (but for services, which outlive every
+// request): it goes on when the client leaves in the middle of it.
+using Work = std::function<Result<std::string>()>;
+
+// Does the work and replies, 200 with its JSON, never to be cached: it may hold a secret.
+Task<Status> answer(Call& call, Result<Work> work);
+
+// What work takes along: who asks, and the stores.
+struct Desk {
+  identity::Caller caller;
+  identity::KeyStore& keys;
+  identity::TenantStore& tenants;
+  identity::UserStore& users;
+  identity::SessionStore& sessions;
+  Clock& clock;
+  Books& books;
+  std::string request_id;
+};
+Desk desk_of(const Call& call);
+
+// What was done, for the audit log and the service's own: the request's leaf came before and says
+// only what was asked. `tenant` is the subject's: its auditors find the record.
+void note(const Desk& desk, std::string_view event, std::string_view tenant,
+          const std::string& subject);
+
+}  // namespace xc::gateway

@@ -1,0 +1,176 @@
+#include "gateway/books.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "audit/text_codes.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace xc::gateway {
+namespace {
+
+constexpr std::array<std::string_view, 7> kEndedNames{
+    "done", "client_gone", "deadline", "upstream", "refused", "failed", "lost"};
+
+bool same_row(const identity::UsageRow& a, const identity::UsageRow& b) {
+  return std::tie(a.hour, a.key, a.model, a.ended, a.tenant, a.workspace) ==
+         std::tie(b.hour, b.key, b.model, b.ended, b.tenant, b.workspace);
+}
+
+// One row for each hour, caller, model and end.
+std::vector<identity::UsageRow> added_up(std::vector<identity::UsageRow> rows) {
+  std::ranges::sort(rows, [](const identity::UsageRow& a, const identity::UsageRow& b) {
+    return std::tie(a.hour, a.key, a.model, a.ended, a.tenant, a.workspace) <
+           std::tie(b.hour, b.key, b.model, b.ended, b.tenant, b.workspace);
+  });
+  std::vector<identity::UsageRow> sums;
+  for (identity::UsageRow& row : rows) {
+    if (sums.empty() || !same_row(sums.back(), row)) {
+      sums.push_back(std::move(row));
+      continue;
+    }
+    identity::UsageSums& sum = sums.back().sums;
+    sum.requests += row.sums.requests;
+    sum.prompt_tokens += row.sums.prompt_tokens;
+    sum.cached_tokens += row.sums.cached_tokens;
+    sum.completion_tokens += row.sums.completion_tokens;
+    sum.cost_micro += row.sums.cost_micro;
+  }
+  return sums;
+}
+
+}  // namespace
+
+std::string_view name_of(Ended ended) { return kEndedNames[static_cast<std::size_t>(ended)]; }
+
+Books::Books(audit::Log& log, store::Database& database, const Clock& clock)
+    : log_(log),
+      clock_(clock),
+      ledger_(clock),
+      rules_(database, ledger_),
+      usage_(database),
+      log_name_(audit::hex_of(audit::view_of(log.key().log_id()))) {}
+
+Result<std::unique_ptr<Books>> Books::open(audit::Log& log, store::Database& database,
+                                           const Clock& clock) {
+  std::unique_ptr<Books> books(new Books(log, database, clock));
+  XC_CHECK(books->recover());
+  XC_CHECK(books->rules_.load());
+  XC_CHECK(books->usage_.restore(books->ledger_, clock.unix_ms()));
+  return books;
+}
+
+void Books::settle(const audit::Ticket& admission, const audit::Settlement& settlement, Ended ended,
+                   const Spent* spent) {
+  // Together: a roll-up that sees the leaf on disk must see the item too.
+  const std::lock_guard held(mutex_);
+  const Result<audit::Ticket> leaf = log_.settle(admission, settlement);
+  if (!leaf) {
+    log::error("audit", "a settlement is lost: {}", text_of(leaf.error(), Language::En));
+    return;
+  }
+  if (spent == nullptr) return;
+  if (items_.size() >= limits::kUsageQueueMax) {
+    overflowed_ = true;
+    return;
+  }
+  items_.push_back(Item{leaf->index, clock_.unix_ms(), ended, *spent});
+}
+
+void Books::refused(audit::RecordText record) {
+  std::uint64_t left_out = 0;
+  {
+    const std::lock_guard held(mutex_);
+    const std::int64_t second = clock_.unix_ms() / 1000;
+    if (second != refusal_second_) {
+      refusal_second_ = second;
+      refusals_ = 0;
+    }
+    if (++refusals_ > limits::kAuditRefusalsPerSecond) {
+      ++refusals_left_out_;
+      return;
+    }
+    left_out = std::exchange(refusals_left_out_, 0);
+  }
+  record.number("left_out_before", static_cast<std::int64_t>(left_out));
+  const Result<audit::Ticket> leaf = log_.event(record.take());
+  if (!leaf) log::error("audit", "a refusal is lost: {}", text_of(leaf.error(), Language::En));
+}
+
+identity::UsageRow Books::row_of(const Item& item) const {
+  const auto name = [&](identity::Scope scope) {
+    return ledger_.name_of(item.spent.accounts[static_cast<std::size_t>(scope)]);
+  };
+  identity::UsageRow row;
+  row.hour = item.unix_ms / 3'600'000;
+  row.tenant = name(identity::Scope::Tenant);
+  row.workspace = name(identity::Scope::Workspace);
+  row.key = name(identity::Scope::Key);
+  row.model = name(identity::Scope::Model);
+  row.ended = name_of(item.ended);
+  row.sums = {1, item.spent.tokens.prompt, item.spent.tokens.cached, item.spent.tokens.completion,
+              item.spent.cost_micro};
+  return row;
+}
+
+Status Books::roll_up() {
+  tell_alerts();
+  const std::lock_guard rolling(rolling_);
+  std::vector<Item> due;
+  std::uint64_t next = 0;
+  bool overflowed = false;
+  {
+    const std::lock_guard held(mutex_);
+    next = log_.head().size;
+    overflowed = std::exchange(overflowed_, false);
+    // By the order of their leaves, which is that of their settlement.
+    const auto later = std::ranges::lower_bound(items_, next, {}, &Item::leaf);
+    due.assign(items_.begin(), later);
+    items_.erase(items_.begin(), later);
+  }
+  if (next == rolled_) return {};
+  Status added;
+  if (overflowed) {
+    added = add_from_log(rolled_, next);
+  } else {
+    std::vector<identity::UsageRow> rows;
+    rows.reserve(due.size());
+    for (const Item& item : due) rows.push_back(row_of(item));
+    added = add(std::move(rows), next);
+  }
+  if (added) return {};
+  // The database will be there again; what it missed is in the log.
+  const std::lock_guard held(mutex_);
+  overflowed_ = true;
+  return added;
+}
+
+Status Books::add(std::vector<identity::UsageRow> rows, std::uint64_t next) {
+  const identity::UsageTable::Cursor cursor{next,
+                                            std::min(next, ledger_.oldest_mark().value_or(next))};
+  XC_CHECK(usage_.add(log_name_, added_up(std::move(rows)), cursor));
+  rolled_ = next;
+  return {};
+}
+
+void Books::tell_alerts() {
+  for (const identity::Alert& alert : ledger_.take_alerts()) {
+    log::warn("quota", "{} {}: {} of {} are used or reserved ({})", name_of(alert.scope),
+              alert.name, alert.balance.reserved + alert.balance.settled, alert.balance.granted,
+              name_of(alert.meter));
+    const Result<audit::Ticket> leaf = log_.event(audit::RecordText()
+                                                      .text("event", "quota_alert")
+                                                      .text("scope", name_of(alert.scope))
+                                                      .text("name", alert.name)
+                                                      .text("meter", name_of(alert.meter))
+                                                      .number("granted", alert.balance.granted)
+                                                      .number("reserved", alert.balance.reserved)
+                                                      .number("settled", alert.balance.settled)
+                                                      .take());
+    if (!leaf) log::error("audit", "an alert is lost: {}", text_of(leaf.error(), Language::En));
+  }
+}
+
+}  // namespace xc::gateway

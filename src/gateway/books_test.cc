@@ -1,0 +1,194 @@
+#include "gateway/books.h"
+
+#include <gtest/gtest.h>
+
+#include "audit/verify.h"
+#include "store/test_folder.h"
+
+namespace xc::gateway {
+namespace {
+
+using identity::Meter;
+using identity::Scope;
+using identity::Tokens;
+using identity::UsageBy;
+
+class BooksTest : public testing::Test {
+ protected:
+  BooksTest() {
+    database = *store::Database::open(folder.path("b.db"));
+    open();
+  }
+  void open() {
+    audit::LogOptions options;
+    options.folder = folder.path("audit");
+    options.sync_interval = std::chrono::milliseconds(0);
+    log = *audit::Log::open(options, clock, random);
+    auto opened = Books::open(*log, *database, clock);
+    ASSERT_TRUE(opened) << text_of(opened.error(), Language::En);
+    books = std::move(*opened);
+  }
+  // As after kill -9: what was reserved is forgotten, what is on disk stays.
+  void restart() {
+    books.reset();
+    log.reset();
+    open();
+  }
+  struct Running {
+    identity::Grant grant;
+    audit::Ticket ticket;
+  };
+  Running begin(std::int64_t tokens) {
+    const auto grant = books->ledger().reserve({"key_1", "t/w", "t", "m"}, {tokens, 0, 0});
+    EXPECT_TRUE(grant);
+    const auto ticket = books->log().admit({.request_id = "r",
+                                            .tenant = "t",
+                                            .workspace = "t/w",
+                                            .key_id = "key_1",
+                                            .model = "m",
+                                            .reserved_tokens = tokens});
+    EXPECT_TRUE(ticket);
+    books->ledger().mark(*grant, ticket->index);
+    return {*grant, *ticket};
+  }
+  void end(const Running& running, const Tokens& tokens) {
+    const auto cost = books->ledger().settle(running.grant, tokens);
+    const Spent spent{running.grant.accounts, tokens, *cost};
+    books->settle(running.ticket,
+                  {.request_id = "r",
+                   .tenant = "t",
+                   .workspace = "t/w",
+                   .key_id = "key_1",
+                   .model = "m",
+                   .status = 200,
+                   .ended = "done",
+                   .prompt_tokens = tokens.prompt,
+                   .cached_tokens = tokens.cached,
+                   .completion_tokens = tokens.completion,
+                   .cost_micro = *cost},
+                  Ended::Done, &spent);
+  }
+  void sync() {  // all leaves so far are on disk
+    const auto last = log->event(audit::RecordText().text("event", "test").take());
+    ASSERT_TRUE(log->wait(*last, Deadline::never()));
+  }
+  identity::UsageSums used() {
+    const auto groups = books->usage().query({0, 1'000'000, {}, ""});
+    return groups->front().sums;
+  }
+  std::string ends() {
+    std::string text;
+    const auto groups = books->usage().query({0, 1'000'000, {UsageBy::Ended}, ""});
+    for (const auto& group : *groups) {
+      text += group.names[0] + "=" + std::to_string(group.sums.requests) + " ";
+    }
+    return text;
+  }
+
+  store::TestFolder folder;
+  SystemClock clock;
+  SystemRandom random;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<audit::Log> log;
+  std::unique_ptr<Books> books;
+};
+
+TEST_F(BooksTest, settlements_reach_the_table_once) {
+  books->ledger().price("m", {1'000'000, 0, 0});
+  end(begin(50), {30, 10, 5});
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(used().requests, 1);
+  EXPECT_EQ(used().prompt_tokens, 30);
+  EXPECT_EQ(used().cached_tokens, 10);
+  EXPECT_EQ(used().completion_tokens, 5);
+  EXPECT_EQ(used().cost_micro, 20);
+  restart();
+  EXPECT_EQ(used().requests, 1);
+}
+
+TEST_F(BooksTest, what_was_not_rolled_up_is_found_in_the_log) {
+  ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 1'000, 80}}));
+  for (int i = 0; i < 3; ++i) end(begin(50), {30, 0, 5});
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  for (int i = 0; i < 4; ++i) end(begin(50), {30, 0, 5});
+  sync();
+  restart();
+  EXPECT_EQ(used().requests, 7);
+  EXPECT_EQ(used().prompt_tokens, 210);
+  EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).settled, 245);
+  EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).remaining, 755);
+  EXPECT_TRUE(books->ledger().audit().conserved);
+  restart();
+  EXPECT_EQ(used().requests, 7);
+}
+
+TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
+  end(begin(50), {30, 0, 5});
+  const Running early = begin(50);  // admitted long before the end
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  end(begin(50), {30, 0, 5});
+  begin(70);
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  restart();
+  EXPECT_EQ(ends(), "done=2 lost=2 ");
+  EXPECT_EQ(used().prompt_tokens, 60);
+  EXPECT_FALSE(books->ledger().oldest_mark());
+  restart();
+  EXPECT_EQ(ends(), "done=2 lost=2 ");
+  log->close();
+  const auto found = audit::verify(folder.path("audit"), {});
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->good());
+  EXPECT_EQ(found->open_admissions, 0u);
+  EXPECT_EQ(found->admissions, found->settlements);
+  static_cast<void>(early);
+}
+
+TEST_F(BooksTest, a_database_that_was_away_misses_nothing) {
+  end(begin(50), {30, 0, 5});
+  sync();
+  ASSERT_TRUE(database->execute("ALTER TABLE usage_hours RENAME TO away"));
+  EXPECT_FALSE(books->roll_up());
+  end(begin(50), {30, 0, 5});
+  sync();
+  EXPECT_FALSE(books->roll_up());
+  ASSERT_TRUE(database->execute("ALTER TABLE away RENAME TO usage_hours"));
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(used().requests, 2);
+}
+
+TEST_F(BooksTest, what_spends_nothing_is_no_usage) {
+  const auto ticket = books->log().admit({.request_id = "r", .key_id = "k", .target = "/admin/x"});
+  books->settle(*ticket, {.request_id = "r", .key_id = "k", .status = 200}, Ended::Done, nullptr);
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(used().requests, 0);
+  restart();
+  EXPECT_EQ(used().requests, 0);
+}
+
+TEST_F(BooksTest, a_flood_of_refusals_is_counted) {
+  for (int i = 0; i < 1'000; ++i) books->refused(audit::RecordText().text("event", "refused"));
+  sync();
+  EXPECT_LE(log->head().size, 2u + 2 * 100 + 2);
+}
+
+TEST_F(BooksTest, alerts_are_on_record) {
+  ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 100, 50}}));
+  end(begin(60), {60, 0, 0});
+  ASSERT_TRUE(books->roll_up());
+  sync();
+  bool seen = false;
+  for (std::uint64_t at = 0; at < log->head().size; ++at) {
+    seen |= log->read(at)->record.text.find("quota_alert") != std::string::npos;
+  }
+  EXPECT_TRUE(seen);
+}
+
+}  // namespace
+}  // namespace xc::gateway

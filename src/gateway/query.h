@@ -1,0 +1,22 @@
+// What a request says after the '?'.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace xc::gateway {
+
+// The first value of this name, percent-decoded; nothing when it is not there.
+std::optional<std::string> query_value(std::string_view query, std::string_view name);
+// A whole number; `otherwise` when it is not there. Error: OutOfRange, WrongType.
+Result<std::int64_t> query_number(std::string_view query, std::string_view name, std::int64_t low,
+                                  std::int64_t high, std::int64_t otherwise);
+// A time: Unix milliseconds, or as RFC 3339 has it. Error: BadValue.
+Result<std::int64_t> query_time(std::string_view query, std::string_view name,
+                                std::int64_t otherwise);
+
+}  // namespace xc::gateway

@@ -1,0 +1,242 @@
+#include "identity/sessions.h"
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "identity/columns.h"
+#include "identity/key_hash.h"
+#include "identity/key_rows.h"
+#include "identity/login_throttle.h"
+#include "identity/password.h"
+#include "identity/totp.h"
+
+namespace xc::identity {
+namespace {
+
+constexpr std::size_t kTokenRandomChars = 43;  // × 5.95 bits = 256
+
+struct Known {
+  KeyHash hash;
+  std::int64_t expires_unix_ms;
+  Caller caller;
+};
+using Sessions = std::unordered_map<KeyHash, Known, FirstBytes>;  // never changed once shown
+
+// What a login is checked against.
+struct Account {
+  UserRecord user;
+  std::string password_hash;
+  std::string totp_secret;
+  std::int64_t totp_step = 0;
+  std::int64_t failures = 0;
+  bool suspended = false;  // its tenant
+};
+
+// Counts who computes or waits; releases at scope exit.
+class Turn {
+ public:
+  explicit Turn(std::atomic<int>& waiting) : waiting_(waiting), place_(++waiting) {}
+  ~Turn() { --waiting_; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  bool in_time() const { return place_ <= limits::kLoginsWaitingMax; }
+
+ private:
+  std::atomic<int>& waiting_;
+  const int place_;
+};
+
+std::unexpected<Error> throttled(int wait_s) {
+  Error error{Code::RateLimited, Message::LoginThrottled, {std::to_string(wait_s)}, {}, {}, wait_s};
+  return fail(std::move(error));
+}
+
+}  // namespace
+
+Caller caller_of(const UserRecord& user) {
+  Caller caller;
+  caller.key_id = "user_" + user.id;
+  caller.tenant = user.tenant;
+  caller.role = user.role;
+  caller.user_id = user.id;
+  return caller;
+}
+
+struct SessionStore::Parts {
+  store::Database& database;
+  Clock& clock;
+  RandomSource& random;
+  LoginThrottle throttle{};
+  std::atomic<int> waiting{0};
+  std::mutex checking{};  // one login at a time: failures are counted before the next is looked at
+  std::mutex changing{};  // of the table
+  std::int64_t changes_seen = -1;
+  std::atomic<std::shared_ptr<const Sessions>> sessions{std::make_shared<const Sessions>()};
+
+  Result<std::optional<Account>> account_of(const LoginRequest& request) const;
+  Status count_failure(const Account& account, std::int64_t now);
+  Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
+};
+
+SessionStore::SessionStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+SessionStore::~SessionStore() = default;
+
+Result<std::unique_ptr<SessionStore>> SessionStore::open(store::Database& database, Clock& clock,
+                                                         RandomSource& random) {
+  std::unique_ptr<SessionStore> sessions(
+      new SessionStore(std::unique_ptr<Parts>(new Parts{database, clock, random})));
+  XC_CHECK(sessions->reload());
+  return sessions;
+}
+
+Result<std::optional<Account>> SessionStore::Parts::account_of(const LoginRequest& request) const {
+  XC_TRY(const std::vector<store::Row> rows,
+         database.query(
+             "SELECT u.id, u.tenant, u.name, u.role, u.password_hash, u.totp_secret, u.totp_step, "
+             "u.failures, u.locked_until_unix_ms, u.disabled_unix_ms, u.created_unix_ms, "
+             "t.suspended_unix_ms FROM users u JOIN tenants t ON t.name = u.tenant "
+             "WHERE u.tenant = :p0 AND u.name = :p1",
+             {request.tenant, request.name}));
+  if (rows.empty()) return std::nullopt;
+  const store::Row& row = rows.front();
+  Account account;
+  account.user.id = text_in(row.at(0));
+  account.user.tenant = text_in(row.at(1));
+  account.user.name = text_in(row.at(2));
+  account.user.role = role_of_name(text_in(row.at(3))).value_or(Role::None);
+  account.password_hash = text_in(row.at(4));
+  account.totp_secret = text_in(row.at(5));
+  account.user.totp = !account.totp_secret.empty();
+  account.totp_step = integer_in(row.at(6)).value_or(0);
+  account.failures = integer_in(row.at(7)).value_or(0);
+  account.user.locked_until_unix_ms = integer_in(row.at(8));
+  account.user.disabled_unix_ms = integer_in(row.at(9));
+  account.user.created_unix_ms = integer_in(row.at(10)).value_or(0);
+  account.suspended = integer_in(row.at(11)).has_value();
+  return account;
+}
+
+Status SessionStore::Parts::count_failure(const Account& account, std::int64_t now) {
+  const bool lock = account.failures + 1 >= limits::kLoginFailuresMax;
+  const std::int64_t failures = lock ? 0 : account.failures + 1;
+  constexpr std::int64_t kLockMs = std::chrono::milliseconds(limits::kLoginLockout).count();
+  const store::Value until = lock ? store::Value(now + kLockMs) : store::Value(nullptr);
+  if (lock) log::warn("identity", "user {} is locked after failed logins", account.user.id);
+  return database.execute(
+      "UPDATE users SET failures = :p0, locked_until_unix_ms = :p1 WHERE id = :p2",
+      {failures, until, account.user.id});
+}
+
+Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t totp_step,
+                                           std::int64_t now) {
+  Session session;
+  session.token = make_id(random, kTokenPrefix, kTokenRandomChars);
+  session.expires_unix_ms = now + std::chrono::milliseconds(limits::kSessionLife).count();
+  session.user = account.user;
+  session.user.last_login_unix_ms = now;
+  session.user.locked_until_unix_ms = std::nullopt;
+  const auto keep = static_cast<std::int64_t>(limits::kSessionsPerUserMax) - 1;
+  XC_CHECK(database.transaction(
+      {{"UPDATE users SET failures = 0, locked_until_unix_ms = NULL, last_login_unix_ms = :p0, "
+        "totp_step = :p1 WHERE id = :p2",
+        {now, totp_step, account.user.id}},
+       {"DELETE FROM sessions WHERE expires_unix_ms <= :p0", {now}},
+       {"DELETE FROM sessions WHERE user_id = :p0 AND hash NOT IN (SELECT hash FROM sessions "
+        "WHERE user_id = :p0 ORDER BY created_unix_ms DESC, hash LIMIT :p1)",
+        {account.user.id, keep}},
+       {"INSERT INTO sessions (hash, user_id, created_unix_ms, expires_unix_ms) "
+        "VALUES (:p0, :p1, :p2, :p3)",
+        {hex_of(hash_of(session.token)), account.user.id, now, session.expires_unix_ms}},
+       note_change()}));
+  return session;
+}
+
+Result<Session> SessionStore::login(const LoginRequest& request) {
+  const Turn turn(parts_->waiting);
+  if (!turn.in_time()) return throttled(1);
+  const std::lock_guard hold(parts_->checking);
+  const std::int64_t now = parts_->clock.unix_ms();
+  if (const int wait = parts_->throttle.wait_s(request.peer, now); wait > 0) return throttled(wait);
+  XC_TRY(const std::optional<Account> account, parts_->account_of(request));
+  const bool open = account && !account->suspended && !account->user.disabled_unix_ms &&
+                    account->user.locked_until_unix_ms.value_or(0) <= now;
+  // Always computed, so that a name that does not exist takes as long as one that does.
+  const bool right =
+      password_matches(account ? account->password_hash : nobodys_hash(), request.password);
+  bool admitted = open && right;
+  std::int64_t step = account ? account->totp_step : 0;
+  if (admitted && account->user.totp) {
+    if (request.code.empty()) return fail(Code::Unauthorized, Message::CodeNeeded);
+    const auto found = totp_step(account->totp_secret, request.code, now, account->totp_step);
+    admitted = found.has_value();
+    step = found.value_or(step);
+  }
+  if (!admitted) {
+    parts_->throttle.failed(request.peer, now);
+    if (open) XC_CHECK(parts_->count_failure(*account, now));
+    log::info("identity", "login from {} refused{}", request.peer,
+              account ? " for user " + account->user.id : std::string());
+    return fail(Code::Unauthorized, Message::BadLogin);
+  }
+  XC_TRY(Session session, parts_->begin(*account, step, now));
+  XC_CHECK(reload());
+  return session;
+}
+
+Result<Caller> SessionStore::verify(std::string_view token) const {
+  if (token.size() > limits::kApiKeyBytesMax) return fail(Code::Unauthorized, Message::BadKey);
+  const KeyHash hash = hash_of(token);
+  const std::shared_ptr<const Sessions> sessions = parts_->sessions.load();
+  const auto found = sessions->find(hash);
+  if (found == sessions->end() || !same(found->second.hash, hash) ||
+      parts_->clock.unix_ms() >= found->second.expires_unix_ms) {
+    return fail(Code::Unauthorized, Message::BadKey);
+  }
+  return found->second.caller;
+}
+
+Status SessionStore::logout(std::string_view token) {
+  XC_CHECK(parts_->database.transaction(
+      {{"DELETE FROM sessions WHERE hash = :p0", {hex_of(hash_of(token))}}, note_change()}));
+  return reload();
+}
+
+Status SessionStore::reload() {
+  const std::lock_guard hold(parts_->changing);
+  XC_TRY(const std::int64_t changes, changes_so_far(parts_->database));
+  XC_TRY(const std::vector<store::Row> rows,
+         parts_->database.query(
+             "SELECT s.hash, s.expires_unix_ms, u.id, u.tenant, u.role FROM sessions s "
+             "JOIN users u ON u.id = s.user_id JOIN tenants t ON t.name = u.tenant "
+             "WHERE s.expires_unix_ms > :p0 AND u.disabled_unix_ms IS NULL "
+             "AND t.suspended_unix_ms IS NULL",
+             {parts_->clock.unix_ms()}));
+  Sessions fresh;
+  for (const store::Row& row : rows) {
+    const std::optional<KeyHash> hash = hash_of_hex(text_in(row.at(0)));
+    if (!hash) continue;
+    UserRecord user;
+    user.id = text_in(row.at(2));
+    user.tenant = text_in(row.at(3));
+    user.role = role_of_name(text_in(row.at(4))).value_or(Role::None);
+    fresh.emplace(*hash, Known{*hash, integer_in(row.at(1)).value_or(0), caller_of(user)});
+  }
+  parts_->sessions.store(std::make_shared<const Sessions>(std::move(fresh)));
+  parts_->changes_seen = changes;
+  return {};
+}
+
+Status SessionStore::refresh() {
+  XC_TRY(const std::int64_t changes, changes_so_far(parts_->database));
+  {
+    const std::lock_guard hold(parts_->changing);
+    if (changes == parts_->changes_seen) return {};
+  }
+  return reload();
+}
+
+}  // namespace xc::identity

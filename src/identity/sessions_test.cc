@@ -1,0 +1,210 @@
+#include "identity/sessions.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/limits.h"
+#include "identity/accounts.h"
+#include "identity/login_throttle.h"
+#include "identity/totp.h"
+#include "store/test_folder.h"
+
+namespace xc::identity {
+namespace {
+
+constexpr const char* kPassword = "correct horse battery";
+
+class SessionsTest : public testing::Test {
+ protected:
+  SessionsTest() { user_ = users().create({"li", "default", Role::PlatformAdmin, kPassword})->id; }
+  UserStore& users() { return accounts_->users; }
+  SessionStore& sessions() { return *accounts_->sessions; }
+  Result<Session> login(std::string password = kPassword, std::string code = "",
+                        std::string name = "li", std::string peer = "192.0.2.1") {
+    return sessions().login(
+        {"default", std::move(name), std::move(password), std::move(code), std::move(peer)});
+  }
+  static Message refusal(const Result<Session>& result) {
+    return result ? Message::None : result.error().message;
+  }
+
+  store::TestFolder folder_;
+  ManualClock clock_;
+  SeededRandom random_{42};
+  std::unique_ptr<store::Database> database_ =
+      std::move(*store::Database::open(folder_.path("x.db")));
+  std::unique_ptr<Accounts> accounts_ = std::move(*Accounts::open(*database_, clock_, random_));
+  std::string user_;
+};
+
+TEST_F(SessionsTest, users_are_checked_when_made) {
+  const auto refused = [&](UserSpec spec) {
+    const auto made = users().create(spec);
+    return made ? Message::None : made.error().message;
+  };
+  EXPECT_EQ(refused({"li", "default", Role::Developer, kPassword}), Message::NameTaken);
+  EXPECT_EQ(refused({"wang", "nobody", Role::Developer, kPassword}), Message::NoSuchTenant);
+  EXPECT_EQ(refused({"wang", "default", Role::None, kPassword}), Message::BadSetting);
+  EXPECT_EQ(refused({"wang", "default", Role::Developer, "short"}), Message::BadLength);
+  EXPECT_EQ(refused({"", "default", Role::Developer, kPassword}), Message::BadSetting);
+  ASSERT_TRUE(accounts_->tenants.create("acme"));
+  EXPECT_EQ(refused({"li", "acme", Role::PlatformAdmin, kPassword}), Message::BadSetting);
+  EXPECT_EQ(refused({"li", "acme", Role::TenantAdmin, kPassword}), Message::None);
+  EXPECT_EQ(users().list()->size(), 2u);
+}
+
+TEST_F(SessionsTest, a_login_gives_a_token_that_ends) {
+  const auto session = login();
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(session->token.starts_with("xcs-"));
+  EXPECT_EQ(session->user.name, "li");
+  const auto caller = sessions().verify(session->token);
+  ASSERT_TRUE(caller);
+  EXPECT_EQ(caller->user_id, user_);
+  EXPECT_EQ(caller->role, Role::PlatformAdmin);
+  EXPECT_TRUE(caller->is_session());
+  EXPECT_FALSE(sessions().verify(session->token + "x"));
+  EXPECT_FALSE(sessions().verify(""));
+  clock_.advance(limits::kSessionLife - std::chrono::seconds(1));
+  EXPECT_TRUE(sessions().verify(session->token));
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(sessions().verify(session->token));
+}
+
+TEST_F(SessionsTest, wrong_names_and_passwords_are_refused_alike) {
+  for (const auto& result : {login("wrong password"), login(kPassword, "", "nobody"), login(""),
+                             sessions().login({"nobody", "li", kPassword, "", "192.0.2.1"})}) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, Code::Unauthorized);
+    EXPECT_EQ(result.error().message, Message::BadLogin);
+    EXPECT_TRUE(result.error().args.empty());
+  }
+}
+
+TEST_F(SessionsTest, failures_in_a_row_lock_the_account_for_a_while) {
+  for (int i = 0; i < limits::kLoginFailuresMax - 1; ++i) EXPECT_FALSE(login("wrong password"));
+  EXPECT_TRUE(login());  // begins anew
+  for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login("wrong password"));
+  EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
+  EXPECT_EQ(refusal(login()), Message::BadLogin) << "locked, also from elsewhere";
+  EXPECT_FALSE(login(kPassword, "", "li", "198.51.100.1"));
+  clock_.advance(limits::kLoginLockout);
+  EXPECT_TRUE(login());
+}
+
+TEST_F(SessionsTest, a_new_password_unlocks_and_ends_sessions) {
+  const auto session = login();
+  for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login("wrong password"));
+  ASSERT_TRUE(users().set_password(user_, "another good password"));
+  ASSERT_TRUE(sessions().refresh());
+  EXPECT_FALSE(sessions().verify(session->token));
+  EXPECT_FALSE(login());
+  EXPECT_TRUE(login("another good password"));
+}
+
+TEST_F(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
+  const std::string key = *bytes_of_base32(*users().enable_totp(user_));
+  const auto code = [&](int beside) { return totp_code(key, clock_.unix_ms() / 30'000 + beside); };
+  EXPECT_EQ(refusal(login()), Message::CodeNeeded);
+  EXPECT_EQ(refusal(login("wrong password")), Message::BadLogin) << "says nothing about codes";
+  EXPECT_EQ(refusal(login(kPassword, "000000")), Message::BadLogin);
+  EXPECT_TRUE(login(kPassword, code(0)));
+  EXPECT_EQ(refusal(login(kPassword, code(0))), Message::BadLogin) << "seen once";
+  EXPECT_TRUE(login(kPassword, code(1)));
+  ASSERT_TRUE(users().disable_totp(user_));
+  EXPECT_TRUE(login());
+}
+
+TEST_F(SessionsTest, wrong_codes_lock_too) {
+  ASSERT_TRUE(users().enable_totp(user_));
+  for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login(kPassword, "000000"));
+  EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
+}
+
+TEST_F(SessionsTest, one_source_is_slowed_down_and_others_are_not) {
+  for (int i = 0; i < limits::kLoginSourceFailuresMax; ++i) {
+    EXPECT_EQ(refusal(login("wrong password", "", "nobody")), Message::BadLogin);
+  }
+  const auto slowed = login();
+  ASSERT_FALSE(slowed);
+  EXPECT_EQ(slowed.error().code, Code::RateLimited);
+  EXPECT_GT(slowed.error().retry_after_s, 0);
+  EXPECT_TRUE(login(kPassword, "", "li", "198.51.100.1"));
+  clock_.advance(limits::kLoginWindow);
+  EXPECT_TRUE(login());
+}
+
+TEST_F(SessionsTest, disabled_users_and_suspended_tenants_are_out) {
+  ASSERT_TRUE(accounts_->tenants.create("acme"));
+  ASSERT_TRUE(users().create({"wang", "acme", Role::TenantAdmin, kPassword}));
+  const auto theirs = sessions().login({"acme", "wang", kPassword, "", "192.0.2.1"});
+  const auto mine = login();
+  ASSERT_TRUE(theirs);
+  ASSERT_TRUE(accounts_->tenants.suspend("acme", true));
+  ASSERT_TRUE(users().disable(user_));
+  ASSERT_TRUE(sessions().refresh());
+  EXPECT_FALSE(sessions().verify(theirs->token));
+  EXPECT_FALSE(sessions().verify(mine->token));
+  EXPECT_FALSE(login());
+  EXPECT_FALSE(sessions().login({"acme", "wang", kPassword, "", "192.0.2.1"}));
+  ASSERT_TRUE(accounts_->tenants.suspend("acme", false));
+  ASSERT_TRUE(sessions().refresh());
+  EXPECT_TRUE(sessions().verify(theirs->token));
+}
+
+TEST_F(SessionsTest, logout_ends_one_session) {
+  const auto first = login();
+  const auto second = login();
+  ASSERT_TRUE(sessions().logout(first->token));
+  EXPECT_FALSE(sessions().verify(first->token));
+  EXPECT_TRUE(sessions().verify(second->token));
+  EXPECT_TRUE(sessions().logout("xcs-unknown"));
+}
+
+TEST_F(SessionsTest, a_user_has_few_sessions) {
+  std::vector<std::string> tokens;
+  for (std::size_t i = 0; i < limits::kSessionsPerUserMax + 1; ++i) {
+    clock_.advance(std::chrono::seconds(1));
+    tokens.push_back(login()->token);
+  }
+  EXPECT_FALSE(sessions().verify(tokens.front()));
+  EXPECT_TRUE(sessions().verify(tokens[1]));
+  EXPECT_TRUE(sessions().verify(tokens.back()));
+}
+
+TEST_F(SessionsTest, sessions_outlive_the_process_and_their_tokens_are_not_kept) {
+  const auto session = login();
+  const auto later = SessionStore::open(*database_, clock_, random_);
+  ASSERT_TRUE(later);
+  EXPECT_TRUE((*later)->verify(session->token));
+  std::string bytes;
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path(""))) {
+    std::ostringstream all;
+    all << std::ifstream(file.path(), std::ios::binary).rdbuf();
+    bytes += all.str();
+  }
+  EXPECT_NE(bytes.find(user_), std::string::npos);
+  EXPECT_EQ(bytes.find(session->token.substr(4)), std::string::npos);
+  EXPECT_EQ(bytes.find(kPassword), std::string::npos);
+}
+
+TEST(LoginThrottle, an_ipv6_network_counts_as_one_and_memory_is_bounded) {
+  LoginThrottle throttle;
+  for (int i = 0; i < limits::kLoginSourceFailuresMax; ++i) {
+    throttle.failed("2001:db8::" + std::to_string(i), 1'000);
+  }
+  EXPECT_GT(throttle.wait_s("2001:db8::ffff:1", 1'000), 0);
+  EXPECT_EQ(throttle.wait_s("2001:db8:0:1::1", 1'000), 0);
+  for (std::size_t i = 0; i < limits::kLoginSourcesMax + 10; ++i) {
+    throttle.failed("10." + std::to_string(i / 65536) + "." + std::to_string(i / 256 % 256) + "." +
+                        std::to_string(i % 256),
+                    2'000);
+  }
+  EXPECT_EQ(throttle.wait_s("2001:db8::1", 2'000), 0) << "the oldest made room";
+}
+
+}  // namespace
+}  // namespace xc::identity

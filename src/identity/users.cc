@@ -1,0 +1,118 @@
+#include "identity/users.h"
+
+#include <fmt/core.h>
+
+#include "identity/columns.h"
+#include "identity/password.h"
+#include "identity/totp.h"
+
+namespace xc::identity {
+namespace {
+
+constexpr std::string_view kColumns =
+    "id, tenant, name, role, totp_secret, created_unix_ms, last_login_unix_ms, "
+    "locked_until_unix_ms, disabled_unix_ms";
+
+UserRecord record_of(const store::Row& row) {
+  UserRecord user;
+  user.id = text_in(row.at(0));
+  user.tenant = text_in(row.at(1));
+  user.name = text_in(row.at(2));
+  user.role = role_of_name(text_in(row.at(3))).value_or(Role::None);
+  user.totp = !text_in(row.at(4)).empty();
+  user.created_unix_ms = integer_in(row.at(5)).value_or(0);
+  user.last_login_unix_ms = integer_in(row.at(6));
+  user.locked_until_unix_ms = integer_in(row.at(7));
+  user.disabled_unix_ms = integer_in(row.at(8));
+  return user;
+}
+
+Status check_role(const UserSpec& spec) {
+  const bool fits =
+      spec.role != Role::None && (spec.role != Role::PlatformAdmin || spec.tenant == kFirstTenant);
+  if (fits) return {};
+  return fail(
+      Code::InvalidRequest, Message::BadSetting,
+      {"role", std::string(name_of(spec.role)),
+       "platform_admin (tenant default), tenant_admin, developer, auditor, safety_officer"});
+}
+
+}  // namespace
+
+Result<UserRecord> UserStore::create(const UserSpec& spec) {
+  XC_CHECK(check_label("name", spec.name));
+  XC_CHECK(check_role(spec));
+  XC_TRY(const std::vector<store::Row> tenant,
+         database_.query("SELECT id FROM tenants WHERE name = :p0", {spec.tenant}));
+  if (tenant.empty()) {
+    return fail(Code::NotFound, Message::NoSuchTenant, {spec.tenant.substr(0, 64)});
+  }
+  if (find(spec.tenant, spec.name)) return fail(Code::Conflict, Message::NameTaken, {spec.name});
+  XC_TRY(const std::string hash, hash_password(spec.password, random_));
+  const std::string id = make_hex_id(random_);
+  XC_CHECK(database_.transaction(
+      {{"INSERT INTO users (id, tenant, name, role, password_hash, created_unix_ms) "
+        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",
+        {id, spec.tenant, spec.name, std::string(name_of(spec.role)), hash, clock_.unix_ms()}},
+       note_change()}));
+  return find(id);
+}
+
+Result<std::vector<UserRecord>> UserStore::list() const {
+  XC_TRY(const std::vector<store::Row> rows,
+         database_.query(fmt::format("SELECT {} FROM users ORDER BY tenant, name", kColumns)));
+  std::vector<UserRecord> users;
+  users.reserve(rows.size());
+  for (const store::Row& row : rows) users.push_back(record_of(row));
+  return users;
+}
+
+Result<UserRecord> UserStore::find(const std::string& id) const {
+  return find_where("id = :p0", {id}, id);
+}
+
+Result<UserRecord> UserStore::find(const std::string& tenant, const std::string& name) const {
+  return find_where("tenant = :p0 AND name = :p1", {tenant, name}, name);
+}
+
+Result<UserRecord> UserStore::find_where(std::string_view condition,
+                                         std::vector<store::Value> values,
+                                         const std::string& shown) const {
+  XC_TRY(
+      const std::vector<store::Row> rows,
+      database_.query(fmt::format("SELECT {} FROM users WHERE {}", kColumns, condition), values));
+  if (rows.empty()) return fail(Code::NotFound, Message::NoSuchUser, {shown.substr(0, 64)});
+  return record_of(rows.front());
+}
+
+Status UserStore::change(const std::string& id, std::string_view set, store::Value value) {
+  XC_TRY(const UserRecord user, find(id));
+  return database_.transaction(
+      {{fmt::format("UPDATE users SET {}, failures = 0, locked_until_unix_ms = NULL "
+                    "WHERE id = :p1",
+                    set),
+        {std::move(value), user.id}},
+       {"DELETE FROM sessions WHERE user_id = :p0", {user.id}},
+       note_change()});
+}
+
+Status UserStore::set_password(const std::string& id, std::string_view password) {
+  XC_TRY(std::string hash, hash_password(password, random_));
+  return change(id, "password_hash = :p0", std::move(hash));
+}
+
+Result<std::string> UserStore::enable_totp(const std::string& id) {
+  std::string secret = make_totp_secret(random_);
+  XC_CHECK(change(id, "totp_secret = :p0", secret));
+  return secret;
+}
+
+Status UserStore::disable_totp(const std::string& id) {
+  return change(id, "totp_secret = :p0", nullptr);
+}
+
+Status UserStore::disable(const std::string& id) {
+  return change(id, "disabled_unix_ms = :p0", clock_.unix_ms());
+}
+
+}  // namespace xc::identity

@@ -1,0 +1,69 @@
+// People who administer: name, role, password, authenticator. Logging in is sessions.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "identity/caller.h"
+#include "store/database.h"
+
+namespace xc::identity {
+
+struct UserSpec {
+  std::string name;  // unique in its tenant
+  std::string tenant = std::string(kFirstTenant);
+  Role role = Role::Developer;
+  std::string password;
+};
+
+struct UserRecord {
+  std::string id;  // 32 hex digits
+  std::string tenant;
+  std::string name;
+  Role role = Role::None;
+  bool totp = false;
+  std::int64_t created_unix_ms = 0;
+  std::optional<std::int64_t> last_login_unix_ms;
+  std::optional<std::int64_t> locked_until_unix_ms;
+  std::optional<std::int64_t> disabled_unix_ms;
+};
+
+// Keeps nothing in memory. Blocking (database, argon2); thread-safe. References must outlive it.
+// What ends a user's sessions (a new password, a new authenticator, disabling) takes them out of
+// the database; the SessionStore must read again (reload).
+class UserStore {
+ public:
+  UserStore(store::Database& database, Clock& clock, RandomSource& random)
+      : database_(database), clock_(clock), random_(random) {}
+
+  // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, DatabaseError. platform_admin
+  // is for the first tenant only; none is no role for a user.
+  Result<UserRecord> create(const UserSpec& spec);
+  Result<std::vector<UserRecord>> list() const;
+  // NotFound with NoSuchUser.
+  Result<UserRecord> find(const std::string& id) const;
+  Result<UserRecord> find(const std::string& tenant, const std::string& name) const;
+  // Also takes the lock away. Error: BadLength, NoSuchUser.
+  Status set_password(const std::string& id, std::string_view password);
+  // The new secret (base32); from now on a login needs its codes.
+  Result<std::string> enable_totp(const std::string& id);
+  Status disable_totp(const std::string& id);
+  Status disable(const std::string& id);
+
+ private:
+  // `set`: "column = :p0", which gets `value`.
+  Status change(const std::string& id, std::string_view set, store::Value value);
+  Result<UserRecord> find_where(std::string_view condition, std::vector<store::Value> values,
+                                const std::string& shown) const;
+  store::Database& database_;
+  Clock& clock_;
+  RandomSource& random_;
+};
+
+}  // namespace xc::identity
