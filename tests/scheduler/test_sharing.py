@@ -1,5 +1,7 @@
 """Prefixes are shared: what is computed once is not computed again, and what is said stays the same."""
 
+import contextlib
+
 import pytest
 
 from harness import greedy
@@ -12,11 +14,17 @@ SYSTEM, OWN, NEW, OUT = 128, 24, 12, 10
 REFRAIN = " ".join(f"{n}. The silver ship sails to the island of pearls and comes home by night." for n in range(1, 5))
 
 
-@pytest.fixture(scope="module")
-def server():
+@contextlib.contextmanager
+def loaded():
     # One thread: a busy neighbour neither stalls a barrier nor changes how sums are split.
     with fresh_server(XINGCHA_THREADS="1") as running:
         greedy.whole(running.api.post("/v1/completions", greedy.request([1, 2, 3], 1)))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server():
+    with loaded() as running:
         yield running
 
 
@@ -51,18 +59,21 @@ def test_alternating_chats_share_their_system_prompt(worker):
     alternating(worker)
 
 
-def test_alternating_chats_say_what_they_say_alone(worker):
-    """At equal batches: each chat again without the other's turns between, by a tenant of its own that shares with
-    nobody, in the same steps. In one batch instead of two the logits of this model move further: test_batch_shape.py."""
-    chats, answers = alternating(worker, "another office")
+def test_alternating_chats_say_what_they_say_alone():
+    """At equal batches: each chat again without the other's turns between, in the same steps, each time in an empty
+    cache: attention sums up in the order of the cells, and in a used cache new tokens go into holes. In one batch
+    instead of two the logits of this model move further: test_batch_shape.py."""
+    with loaded() as together:
+        chats, answers = alternating(Worker(together))
     for name, prompts in chats.items():
-        tenant = f"alone {name}"
-        if name == "b":  # who came second found the system prompt computed, in a batch with the first turn of a
-            worker.complete(greedy.request(chats["a"][0], OUT, speculation="off"), tenant)
-        for turn, prompt in enumerate(prompts):
-            alone = worker.complete(greedy.request(prompt, OUT, logprobs=2, speculation="off"), tenant)
-            assert greedy.cached(alone) == greedy.cached(answers[name, turn])
-            assert agrees(alone["choices"][0], greedy.text_of(answers[name, turn])), (name, turn)
+        with loaded() as alone_server:
+            worker = Worker(alone_server)
+            if name == "b":  # who came second found the system prompt computed, in a batch with the first turn of a
+                worker.complete(greedy.request(chats["a"][0], OUT, speculation="off"), "office")
+            for turn, prompt in enumerate(prompts):
+                alone = worker.complete(greedy.request(prompt, OUT, logprobs=2, speculation="off"), "office")
+                assert greedy.cached(alone) == greedy.cached(answers[name, turn])
+                assert agrees(alone["choices"][0], greedy.text_of(answers[name, turn])), (name, turn)
 
 
 def test_a_live_donor_is_shared(server, worker):

@@ -21,6 +21,12 @@ class KvCopier {
   virtual bool copy_in(int seq, Bytes bytes, int begin, int from, int to) = 0;
 };
 
+// How the memory for copies is divided. Each conversation has one tail, of 128 tokens on average.
+struct ShelfRam {
+  std::uint64_t chunks, tails;
+};
+constexpr ShelfRam divided(std::uint64_t bytes) { return {bytes - bytes / 8 * 3, bytes / 8 * 3}; }
+
 class ChunkShelf final : public KvShelf {
  public:
   // tail_bytes_max: RAM for tails. References must outlive it.

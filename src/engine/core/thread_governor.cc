@@ -50,12 +50,13 @@ ThreadGovernor::ThreadGovernor(int cores, int threads_max, Reader reader)
       threads_(std::max(threads_max, 1)) {}
 
 int ThreadGovernor::threads(SteadyTime now) {
-  if (threads_max_ <= 1 || (last_ && now - last_look_ < kLook)) return threads_;
+  if (threads_max_ <= 1 || (last_ && now - last_look_ < look_)) return threads_;
   const std::optional<CpuTimes> times = reader_();
   if (times && last_) {
     const std::chrono::duration<double> passed = now - last_look_;
     threads_ = threads_for((times->others - last_->others) / passed.count(), cores_, threads_max_);
     decided_ = now;
+    look_ = kLook;
   } else if (now - decided_ > kMemory) {
     threads_ = threads_max_;
   }

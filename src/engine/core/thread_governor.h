@@ -27,14 +27,19 @@ class ThreadGovernor {
   // cores: of the machine; threads_max: what the configuration allows.
   ThreadGovernor(int cores, int threads_max, Reader reader = read_cpu_times);
 
-  // Call before each step; looks at the machine every kLook at most.
+  // Call before each step; looks at the machine every kLook at most, and for the first time after
+  // kFirstLook: a short answer is not to be over before a neighbour is seen.
   int threads(SteadyTime now);
   // Call when steps begin again after a pause: what others did meanwhile says nothing of now. What
   // was decided while we last ran is kept for kMemory, then all threads get another chance.
-  void resume() { last_.reset(); }
+  void resume() {
+    last_.reset();
+    look_ = kFirstLook;
+  }
 
  private:
   static constexpr std::chrono::milliseconds kLook{250};
+  static constexpr std::chrono::milliseconds kFirstLook{60};  // six ticks of /proc/stat
   static constexpr std::chrono::seconds kMemory{10};
   int cores_;
   int threads_max_;
@@ -42,6 +47,7 @@ class ThreadGovernor {
   int threads_;
   std::optional<CpuTimes> last_;
   SteadyTime last_look_{};
+  std::chrono::milliseconds look_ = kFirstLook;
   SteadyTime decided_{};
 };
 

@@ -51,6 +51,19 @@ TEST(ThreadGovernor, looks_rarely_and_forgets_pauses) {
   EXPECT_EQ(governor.threads(clock.now()), 2);
 }
 
+TEST(ThreadGovernor, sees_a_neighbour_soon_after_a_pause) {
+  ManualClock clock;
+  double others = 0;
+  ThreadGovernor governor(2, 2, [&] { return CpuTimes{others}; });
+  governor.resume();
+  EXPECT_EQ(governor.threads(clock.now()), 2);
+  clock.advance(milliseconds(60));
+  others += 0.06;
+  EXPECT_EQ(governor.threads(clock.now()), 1);
+  clock.advance(milliseconds(60));
+  EXPECT_EQ(governor.threads(clock.now()), 1);  // from here on it looks rarely
+}
+
 TEST(ThreadGovernor, remembers_a_neighbour_over_a_short_pause_only) {
   ManualClock clock;
   double others = 0;

@@ -33,7 +33,7 @@ SchedulerOptions scheduler_options(const Model& model) {
 std::unique_ptr<ChunkShelf> shelf_on(ChunkStore* store, Cache& cache, const LoadOptions& load) {
   if (store == nullptr) return nullptr;
   const auto ram = static_cast<std::uint64_t>(load.chunk_ram_mib) << 20U;
-  return std::make_unique<ChunkShelf>(*store, cache, ram / 8);
+  return std::make_unique<ChunkShelf>(*store, cache, divided(ram).tails);
 }
 
 }  // namespace

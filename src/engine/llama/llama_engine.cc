@@ -144,7 +144,7 @@ void LlamaEngine::open_store() {
   waker_ = std::make_unique<Waker>();
   if (load.chunk_ram_mib <= 0 || !model_->can_share_prefixes()) return;
   ChunkStoreOptions options;
-  options.ram_bytes_max = static_cast<std::uint64_t>(load.chunk_ram_mib) << 20U;
+  options.ram_bytes_max = divided(static_cast<std::uint64_t>(load.chunk_ram_mib) << 20U).chunks;
   if (load.chunk_disk_mib > 0 && !load.chunk_folder.empty()) {
     options.folder = load.chunk_folder;
     options.disk_bytes_max = static_cast<std::uint64_t>(load.chunk_disk_mib) << 20U;
