@@ -63,7 +63,7 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options, const Clock& clock,
 Result<Ticket> Log::admit(const Admission& admission, std::string_view content,
                           OnCommit on_commit) {
   return parts_->append(Kind::Admission, kNoPartner, record_of(admission), content,
-                        std::move(on_commit), true);
+                        std::move(on_commit), Parts::Room::Half);
 }
 
 Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement,
@@ -74,6 +74,10 @@ Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement
 
 Result<Ticket> Log::event(std::string record, OnCommit on_commit) {
   return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, std::move(on_commit));
+}
+
+Result<Ticket> Log::notice(std::string record) {
+  return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, {}, Parts::Room::Half);
 }
 
 Status Log::wait(const Ticket& ticket, Deadline deadline) const {

@@ -48,8 +48,8 @@ using OnCommit = std::function<void(const Status&)>;
 
 // Everything is thread-safe. One process a folder (a lock file; it dies with the process).
 // A failed write (a full disk) is tried again every second: leaves queue up meanwhile, and when
-// half of the queue is full admit() fails (AuditUnavailable, 503), so nothing runs unrecorded;
-// settlements of what was admitted still find room.
+// half of the queue is full admit() and notice() fail (AuditUnavailable, 503), so nothing runs
+// unrecorded; settlements of what was admitted still find room.
 class Log {
  public:
   // Error: HomeLocked, AuditDamaged (what a signed head covers is not there), FileError,
@@ -73,6 +73,9 @@ class Log {
                         std::string_view content = {}, OnCommit on_commit = {});
   // `record`: canonical JSON (RecordText) of what an administrator did, or an alarm.
   Result<Ticket> event(std::string record, OnCommit on_commit = {});
+  // An event that nobody was admitted for, such as a refusal. Like admit() it leaves the room of
+  // settlements alone. Error: AuditUnavailable, BadLength.
+  Result<Ticket> notice(std::string record);
   // Blocks until the leaf is on disk. Error: Deadline, AuditUnavailable when the log closed first.
   Status wait(const Ticket& ticket, Deadline deadline) const;
 

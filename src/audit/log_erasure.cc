@@ -21,6 +21,13 @@ std::unexpected<Error> no_leaf(std::uint64_t index) {
   return fail(Code::NotFound, Message::AuditNoLeaf, {fmt::format("{}", index)});
 }
 
+Result<SegmentReader> segment_of(const std::string& folder, std::uint64_t index) {
+  XC_TRY(const std::vector<std::uint64_t> firsts, segments_of(folder));
+  const auto after = std::upper_bound(firsts.begin(), firsts.end(), index);
+  if (after == firsts.begin()) return no_leaf(index);
+  return SegmentReader::open(folder, *(after - 1));
+}
+
 }  // namespace
 
 std::uint64_t Log::Parts::committed_size() const {
@@ -30,10 +37,16 @@ std::uint64_t Log::Parts::committed_size() const {
 
 Result<SegmentReader> Log::Parts::segment_with(std::uint64_t index) const {
   if (index >= committed_size()) return no_leaf(index);
-  XC_TRY(const std::vector<std::uint64_t> firsts, segments_of(options.folder));
-  const auto after = std::upper_bound(firsts.begin(), firsts.end(), index);
-  if (after == firsts.begin()) return no_leaf(index);
-  return SegmentReader::open(options.folder, *(after - 1));
+  return segment_of(options.folder, index);
+}
+
+Result<std::int64_t> Log::Parts::newest_unix_ms() const {
+  const std::uint64_t size = files.frontier().size();
+  if (size == 0) return 0;
+  XC_TRY(const SegmentReader segment, segment_of(options.folder, size - 1));
+  XC_TRY(const std::string bytes, segment.frame(size - 1 - segment.first()));
+  const auto frame = leaf_frame_of(bytes);
+  return frame ? frame->leaf.unix_ms : 0;  // damage is the verifier's to judge
 }
 
 Result<Entry> Log::Parts::read(std::uint64_t index) const {

@@ -54,7 +54,7 @@ struct Log::Parts {
   Batch queue;
   std::size_t queue_bytes = 0;  // queued or being written
   std::uint64_t next_index = 0;
-  std::int64_t last_unix_ms = 0;  // leaves' times never go back
+  std::int64_t last_unix_ms = 0;  // leaves' times never go back, nor over a restart
   SignedHead head;
   std::string head_tail;  // of signed receipts: LOG.SIZE.TIME.ROOT.SIGNATURE
   Stats stats;
@@ -63,9 +63,11 @@ struct Log::Parts {
 
   Salt new_salt();
   Piece new_piece(std::string text);
-  // content: empty for none. `admission`: only while half of the queue is free.
+  // How much of the queue a leaf may fill. Half: what may be refused without breaking a promise.
+  enum class Room : std::uint8_t { Half, Whole };
+  // content: empty for none.
   Result<Ticket> append(Kind kind, std::uint64_t partner, std::string record,
-                        std::string_view content, OnCommit on_commit, bool admission = false);
+                        std::string_view content, OnCommit on_commit, Room room = Room::Whole);
   void run();
   Status flush(const Batch& batch);
   static void tell(Batch& batch, const Status& done);
@@ -78,6 +80,8 @@ struct Log::Parts {
   void stop();
 
   Result<SegmentReader> segment_with(std::uint64_t index) const;
+  // The time of the newest leaf on disk; 0 when there is none that can be read.
+  Result<std::int64_t> newest_unix_ms() const;
   Result<Entry> read(std::uint64_t index) const;
   std::uint64_t committed_size() const;
   Status overwrite(std::uint64_t index, Body what) const;

@@ -222,6 +222,33 @@ TEST(Log, TellsTheWitness) {
   EXPECT_EQ(heads.back().size, 4u);
 }
 
+TEST(Log, NoticesLeaveTheRoomOfSettlementsAlone) {
+  TestLog test;
+  test.options.sync_interval = std::chrono::minutes(1);
+  test.reopen();
+  const auto admission = test.log->admit({.request_id = "r"});
+  ASSERT_TRUE(admission);
+  std::size_t taken = 0;
+  while (taken < limits::kAuditQueueLeaves && test.log->notice("{}")) ++taken;
+  EXPECT_GT(taken, limits::kAuditQueueLeaves / 4);
+  EXPECT_LE(taken, limits::kAuditQueueLeaves / 2);
+  EXPECT_EQ(test.log->admit({.request_id = "r"}).error().message, Message::AuditUnavailable);
+  EXPECT_TRUE(test.log->settle(*admission, {.request_id = "r", .status = 200}));
+}
+
+TEST(Log, TimesDoNotGoBackOverARestart) {
+  store::TestFolder place;
+  SystemRandom random;
+  ManualClock ahead, behind;
+  ahead.advance(std::chrono::hours(5));
+  const LogOptions options = quick_options(place.path("audit"));
+  Log::open(options, ahead, random)->reset();
+  const auto log = Log::open(options, behind, random);
+  ASSERT_TRUE(log);
+  EXPECT_EQ((*log)->read(0)->leaf.unix_ms, ahead.unix_ms());
+  EXPECT_EQ((*log)->read(1)->leaf.unix_ms, ahead.unix_ms());
+}
+
 TEST(Log, RefusesWhatIsTooLong) {
   TestLog test;
   const std::string name(limits::kAuditRecordBytesMax, 'x');

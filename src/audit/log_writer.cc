@@ -39,7 +39,7 @@ Piece Log::Parts::new_piece(std::string text) {
 }
 
 Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string record,
-                                  std::string_view content, OnCommit on_commit, bool admission) {
+                                  std::string_view content, OnCommit on_commit, Room room) {
   NewLeaf fresh;
   if (!content.empty()) {
     XC_CHECK(check_length("content", content.size(), limits::kAuditContentBytesMax));
@@ -53,8 +53,8 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
   fresh.leaf.partner = partner;
   fresh.leaf.commitment = commitment_of(profile, fresh.record.salt, fresh.record.text);
   const std::size_t bytes = bytes_in(fresh);
-  // Settlements find room where admissions do not.
-  const std::size_t share = admission ? 2 : 1;
+  // Settlements find room where admissions and refusals do not.
+  const std::size_t share = room == Room::Half ? 2 : 1;
   Ticket ticket;
   bool first = false;
   {
@@ -190,6 +190,7 @@ Status Log::Parts::wait_index(std::uint64_t index, Deadline deadline) const {
 Status Log::Parts::start() {
   if (const auto& last = heads.last()) head = *last;
   next_index = files.frontier().size();
+  XC_TRY(last_unix_ms, newest_unix_ms());
   writer = std::thread([this] { run(); });
   const bool fresh = next_index == 0;
   auto begun = append(Kind::Start, kNoPartner,

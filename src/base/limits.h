@@ -127,6 +127,9 @@ inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is 
 inline constexpr std::size_t kKeyNameBytesMax = 128;
 inline constexpr std::size_t kTenantNameBytesMax = 64;  // of workspaces too: parts of paths
 inline constexpr std::size_t kKeysMax = 100'000;        // all are in memory, about 500 bytes each
+// Of one tenant, revoked ones included (rows stay): others find room in kKeysMax.
+inline constexpr std::int64_t kTenantKeysMax = 10'000;
+inline constexpr std::int64_t kTenantWorkspacesMax = 1'000;  // each is an account of the ledger
 inline constexpr std::size_t kScopeItemsMax = 64;       // patterns of one kind of a key
 inline constexpr std::size_t kScopeItemBytesMax = 128;
 inline constexpr seconds kLastUsedGrain{60};  // how coarse a key's last use is
@@ -137,6 +140,7 @@ inline constexpr seconds kKeyOverlapMax{30 * 86'400};  // of the secret before a
 // --- users ---
 inline constexpr std::size_t kPasswordBytesMin = 12;
 inline constexpr std::size_t kPasswordBytesMax = 256;  // all of it is hashed
+inline constexpr std::int64_t kTenantUsersMax = 10'000;  // disabled ones included: rows stay
 inline constexpr int kLoginFailuresMax = 5;            // in a row, then the account is locked
 inline constexpr seconds kLoginLockout{900};
 inline constexpr int kLoginSourceFailuresMax = 20;  // of one address in kLoginWindow, then 429
@@ -167,6 +171,13 @@ inline constexpr std::uint64_t kAuditPageMax = 1'000;  // records of one answer
 inline constexpr std::uint64_t kAuditScanMax = 20'000;  // leaves looked at for one answer
 inline constexpr std::size_t kAuditTargetBytesMax = 512;  // of an address in a record
 inline constexpr int kAuditRefusalsPerSecond = 100;  // of refused requests; others are counted
+
+// --- administration ---
+// Scans, exports and password hashes at once: of the four threads that block, two stay for others.
+inline constexpr int kHeavyWorkMax = 2;
+inline constexpr seconds kHeavyWorkRetry{1};  // a scan takes about as long
+inline constexpr seconds kLedgerAuditFresh{1};  // /metrics may show the ledger this old
+inline constexpr std::int64_t kQueryTimeMax = 253'402'300'799'999;  // the end of the year 9999
 
 // --- quotas and usage ---
 inline constexpr std::size_t kQuotaNameBytesMax = 2 * 128 + 1;  // tenant/workspace, or a model

@@ -169,7 +169,7 @@ Task<Status> list_audit_records(Call& call) {
   Result<Work> work = [&log = call.services.books.log(), query = std::move(*query)] {
     return records_of(log, query);
   };
-  Status replied = co_await answer(call, std::move(work));
+  Status replied = co_await answer(call, std::move(work), Weight::Heavy);
   co_return replied;
 }
 
@@ -189,7 +189,7 @@ Task<Status> prove_audit_leaf(Call& call) {
   Result<Work> work = [&log = call.services.books.log(), receipt, index] {
     return proof_of(log, receipt, index);
   };
-  Status replied = co_await answer(call, std::move(work));
+  Status replied = co_await answer(call, std::move(work), Weight::Heavy);
   co_return replied;
 }
 

@@ -1,7 +1,10 @@
 // Tenants, keys and users through the real door: who may what, who sees whom, and what scopes hold.
+#include <future>
 #include <map>
+#include <thread>
 
 #include "base/limits.h"
+#include "gateway/admin_work.h"
 #include "gateway/gateway_test.h"
 #include "gateway/router.h"
 #include "identity/totp.h"
@@ -209,6 +212,98 @@ TEST_F(AdminTest, a_restricted_key_cannot_lift_its_restriction) {
             403);
   const auto open = keys_->create("open", "acme");
   EXPECT_EQ(as(narrow, "POST", "/admin/keys/" + open->record.id + "/rotate").status, 403);
+}
+
+TEST_F(AdminTest, an_expiring_key_cannot_make_itself_permanent) {
+  identity::KeySpec spec{"guest", "acme", "default", Role::TenantAdmin, {}, {}};
+  spec.expires_unix_ms = clock_.unix_ms() + 3'600'000;
+  const std::string guest = keys_->create(spec)->secret;
+  const auto ask = [&](const char* path, const char* body) {
+    return as(guest, "POST", path, body, {{"Accept-Language", "en"}});
+  };
+  const Reply lasting = ask("/admin/keys", R"({"name":"x","role":"tenant_admin"})");
+  EXPECT_EQ(lasting.status, 403);
+  EXPECT_NE(lasting.at("/error/message").find("A key that expires"), std::string::npos);
+  EXPECT_EQ(ask("/admin/keys", R"({"name":"x","expires_in_s":7200})").status, 403);
+  const Reply shorter = ask("/admin/keys", R"({"name":"x","expires_in_s":60})");
+  EXPECT_EQ(shorter.status, 200) << shorter.body;
+  // Turning a key gives its secret to whoever turned it.
+  const auto open = keys_->create("open", "acme");
+  EXPECT_EQ(ask(("/admin/keys/" + open->record.id + "/rotate").c_str(), "").status, 403);
+  EXPECT_TRUE(keys_->verify(open->secret, "unix"));
+  EXPECT_EQ(ask(("/admin/keys/" + shorter.at("/id") + "/rotate").c_str(), "").status, 200);
+  EXPECT_EQ(ask("/admin/users",
+                R"({"name":"x","role":"tenant_admin","password":"correct horse battery"})")
+                .status,
+            403);
+  const auto user = accounts_->users.create({"li", "acme", Role::TenantAdmin, kPassword});
+  EXPECT_EQ(
+      ask(("/admin/users/" + user->id + "/password").c_str(), R"({"password":"another good one"})")
+          .status,
+      403);
+  EXPECT_EQ(ask(("/admin/keys/" + open->record.id + "/revoke").c_str(), "").status, 200);
+}
+
+// --- heavy work ---
+
+TEST_F(AdminTest, heavy_work_beyond_the_bound_is_refused_and_the_rest_goes_on) {
+  const char* user = R"({"name":"x","role":"developer","password":"correct horse battery"})";
+  {
+    std::vector<Leave> all;
+    for (int i = 0; i < limits::kHeavyWorkMax; ++i) all.push_back(take_leave());
+    EXPECT_TRUE(all.back());
+    EXPECT_FALSE(take_leave());
+    for (const char* path : {"/admin/usage", "/admin/audit/records", "/admin/audit/export",
+                             "/admin/audit/proof?index=0"}) {
+      const Reply refused = get(path);
+      EXPECT_EQ(refused.status, 429) << path << refused.body;
+      EXPECT_EQ(refused.headers.get("Retry-After"), "1") << path;
+    }
+    EXPECT_EQ(post("/admin/users", user).status, 429);
+    EXPECT_EQ(get("/admin/keys").status, 200);
+  }
+  for (const char* path : {"/admin/usage", "/admin/audit/records", "/admin/audit/export"}) {
+    EXPECT_EQ(get(path).status, 200) << path;
+  }
+  EXPECT_EQ(post("/admin/users", user).status, 200);
+}
+
+// With the pool's threads held, the work waits there after its client left, and keeps its leave.
+TEST_F(AdminTest, work_whose_client_left_still_counts) {
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  net::TaskGroup holders("holders");
+  for (int i = 0; i < 2; ++i) {
+    holders.spawn(loops_.runtime.executor(0), [this, released]() -> Task<void> {
+      std::function<void()> hold = [released] { released.wait(); };
+      co_await blocking_.run(std::move(hold));
+    });
+  }
+  const auto leaves = [] {  // how many can be taken
+    std::vector<Leave> all;
+    while (Leave one = take_leave()) all.push_back(std::move(one));
+    return static_cast<int>(all.size());
+  };
+  const auto becomes = [&leaves](int count) {
+    for (int i = 0; i < 500 && leaves() != count; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return leaves() == count;
+  };
+  {
+    net::RawClient client(server_->address());
+    client.send("GET /admin/usage HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key_ +
+                "\r\n\r\n");
+    EXPECT_TRUE(becomes(limits::kHeavyWorkMax - 1));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(leaves(), limits::kHeavyWorkMax - 1);
+  release.set_value();
+  EXPECT_TRUE(becomes(limits::kHeavyWorkMax));
+  loops_.run([&holders]() -> Task<void> {
+    const Deadline soon = Deadline::after(std::chrono::seconds(5));
+    co_await holders.join(soon);
+  });
 }
 
 // --- the life of a key ---

@@ -56,6 +56,12 @@ Status check_right(const identity::Caller& caller, identity::Role role, const st
   return {};
 }
 
+// Of keys whose secret the caller gets.
+Status check_life(const identity::Caller& caller, std::optional<std::int64_t> expires_unix_ms) {
+  if (identity::within_life(caller, expires_unix_ms)) return {};
+  return fail(Code::Forbidden, Message::ExpiringKey);
+}
+
 Result<Work> create_work(const Call& call) {
   XC_TRY(identity::KeySpec spec, read_spec(call));
   if (!identity::reaches(call.caller, spec.tenant)) {
@@ -63,6 +69,7 @@ Result<Work> create_work(const Call& call) {
                 {spec.tenant.substr(0, 64), spec.workspace.substr(0, 64)});
   }
   XC_CHECK(check_right(call.caller, spec.role, spec.tenant, spec.scopes));
+  XC_CHECK(check_life(call.caller, spec.expires_unix_ms));
   return [spec = std::move(spec), desk = desk_of(call)]() -> Result<std::string> {
     XC_TRY(const identity::KeyStore::NewKey made, desk.keys.create(spec));
     note(desk, "key_made", made.record.tenant, made.record.id);
@@ -91,6 +98,7 @@ Result<Work> rotate_work(const Call& call) {
   }
   return [id = call.parameter, overlap_s, desk = desk_of(call)]() -> Result<std::string> {
     XC_TRY(const identity::KeyRecord key, key_within_reach(desk, id));
+    XC_CHECK(check_life(desk.caller, key.expires_unix_ms));
     XC_TRY(const identity::KeyStore::NewKey made, desk.keys.rotate(key.id, overlap_s * 1000));
     note(desk, "key_rotated", key.tenant, key.id);
     return json_of(made.record, made.secret);

@@ -189,7 +189,7 @@ Task<Status> show_usage(Call& call) {
   Result<Work> work = [&books = call.services.books, query = std::move(*query)] {
     return usage_text(books, query);
   };
-  Status replied = co_await answer(call, std::move(work));
+  Status replied = co_await answer(call, std::move(work), Weight::Heavy);
   co_return replied;
 }
 

@@ -1,18 +1,51 @@
 #include "gateway/admin_work.h"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
 #include "audit/record.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "gateway/books.h"
 
 namespace xc::gateway {
 
-Task<Status> answer(Call& call, Result<Work> work) {
+namespace {
+
+std::atomic<int> leaves_out{0};
+
+}  // namespace
+
+Leave take_leave() {
+  int out = leaves_out.load();
+  do {
+    if (out >= limits::kHeavyWorkMax) return nullptr;
+  } while (!leaves_out.compare_exchange_weak(out, out + 1));
+  return Leave(&leaves_out, [](const void*) { --leaves_out; });
+}
+
+std::unexpected<Error> no_leave() {
+  Error error{Code::RateLimited,
+              Message::QuotaRunning,
+              {"admin", std::to_string(limits::kHeavyWorkMax)},
+              {},
+              {},
+              static_cast<int>(limits::kHeavyWorkRetry.count())};
+  return fail(std::move(error));
+}
+
+Task<Status> answer(Call& call, Result<Work> work, Weight weight) {
   if (!work) co_return std::unexpected(std::move(work.error()));
+  Leave leave;
+  if (weight == Weight::Heavy) {
+    leave = take_leave();
+    if (!leave) co_return no_leave();
+  }
   auto outcome = std::make_shared<Result<std::string>>();
-  std::function<void()> run = [outcome, todo = std::move(*work)] { *outcome = todo(); };
+  std::function<void()> run = [outcome, todo = std::move(*work), leave = std::move(leave)] {
+    *outcome = todo();
+  };
   co_await call.services.blocking.run(std::move(run));
   if (!*outcome) co_return std::unexpected(std::move(outcome->error()));
   call.exchange.reply_headers().set("Cache-Control", "no-store");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "gateway/call.h"
@@ -14,8 +15,19 @@ namespace xc::gateway {
 // request): it goes on when the client leaves in the middle of it.
 using Work = std::function<Result<std::string>()>;
 
-// Does the work and replies, 200 with its JSON, never to be cached: it may hold a secret.
-Task<Status> answer(Call& call, Result<Work> work);
+// Leave to do heavy work: what scans the log or a table, or hashes a password. At most
+// limits::kHeavyWorkMax are out at once in the process, so that nobody's scans fill the blocking
+// pool. Copies share one leave; the work owns it, since it runs on after its client left.
+using Leave = std::shared_ptr<const void>;
+// Null when all are out. Thread-safe.
+Leave take_leave();
+// RateLimited with Retry-After.
+std::unexpected<Error> no_leave();
+
+enum class Weight { Light, Heavy };
+// Does the work and replies, 200 with its JSON, never to be cached: it may hold a secret. Heavy
+// work without leave is refused with no_leave().
+Task<Status> answer(Call& call, Result<Work> work, Weight weight = Weight::Light);
 
 // What work takes along: who asks, and the stores.
 struct Desk {

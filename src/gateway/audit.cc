@@ -124,7 +124,7 @@ audit::Admission AuditEntry::facts() const {
 }
 
 Status AuditEntry::admit(const audit::Admission& facts) {
-  Result<audit::Ticket> ticket = books_.log().admit(facts);
+  Result<audit::Ticket> ticket = books_.admit(facts);
   if (!ticket) return std::unexpected(std::move(ticket.error()));
   admission_ = *ticket;
   return {};

@@ -13,6 +13,7 @@
 #include "audit/file.h"
 #include "base/limits.h"
 #include "gateway/admin_audit.h"
+#include "gateway/admin_work.h"
 #include "gateway/books.h"
 #include "gateway/query.h"
 
@@ -88,14 +89,17 @@ void read_piece(Export& job) {
 Task<Status> export_audit(Call& call) {
   Result<Wish> wish = wish_of(call);
   if (!wish) co_return std::unexpected(std::move(wish.error()));
+  Leave leave = take_leave();  // for the scan; its pieces are read in no time
+  if (!leave) co_return no_leave();
   if (Export::busy.test_and_set()) {
     co_return fail(Code::RateLimited, Message::QuotaRunning, {"export", "1"});
   }
   auto job = std::make_shared<Export>();
   job->wish = std::move(*wish);
-  std::function<void()> write = [job, &log = call.services.books.log()] {
+  std::function<void()> write = [job, &log = call.services.books.log(), leave] {
     job->outcome = write_out(log, *job);
   };
+  leave = nullptr;  // the write has it
   co_await call.services.blocking.run(std::move(write));
   if (!job->outcome) co_return job->outcome;
   const std::string_view type = job->wish.csv ? "text/csv; charset=utf-8" : "application/jsonl";

@@ -62,18 +62,29 @@ Result<std::unique_ptr<Books>> Books::open(audit::Log& log, store::Database& dat
   return books;
 }
 
+Result<audit::Ticket> Books::admit(const audit::Admission& admission) {
+  // Together: a roll-up that sees the leaf on disk must see that it is open.
+  const std::lock_guard held(mutex_);
+  Result<audit::Ticket> leaf = log_.admit(admission);
+  if (leaf) open_.insert(leaf->index);
+  return leaf;
+}
+
 void Books::settle(const audit::Ticket& admission, const audit::Settlement& settlement, Ended ended,
                    const Spent* spent) {
   // Together: a roll-up that sees the leaf on disk must see the item too.
   const std::lock_guard held(mutex_);
   const Result<audit::Ticket> leaf = log_.settle(admission, settlement);
   if (!leaf) {
+    // Its admission stays open: the next start settles it as lost. So it is no usage either, else
+    // it would be counted twice.
     log::error("audit", "a settlement is lost: {}", text_of(leaf.error(), Language::En));
     return;
   }
+  settled_.push_back(Settled{leaf->index, admission.index});
   if (spent == nullptr) return;
   if (items_.size() >= limits::kUsageQueueMax) {
-    overflowed_ = true;
+    items_from_ = leaf->index + 1;
     return;
   }
   items_.push_back(Item{leaf->index, clock_.unix_ms(), ended, *spent});
@@ -95,8 +106,10 @@ void Books::refused(audit::RecordText record) {
     left_out = std::exchange(refusals_left_out_, 0);
   }
   record.number("left_out_before", static_cast<std::int64_t>(left_out));
-  const Result<audit::Ticket> leaf = log_.event(record.take());
-  if (!leaf) log::error("audit", "a refusal is lost: {}", text_of(leaf.error(), Language::En));
+  const Result<audit::Ticket> leaf = log_.notice(record.take());
+  if (leaf) return;
+  const std::lock_guard held(mutex_);
+  refusals_left_out_ += left_out + 1;
 }
 
 identity::UsageRow Books::row_of(const Item& item) const {
@@ -120,11 +133,12 @@ Status Books::roll_up() {
   const std::lock_guard rolling(rolling_);
   std::vector<Item> due;
   std::uint64_t next = 0;
-  bool overflowed = false;
+  bool missing = false;
   {
     const std::lock_guard held(mutex_);
     next = log_.head().size;
-    overflowed = std::exchange(overflowed_, false);
+    open_from_ = oldest_open(next);
+    missing = items_from_ > rolled_;
     // By the order of their leaves, which is that of their settlement.
     const auto later = std::ranges::lower_bound(items_, next, {}, &Item::leaf);
     due.assign(items_.begin(), later);
@@ -132,7 +146,7 @@ Status Books::roll_up() {
   }
   if (next == rolled_) return {};
   Status added;
-  if (overflowed) {
+  if (missing) {
     added = add_from_log(rolled_, next);
   } else {
     std::vector<identity::UsageRow> rows;
@@ -143,13 +157,20 @@ Status Books::roll_up() {
   if (added) return {};
   // The database will be there again; what it missed is in the log.
   const std::lock_guard held(mutex_);
-  overflowed_ = true;
+  items_from_ = std::max(items_from_, next);
   return added;
 }
 
+std::uint64_t Books::oldest_open(std::uint64_t next) {
+  while (!settled_.empty() && settled_.front().leaf < next) {
+    open_.erase(settled_.front().admission);
+    settled_.pop_front();
+  }
+  return open_.empty() ? UINT64_MAX : *open_.begin();
+}
+
 Status Books::add(std::vector<identity::UsageRow> rows, std::uint64_t next) {
-  const identity::UsageTable::Cursor cursor{next,
-                                            std::min(next, ledger_.oldest_mark().value_or(next))};
+  const identity::UsageTable::Cursor cursor{next, std::min(next, open_from_)};
   XC_CHECK(usage_.add(log_name_, added_up(std::move(rows)), cursor));
   rolled_ = next;
   return {};
@@ -160,15 +181,15 @@ void Books::tell_alerts() {
     log::warn("quota", "{} {}: {} of {} are used or reserved ({})", name_of(alert.scope),
               alert.name, alert.balance.reserved + alert.balance.settled, alert.balance.granted,
               name_of(alert.meter));
-    const Result<audit::Ticket> leaf = log_.event(audit::RecordText()
-                                                      .text("event", "quota_alert")
-                                                      .text("scope", name_of(alert.scope))
-                                                      .text("name", alert.name)
-                                                      .text("meter", name_of(alert.meter))
-                                                      .number("granted", alert.balance.granted)
-                                                      .number("reserved", alert.balance.reserved)
-                                                      .number("settled", alert.balance.settled)
-                                                      .take());
+    const Result<audit::Ticket> leaf = log_.notice(audit::RecordText()
+                                                       .text("event", "quota_alert")
+                                                       .text("scope", name_of(alert.scope))
+                                                       .text("name", alert.name)
+                                                       .text("meter", name_of(alert.meter))
+                                                       .number("granted", alert.balance.granted)
+                                                       .number("reserved", alert.balance.reserved)
+                                                       .number("settled", alert.balance.settled)
+                                                       .take());
     if (!leaf) log::error("audit", "an alert is lost: {}", text_of(leaf.error(), Language::En));
   }
 }

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,13 +57,16 @@ class Books {
   const identity::QuotaRules& rules() const { return rules_; }
   const identity::UsageTable& usage() const { return usage_; }
 
+  // The leaf before a call; settle() must follow. Error: AuditUnavailable, BadLength.
+  Result<audit::Ticket> admit(const audit::Admission& admission);
   // Exactly one for each admission; never fails visibly: the log keeps room for settlements, and
   // what it does not take at shutdown is lost to nobody but us. `spent`: null for calls that spend
   // nothing, such as an administrator's.
   void settle(const audit::Ticket& admission, const audit::Settlement& settlement, Ended ended,
               const Spent* spent);
   // A request that a known caller made and that was not admitted, as canonical JSON. Beyond
-  // limits::kAuditRefusalsPerSecond they are only counted; the next record says how many.
+  // limits::kAuditRefusalsPerSecond, and while the log takes no more, they are only counted; the
+  // next record says how many.
   void refused(audit::RecordText record);
 
   // Blocking. Adds to the usage table what is on disk by now; logs alerts.
@@ -80,6 +85,8 @@ class Books {
   Status add_from_log(std::uint64_t from, std::uint64_t to);
   Status settle_lost(std::uint64_t from, std::uint64_t to);
   Status add(std::vector<identity::UsageRow> rows, std::uint64_t next);
+  // Under mutex_. Forgets admissions whose settlement is below `next`, on disk; the oldest left.
+  std::uint64_t oldest_open(std::uint64_t next);
   identity::UsageRow row_of(const Item& item) const;
   void tell_alerts();
 
@@ -90,11 +97,18 @@ class Books {
   identity::UsageTable usage_;
   const std::string log_name_;
 
-  std::mutex rolling_;        // one roll-up at a time
-  std::uint64_t rolled_ = 0;  // settlements below are in the table; under rolling_
-  std::mutex mutex_;          // a settlement's leaf and its item come together
-  std::vector<Item> items_;   // of leaves from rolled_ on
-  bool overflowed_ = false;   // items are missing: read the log instead
+  struct Settled {
+    std::uint64_t leaf = 0, admission = 0;
+  };
+
+  std::mutex rolling_;                    // one roll-up at a time
+  std::uint64_t rolled_ = 0;              // settlements below are in the table; under rolling_
+  std::uint64_t open_from_ = UINT64_MAX;  // the oldest admission that is open; under rolling_
+  std::mutex mutex_;                      // a leaf and what is kept of it here come together
+  std::vector<Item> items_;               // of leaves from rolled_ on
+  std::uint64_t items_from_ = 0;          // items of leaves below may be missing: read the log
+  std::set<std::uint64_t> open_;          // admissions whose settlement is not on disk
+  std::deque<Settled> settled_;           // of them, those that wait for the disk; by leaf
   std::int64_t refusal_second_ = 0;
   int refusals_ = 0;
   std::uint64_t refusals_left_out_ = 0;

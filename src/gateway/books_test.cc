@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "audit/text_codes.h"
 #include "audit/verify.h"
 #include "store/test_folder.h"
 
@@ -22,7 +23,7 @@ class BooksTest : public testing::Test {
   void open() {
     audit::LogOptions options;
     options.folder = folder.path("audit");
-    options.sync_interval = std::chrono::milliseconds(0);
+    options.sync_interval = sync_interval;
     log = *audit::Log::open(options, clock, random);
     auto opened = Books::open(*log, *database, clock);
     ASSERT_TRUE(opened) << text_of(opened.error(), Language::En);
@@ -41,14 +42,13 @@ class BooksTest : public testing::Test {
   Running begin(std::int64_t tokens) {
     const auto grant = books->ledger().reserve({"key_1", "t/w", "t", "m"}, {tokens, 0, 0});
     EXPECT_TRUE(grant);
-    const auto ticket = books->log().admit({.request_id = "r",
-                                            .tenant = "t",
-                                            .workspace = "t/w",
-                                            .key_id = "key_1",
-                                            .model = "m",
-                                            .reserved_tokens = tokens});
+    const auto ticket = books->admit({.request_id = "r",
+                                      .tenant = "t",
+                                      .workspace = "t/w",
+                                      .key_id = "key_1",
+                                      .model = "m",
+                                      .reserved_tokens = tokens});
     EXPECT_TRUE(ticket);
-    books->ledger().mark(*grant, ticket->index);
     return {*grant, *ticket};
   }
   void end(const Running& running, const Tokens& tokens) {
@@ -72,6 +72,9 @@ class BooksTest : public testing::Test {
     const auto last = log->event(audit::RecordText().text("event", "test").take());
     ASSERT_TRUE(log->wait(*last, Deadline::never()));
   }
+  identity::UsageTable::Cursor cursor() {
+    return *books->usage().cursor(audit::hex_of(audit::view_of(log->key().log_id())));
+  }
   identity::UsageSums used() {
     const auto groups = books->usage().query({0, 1'000'000, {}, ""});
     return groups->front().sums;
@@ -85,6 +88,7 @@ class BooksTest : public testing::Test {
     return text;
   }
 
+  std::chrono::milliseconds sync_interval{0};
   store::TestFolder folder;
   SystemClock clock;
   SystemRandom random;
@@ -137,7 +141,7 @@ TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
   restart();
   EXPECT_EQ(ends(), "done=2 lost=2 ");
   EXPECT_EQ(used().prompt_tokens, 60);
-  EXPECT_FALSE(books->ledger().oldest_mark());
+  EXPECT_EQ(books->ledger().audit().open, 0u);
   restart();
   EXPECT_EQ(ends(), "done=2 lost=2 ");
   log->close();
@@ -147,6 +151,49 @@ TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
   EXPECT_EQ(found->open_admissions, 0u);
   EXPECT_EQ(found->admissions, found->settlements);
   static_cast<void>(early);
+}
+
+TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_written) {
+  const Running running = begin(50);
+  books->ledger().settle(running.grant, {30, 0, 5});  // its leaf would come now
+  ASSERT_TRUE(books->admit({.request_id = "r2", .key_id = "k", .target = "/admin/x"}));
+  end(begin(50), {30, 0, 5});
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(cursor().open_from, running.ticket.index);
+  restart();
+  EXPECT_EQ(ends(), "done=1 lost=1 ");
+  log->close();
+  const auto found = audit::verify(folder.path("audit"), {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->open_admissions, 0u);
+}
+
+TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_on_disk) {
+  sync_interval = std::chrono::milliseconds(500);
+  restart();
+  const Running running = begin(50);
+  sync();
+  end(running, {30, 0, 5});
+  const std::uint64_t settlement = log->stats().leaves - 1;
+  ASSERT_TRUE(books->roll_up());
+  if (log->head().size > settlement) GTEST_SKIP() << "the disk was faster";
+  EXPECT_EQ(cursor().open_from, running.ticket.index);
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_GT(cursor().open_from, settlement);
+}
+
+TEST_F(BooksTest, refusals_leave_room_for_settlements) {
+  sync_interval = std::chrono::minutes(1);
+  restart();
+  const Running running = begin(50);
+  while (log->notice("{}")) continue;
+  const std::uint64_t leaves = log->stats().leaves;
+  for (int i = 0; i < 10; ++i) books->refused(audit::RecordText().text("event", "refused"));
+  EXPECT_EQ(log->stats().leaves, leaves);
+  end(running, {30, 0, 5});
+  EXPECT_EQ(log->stats().leaves, leaves + 1);
 }
 
 TEST_F(BooksTest, a_database_that_was_away_misses_nothing) {
@@ -163,7 +210,7 @@ TEST_F(BooksTest, a_database_that_was_away_misses_nothing) {
 }
 
 TEST_F(BooksTest, what_spends_nothing_is_no_usage) {
-  const auto ticket = books->log().admit({.request_id = "r", .key_id = "k", .target = "/admin/x"});
+  const auto ticket = books->admit({.request_id = "r", .key_id = "k", .target = "/admin/x"});
   books->settle(*ticket, {.request_id = "r", .key_id = "k", .status = 200}, Ended::Done, nullptr);
   sync();
   ASSERT_TRUE(books->roll_up());

@@ -56,7 +56,7 @@ Task<Status> converse(Call& call, QuestionParser parse) {
     Status admitted = more ? reservation->spend(deltas) : std::unexpected(std::move(more.error()));
     if (admitted) admitted = guard.admit(deltas);
     if (!admitted) {
-      if (!call.exchange.started()) reservation->forgive();
+      if (!call.exchange.started()) reservation->forgive(admitted.error());
       Status broken = co_await writer.break_off(*sink, std::move(admitted.error()));
       co_return broken;
     }

@@ -92,6 +92,32 @@ TEST_F(GatewayQuota, an_answer_that_outgrows_its_budget_is_ended) {
   EXPECT_EQ(day.reserved, 0);
 }
 
+TEST_F(GatewayQuota, a_whole_answer_that_outgrows_its_budget_is_billed) {
+  limit("tenant", "default", "tokens_per_day", "1500");
+  const Reply reply = post("/v1/chat/completions", chat_body("talk for ever"));
+  EXPECT_EQ(reply.status, 402) << reply.body;
+  const identity::Balance day = tenant(Meter::TokensDay);
+  EXPECT_GT(day.settled, 1'000);
+  EXPECT_LE(day.settled, 1'500);
+}
+
+TEST_F(GatewayQuota, a_whole_answer_that_ran_out_of_time_is_billed) {
+  limit("tenant", "default", "tokens_per_day", "100000");
+  // So that the worker is there.
+  EXPECT_EQ(post("/tokenize", R"({"model":"f","content":"x"})").status, 200);
+  const Reply reply =
+      post("/v1/chat/completions", chat_body("talk for ever"), {{"X-Xingcha-Deadline", "1000"}});
+  EXPECT_EQ(reply.status, 408) << reply.body;
+  EXPECT_GT(tenant(Meter::TokensDay).settled, 0);
+}
+
+TEST_F(GatewayQuota, a_whole_answer_that_the_endpoint_breaks_off_is_not_billed) {
+  limit("tenant", "default", "tokens_per_day", "100000");
+  EXPECT_EQ(post("/v1/chat/completions", chat_body("break upstream")).status, 502);
+  EXPECT_EQ(post("/v1/chat/completions", chat_body("break late")).status, 503);
+  EXPECT_EQ(tenant(Meter::TokensDay).settled, 0);
+}
+
 TEST_F(GatewayQuota, concurrency_is_given_back_when_a_client_goes) {
   limit("key", keys_->list()->front().id, "concurrency", "1");
   {
@@ -116,6 +142,15 @@ TEST_F(GatewayQuota, bad_rules_are_refused) {
   EXPECT_EQ(put("[]").status, 400);
   EXPECT_EQ(send("PUT", "/admin/prices", R"({"model":"m","input":-1})", with_key()).status, 400);
   EXPECT_EQ(get("/admin/quotas").json().at("quotas").as_array().size(), 0u);
+}
+
+TEST_F(GatewayQuota, times_beyond_the_calendar_are_refused_and_named) {
+  for (const char* name : {"to", "from"}) {
+    const Reply refused = get(std::string("/admin/usage?") + name + "=9223372036854775807");
+    EXPECT_EQ(refused.status, 400) << refused.body;
+    EXPECT_EQ(refused.at("/error/param"), name);
+  }
+  EXPECT_EQ(get("/admin/usage?from=0&to=253402300799999").status, 200);
 }
 
 TEST_F(GatewayQuota, usage_by_any_dimension) {

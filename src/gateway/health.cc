@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <functional>
+#include <utility>
+
 #include "gateway/engines.h"
 #include "schema/json_text.h"
 
@@ -32,7 +35,10 @@ Task<Status> metrics(Call& call) {
     if (report.json) engines[report.model] = numbers_of(*report.json);
   }
   call.metrics.engines(engines);
-  call.metrics.books(call.services.books);
+  std::function<void()> walk =
+      call.metrics.ledger_walk(call.services.books, call.services.clock.now());
+  if (walk) co_await call.services.blocking.run(std::move(walk));
+  call.metrics.audit_log(call.services.books);
   std::string body = call.metrics.text(call.services.fleet.status(), call.connections);
   call.audit.outcome(200);
   constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";

@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <utility>
 
+#include "base/limits.h"
 #include "gateway/books.h"
 #include "gateway/engine_series.h"
 
@@ -100,6 +102,9 @@ struct Metrics::Parts {
   Family<Counter>& worker_restarts =
       counter("xingcha_worker_restarts_total", "Restarts of a model's worker after it died.");
 
+  std::mutex ledger_mutex;
+  std::optional<SteadyTime> ledger_walked;  // when last; under ledger_mutex
+
   std::mutex engines_mutex;  // one scrape at a time
   std::map<std::string, std::map<std::string, double, std::less<>>> engine_totals;  // as last seen
 
@@ -107,6 +112,7 @@ struct Metrics::Parts {
   std::map<std::pair<std::string, std::string>, Series, std::less<>> series;
 
   void show(const std::vector<fleet::ModelStatus>& now);
+  void show(const identity::QuotaLedger::Audit& ledger);
   void add_engine_total(const EngineSeries& row, const prometheus::Labels& labels, double total,
                         double& before);
 };
@@ -134,6 +140,26 @@ void Metrics::Parts::show(const std::vector<fleet::ModelStatus>& now) {
   }
 }
 
+void Metrics::Parts::show(const identity::QuotaLedger::Audit& ledger) {
+  quota_conserved.Set(ledger.conserved ? 1 : 0);
+  quota_open.Set(static_cast<double>(ledger.open));
+  for (std::size_t s = 0; s < identity::kScopes; ++s) {
+    for (std::size_t m = 0; m < identity::kMeters; ++m) {
+      const identity::QuotaLedger::Sums& sums = ledger.sums[s][m];
+      prometheus::Labels labels{{"scope", std::string(name_of(static_cast<identity::Scope>(s)))},
+                                {"meter", std::string(name_of(static_cast<identity::Meter>(m)))}};
+      const auto set = [&](const char* part, std::int64_t value) {
+        labels["part"] = part;
+        quota.Add(labels).Set(static_cast<double>(value));
+      };
+      set("granted", sums.granted);
+      set("reserved", sums.reserved);
+      set("settled", sums.settled);
+      set("remaining", sums.remaining);
+    }
+  }
+}
+
 void Series::queued(double seconds) { queue_->Observe(seconds); }
 void Series::first_token(double seconds) { first_token_->Observe(seconds); }
 void Series::gap(double seconds, int tokens) {
@@ -145,10 +171,11 @@ void Series::spent(const schema::Usage& usage) {
   completion_->Increment(static_cast<double>(usage.completion_tokens));
 }
 
-Metrics::Metrics(std::string_view version) : parts_(std::make_unique<Parts>()) {
+Metrics::Metrics(std::string_view version) : parts_(std::make_shared<Parts>()) {
   parts_->gauge("xingcha_build_info", "Always 1; the version is a label.")
       .Add({{"version", std::string(version)}})
       .Set(1);
+  parts_->quota_conserved.Set(1);  // of no account, until the first walk
 }
 Metrics::~Metrics() = default;
 
@@ -192,26 +219,15 @@ void Metrics::quota_refused(std::string_view scope, std::string_view meter) {
       .Increment();
 }
 
-void Metrics::books(Books& books) {
-  const identity::QuotaLedger::Audit ledger = books.ledger().audit();
-  parts_->quota_conserved.Set(ledger.conserved ? 1 : 0);
-  parts_->quota_open.Set(static_cast<double>(ledger.open));
-  for (std::size_t s = 0; s < identity::kScopes; ++s) {
-    for (std::size_t m = 0; m < identity::kMeters; ++m) {
-      const identity::QuotaLedger::Sums& sums = ledger.sums[s][m];
-      prometheus::Labels labels{
-          {"scope", std::string(name_of(static_cast<identity::Scope>(s)))},
-          {"meter", std::string(name_of(static_cast<identity::Meter>(m)))}};
-      const auto set = [&](const char* part, std::int64_t value) {
-        labels["part"] = part;
-        parts_->quota.Add(labels).Set(static_cast<double>(value));
-      };
-      set("granted", sums.granted);
-      set("reserved", sums.reserved);
-      set("settled", sums.settled);
-      set("remaining", sums.remaining);
-    }
-  }
+std::function<void()> Metrics::ledger_walk(Books& books, SteadyTime now) {
+  const std::lock_guard lock(parts_->ledger_mutex);
+  std::optional<SteadyTime>& walked = parts_->ledger_walked;
+  if (walked && now - *walked < limits::kLedgerAuditFresh) return {};
+  walked = now;
+  return [parts = parts_, &books] { parts->show(books.ledger().audit()); };
+}
+
+void Metrics::audit_log(Books& books) {
   const audit::Log::Stats log = books.log().stats();
   catch_up(parts_->audit_leaves, log.committed);
   catch_up(parts_->audit_syncs, log.syncs);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "fleet/fleet.h"
 #include "net/server.h"
 #include "schema/chat.h"
@@ -53,8 +55,12 @@ class Metrics {
   void upstream_retried();
   void handed_over();
   void quota_refused(std::string_view scope, std::string_view meter);
-  // Ledger and audit log as they are now.
-  void books(Books& books);
+  // What brings the ledger up to date, empty while it is fresher than limits::kLedgerAuditFresh.
+  // For the blocking pool: it walks all accounts under the ledger's lock, and /metrics needs no
+  // key. It may run on after these Metrics are gone; `books` outlives it.
+  std::function<void()> ledger_walk(Books& books, SteadyTime now);
+  // The audit log as it is now.
+  void audit_log(Books& books);
 
   // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
   // of a worker, gauges of a model that is not there are 0.
@@ -66,7 +72,7 @@ class Metrics {
 
  private:
   struct Parts;
-  std::unique_ptr<Parts> parts_;
+  std::shared_ptr<Parts> parts_;
 };
 
 }  // namespace xc::gateway

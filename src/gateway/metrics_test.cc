@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
+#include "gateway/books.h"
+#include "net/net_test.h"
+#include "store/database.h"
+
 namespace xc::gateway {
 namespace {
 
@@ -69,6 +74,59 @@ TEST(Metrics, engines_totals_go_on_over_restarts_and_gauges_fall) {
   EXPECT_TRUE(has(text, R"(xingcha_engine_preemptions_total{model="m"} 4)"));
   EXPECT_TRUE(has(text, R"(xingcha_engine_swaps_total{direction="in_disk",model="m"} 2)"));
   EXPECT_TRUE(has(text, R"(xingcha_engine_swap_bytes_total{direction="in",model="m"} 9)"));
+}
+
+class MetricsOfBooks : public testing::Test {
+ protected:
+  MetricsOfBooks() {
+    audit::LogOptions options;
+    options.folder = folder_.file("audit");
+    log_ = *audit::Log::open(options, clock_, random_);
+    books_ = *Books::open(*log_, *database_, clock_);
+  }
+  void grant(std::int64_t granted) {
+    books_->ledger().grant(identity::Scope::Tenant, "t", identity::Meter::Running, granted, 0);
+  }
+  static bool shows(Metrics& metrics, std::string granted) {
+    return has(
+        metrics.text({}, {}),
+        R"(xingcha_quota{meter="concurrency",part="granted",scope="tenant"} )" + granted + "\n");
+  }
+  net::TempDir folder_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<store::Database> database_ = *store::Database::open(folder_.file("x.db"));
+  std::unique_ptr<audit::Log> log_;
+  std::unique_ptr<Books> books_;
+};
+
+TEST_F(MetricsOfBooks, the_ledger_is_walked_once_a_second_however_often_it_is_asked_for) {
+  const SteadyTime start = clock_.now();
+  Metrics metrics("9");
+  EXPECT_TRUE(has(metrics.text({}, {}), "xingcha_quota_conserved 1"));
+  grant(7);
+  const std::function<void()> first = metrics.ledger_walk(*books_, start);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(metrics.ledger_walk(*books_, start)) << "a second one while it is walked";
+  first();
+  EXPECT_TRUE(shows(metrics, "7"));
+  EXPECT_TRUE(has(metrics.text({}, {}), "xingcha_quota_conserved 1"));
+  grant(8);
+  const SteadyTime later = start + limits::kLedgerAuditFresh;
+  EXPECT_FALSE(metrics.ledger_walk(*books_, later - std::chrono::milliseconds(1)));
+  EXPECT_TRUE(shows(metrics, "7"));
+  const std::function<void()> second = metrics.ledger_walk(*books_, later);
+  ASSERT_TRUE(second);
+  second();
+  EXPECT_TRUE(shows(metrics, "8"));
+}
+
+TEST_F(MetricsOfBooks, a_walk_may_end_after_the_metrics) {
+  auto metrics = std::make_unique<Metrics>("9");
+  const std::function<void()> walk = metrics->ledger_walk(*books_, clock_.now());
+  ASSERT_TRUE(walk);
+  metrics = nullptr;
+  walk();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/limits.h"
 #include "gateway/terms.h"
 
 namespace xc::gateway {
@@ -75,8 +76,14 @@ Result<std::int64_t> query_time(std::string_view query, std::string_view name,
                                 std::int64_t otherwise) {
   const std::optional<std::string> text = query_value(query, name);
   if (!text) return otherwise;
-  if (const auto number = whole_number(*text); number && *number >= 0) return *number;
-  if (const auto time = unix_ms_of_rfc3339(*text)) return *time;
+  std::optional<std::int64_t> time = whole_number(*text);
+  if (!time) time = unix_ms_of_rfc3339(*text);
+  if (time && *time > limits::kQueryTimeMax) {
+    return fail_field(
+        std::string(name), Message::OutOfRange,
+        {std::string(name), "0", std::to_string(limits::kQueryTimeMax), shown(*text)});
+  }
+  if (time && *time >= 0) return *time;
   return fail_field(std::string(name), Message::BadValue,
                     {std::string(name), shown(*text), "2026-11-22T19:02:56+08:00, 1795345376000"});
 }

@@ -15,7 +15,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 // A whole number; `otherwise` when it is not there. Error: OutOfRange, WrongType.
 Result<std::int64_t> query_number(std::string_view query, std::string_view name, std::int64_t low,
                                   std::int64_t high, std::int64_t otherwise);
-// A time: Unix milliseconds, or as RFC 3339 has it. Error: BadValue.
+// A time from 1970 to 9999: Unix milliseconds, or as RFC 3339 has it. Error: BadValue, OutOfRange.
 Result<std::int64_t> query_time(std::string_view query, std::string_view name,
                                 std::int64_t otherwise);
 

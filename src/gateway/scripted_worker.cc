@@ -58,6 +58,9 @@ std::vector<FakeScript> scripts(const std::string& note) {
   all.back().deltas.push_back(finish(Finish::Stop));
   all.push_back(script("break late", {text("first")}));
   all.back().error = xc::Error{xc::Code::Unavailable, xc::Message::ShuttingDown, {}, {}, {}, 0};
+  all.push_back(script("break upstream", {text("first")}));
+  all.back().error =
+      xc::Error{xc::Code::Upstream, xc::Message::UpstreamFailed, {"late"}, {}, {}, 0};
   all.push_back(script("die always", {}));
   all.back().after = [] { std::_Exit(9); };
   if (!note.empty() && !std::filesystem::exists(note)) {

@@ -109,6 +109,12 @@ void Reservation::measure(int tokens) {
   last_token_ = now;
 }
 
+void Reservation::forgive(const Error& error) {
+  if (facts_of(error.code).http_status < 500) return;
+  progress_.streamed = 0;
+  progress_.reported.reset();
+}
+
 void Reservation::settle() {
   progress_.finished = true;
   close();
@@ -142,9 +148,7 @@ Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& 
 }
 
 Status admit(Call& call, const Reservation& reservation) {
-  XC_CHECK(call.audit.admit_request(reservation.estimate().all()));
-  call.services.books.ledger().mark(reservation.grant(), call.audit.admission()->index);
-  return {};
+  return call.audit.admit_request(reservation.estimate().all());
 }
 
 Status screen(std::string_view model) {

@@ -34,12 +34,13 @@ class Reservation {
   // Deltas that came together. Error: QuotaSpent when the answer outgrew what a budget has left.
   Status spend(const std::vector<schema::Delta>& deltas);
   void spend(const schema::Usage& usage);
-  // The answer breaks off before any of it went out: nothing is billed.
-  void forgive() { progress_.streamed = 0; }
+  // The answer breaks off before any of it went out. `error` as ended it: when it is not the
+  // caller's doing, nothing is billed; a deadline or a spent budget is, else it would be a way to
+  // have answers computed for nothing.
+  void forgive(const Error& error);
   // The answer is complete.
   void settle();
 
-  const identity::Grant& grant() const { return grant_; }
   const identity::Tokens& estimate() const { return estimate_; }
 
  private:

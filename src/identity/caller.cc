@@ -54,4 +54,9 @@ bool within(const Caller& caller, const Scopes::Texts& scopes) {
          narrower(outer.pools, scopes.pools) && narrower(outer.sources, scopes.sources);
 }
 
+bool within_life(const Caller& caller, std::optional<std::int64_t> expires_unix_ms) {
+  if (!caller.expires_unix_ms) return true;
+  return expires_unix_ms && *expires_unix_ms <= *caller.expires_unix_ms;
+}
+
 }  // namespace xc::identity

@@ -33,8 +33,9 @@ struct Caller {
   std::string tenant;  // its name, which never changes
   std::string workspace = {};
   Role role = Role::None;
-  std::shared_ptr<const Scopes> scopes = {};  // null: no restriction
-  std::string user_id = {};                   // of a session
+  std::shared_ptr<const Scopes> scopes = {};         // null: no restriction
+  std::string user_id = {};                          // of a session
+  std::optional<std::int64_t> expires_unix_ms = {};  // of a key that expires
 
   bool is_session() const { return !user_id.empty(); }
 };
@@ -50,5 +51,8 @@ bool may_manage(const Caller& caller, Role role, std::string_view tenant);
 // Whether every restriction of the caller's key is among these too, or a narrower one of the same
 // items. Without it a restricted key could lift its own restriction by making another.
 bool within(const Caller& caller, const Scopes::Texts& scopes);
+// Whether what ends at `expires_unix_ms` (nothing: never) ends no later than the caller's key.
+// Without it a key could make itself permanent by making another, or a user.
+bool within_life(const Caller& caller, std::optional<std::int64_t> expires_unix_ms);
 
 }  // namespace xc::identity

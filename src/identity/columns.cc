@@ -58,6 +58,17 @@ Status check_name(std::string_view field, std::string_view name) {
                   fmt::format("[a-z0-9][a-z0-9._-]*, 1 … {} bytes", limits::kTenantNameBytesMax));
 }
 
+Status check_room(store::Database& database, std::string_view table, const std::string& tenant,
+                  std::string_view what, std::int64_t most) {
+  // Is the last row that may be there there? (COUNT has no column's type to be read with.)
+  const std::string last =
+      fmt::format("SELECT id FROM {} WHERE tenant = :p0 LIMIT 1 OFFSET :p1", table);
+  XC_TRY(const std::vector<store::Row> rows, database.query(last, {tenant, most - 1}));
+  if (rows.empty()) return {};
+  return fail(Code::Conflict, Message::TenantFull,
+              {tenant.substr(0, 64), std::string(what), std::to_string(most)});
+}
+
 store::Database::Statement note_change() {
   return {"UPDATE identity_state SET value = value + 1 WHERE name = 'changes'", {}};
 }

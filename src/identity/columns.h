@@ -25,6 +25,12 @@ Status check_label(std::string_view field, std::string_view label);
 // limits::kTenantNameBytesMax bytes. Error: BadSetting with the field.
 Status check_name(std::string_view field, std::string_view name);
 
+// The rows of a tenant in keys, users or workspaces are bounded: with none, one tenant's would take
+// the room of all. `table`, `what`: fixed texts. Called under the store's lock of additions.
+// Error: Conflict with TenantFull.
+Status check_room(store::Database& database, std::string_view table, const std::string& tenant,
+                  std::string_view what, std::int64_t most);
+
 // Belongs into every transaction that changes who may do what: other processes look at it.
 store::Database::Statement note_change();
 Result<std::int64_t> changes_so_far(store::Database& database);

@@ -35,6 +35,7 @@ std::shared_ptr<KnownKey> known_of(const KeyRecord& record) {
   key->caller.tenant = record.tenant;
   key->caller.workspace = record.workspace;
   key->caller.role = record.role;
+  key->caller.expires_unix_ms = record.expires_unix_ms;
   key->expires_unix_ms = record.expires_unix_ms.value_or(kNever);
   key->last_used_unix_ms = record.last_used_unix_ms.value_or(0);
   key->stored_use_unix_ms = record.last_used_unix_ms.value_or(0);

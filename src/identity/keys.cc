@@ -60,7 +60,7 @@ struct KeyStore::Parts {
   Status put_in_force(const store::Row& row);
 };
 
-// What a spec may not say, before anything is written.
+// What a spec may not say, before anything is written. Under `changing`.
 Status KeyStore::Parts::check(const KeySpec& spec) const {
   XC_CHECK(check_label("name", spec.name));
   XC_CHECK(Scopes::of(spec.scopes));
@@ -74,9 +74,11 @@ Status KeyStore::Parts::check(const KeySpec& spec) const {
   XC_TRY(const std::vector<store::Row> rows,
          database.query("SELECT id FROM workspaces WHERE tenant = :p0 AND name = :p1",
                         {spec.tenant, spec.workspace}));
-  if (!rows.empty()) return {};
-  return fail(Code::NotFound, Message::NoSuchWorkspace,
-              {spec.tenant.substr(0, 64), spec.workspace.substr(0, 64)});
+  if (rows.empty()) {
+    return fail(Code::NotFound, Message::NoSuchWorkspace,
+                {spec.tenant.substr(0, 64), spec.workspace.substr(0, 64)});
+  }
+  return check_room(database, "api_keys", spec.tenant, "keys", limits::kTenantKeysMax);
 }
 
 Result<store::Row> KeyStore::Parts::row_of(std::string_view id) const {
@@ -141,8 +143,8 @@ Result<KeyStore::NewKey> KeyStore::create(std::string_view name, std::string_vie
 }
 
 Result<KeyStore::NewKey> KeyStore::create(const KeySpec& spec) {
-  XC_CHECK(parts_->check(spec));
   const std::lock_guard hold(parts_->changing);
+  XC_CHECK(parts_->check(spec));
   NewKey made;
   made.secret = make_id(parts_->random, kKeyPrefix, kKeyRandomChars);
   made.record.id = make_id(parts_->random, "key_");

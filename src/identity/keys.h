@@ -61,7 +61,7 @@ class KeyStore {
   // The rest is blocking (database) and thread-safe. Keys are named by id or service id.
   // Error: BadSetting (a name that is empty, longer than limits::kKeyNameBytesMax or has control
   // characters; a scope that cannot be read; platform_admin outside the first tenant),
-  // NoSuchWorkspace, TooManyKeys, DatabaseError.
+  // NoSuchWorkspace, TooManyKeys, TenantFull, DatabaseError.
   Result<NewKey> create(const KeySpec& spec);
   // Without role and restrictions.
   Result<NewKey> create(std::string_view name, std::string_view tenant);

@@ -315,6 +315,33 @@ TEST_F(KeysTest, another_process_notices_a_revocation_by_itself) {
   EXPECT_FALSE(other->verify(key->secret, "unix"));
 }
 
+TEST_F(KeysTest, one_tenant_cannot_take_the_room_of_all) {
+  ASSERT_TRUE(tenants_->create("acme"));
+  const auto gone = keys_->create("gone", "acme");
+  ASSERT_TRUE(keys_->revoke(gone->record.id));
+  ASSERT_TRUE(database_->execute(
+      "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < :p0) "
+      "INSERT INTO api_keys (id, name, prefix, hash, tenant, workspace, role, created_unix_ms, "
+      "revoked_unix_ms) SELECT 'key_' || i, 'x', 'xc-', 'hash' || i, 'acme', 'default', 'none', 1, "
+      "1 FROM n",
+      {limits::kTenantKeysMax}));
+  EXPECT_TRUE(keys_->create("last", "acme"));
+  const auto refused = keys_->create("one too many", "acme");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Conflict);
+  EXPECT_EQ(refused.error().message, Message::TenantFull);
+  EXPECT_NE(text_of(refused.error(), Language::En).find("'acme' has 10000 keys"),
+            std::string::npos);
+  EXPECT_TRUE(keys_->create("others", "default"));
+}
+
+TEST_F(KeysTest, a_caller_knows_when_its_key_ends) {
+  KeySpec spec{"short"};
+  spec.expires_unix_ms = clock_.unix_ms() + 1'000;
+  EXPECT_EQ(verify(made(spec))->expires_unix_ms, spec.expires_unix_ms);
+  EXPECT_EQ(verify(made({"long"}))->expires_unix_ms, std::nullopt);
+}
+
 TEST_F(KeysTest, a_row_that_cannot_be_enforced_is_refused) {
   const auto key = keys_->create("odd", "default");
   ASSERT_TRUE(database_->execute("UPDATE api_keys SET sources = 'nonsense'"));

@@ -244,7 +244,6 @@ std::optional<std::int64_t> QuotaLedger::settle(Grant grant, const Tokens& actua
     }
   }
   open->live = false;
-  open->leaf = kNoLeaf;
   free_.push_back(grant.slot);
   return cost;
 }

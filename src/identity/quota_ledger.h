@@ -84,10 +84,6 @@ class QuotaLedger {
   // grant is closed already.
   std::optional<std::int64_t> settle(Grant grant, const Tokens& actual);
 
-  // Where the request's admission stands in the audit log; the smallest of the open ones.
-  void mark(Grant grant, std::uint64_t leaf);
-  std::optional<std::uint64_t> oldest_mark() const;
-
   std::string name_of(AccountId id) const;  // empty for kNoAccount
   Balance balance(Scope scope, std::string_view name, Meter meter);
   std::vector<Alert> take_alerts();
@@ -125,14 +121,12 @@ class QuotaLedger {
     Tokens estimate{};
     std::int64_t estimate_micro = 0;
     Price price{};  // as it was at the reservation
-    std::uint64_t leaf = kNoLeaf;
   };
   struct Now {
     SteadyTime steady;
     std::int64_t unix_ms = 0, day = 0, month = 0;
   };
   using Amounts = std::array<std::int64_t, kMeters>;
-  static constexpr std::uint64_t kNoLeaf = ~std::uint64_t{0};
 
   Now now();
   AccountId account_of(Scope scope, std::string_view name);

@@ -207,19 +207,6 @@ TEST_F(Ledger, alerts_once_a_period) {
   EXPECT_EQ(ledger.take_alerts().size(), 1u);
 }
 
-TEST_F(Ledger, knows_its_oldest_admission) {
-  EXPECT_FALSE(ledger.oldest_mark());
-  const Grant first = take(1);
-  const Grant second = take(1);
-  ledger.mark(first, 7);
-  ledger.mark(second, 9);
-  EXPECT_EQ(ledger.oldest_mark(), 7u);
-  ledger.settle(first, {});
-  EXPECT_EQ(ledger.oldest_mark(), 9u);
-  ledger.settle(second, {});
-  EXPECT_FALSE(ledger.oldest_mark());
-}
-
 TEST_F(Ledger, restores_what_was_spent) {
   limit(Scope::Tenant, "t", Meter::TokensMonth, 100);
   ledger.restore(Scope::Tenant, "t", Meter::TokensMonth, 99);

@@ -16,20 +16,6 @@ QuotaLedger::Open* QuotaLedger::find(Grant grant) {
   return const_cast<Open*>(static_cast<const QuotaLedger*>(this)->find(grant));
 }
 
-void QuotaLedger::mark(Grant grant, std::uint64_t leaf) {
-  const std::lock_guard held(mutex_);
-  if (Open* open = find(grant)) open->leaf = leaf;
-}
-
-std::optional<std::uint64_t> QuotaLedger::oldest_mark() const {
-  const std::lock_guard held(mutex_);
-  std::uint64_t oldest = kNoLeaf;
-  for (const Open& open : open_) {
-    if (open.live && open.leaf < oldest) oldest = open.leaf;
-  }
-  return oldest == kNoLeaf ? std::nullopt : std::optional(oldest);
-}
-
 std::string QuotaLedger::name_of(AccountId id) const {
   const std::lock_guard held(mutex_);
   return id < accounts_.size() ? accounts_[id].name : std::string();

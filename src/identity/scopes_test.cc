@@ -148,5 +148,16 @@ TEST(Roles, a_restricted_key_stays_within_its_restriction) {
   EXPECT_TRUE(within(narrow, {{"a"}, {"/v1/*"}, {}, {"10.0.0.0/8"}}));
 }
 
+TEST(Roles, an_expiring_key_gives_no_longer_life) {
+  Caller lasting = caller(Role::TenantAdmin, "acme");
+  EXPECT_TRUE(within_life(lasting, std::nullopt));
+  EXPECT_TRUE(within_life(lasting, 1));
+  Caller expiring = lasting;
+  expiring.expires_unix_ms = 1'000;
+  EXPECT_FALSE(within_life(expiring, std::nullopt));
+  EXPECT_FALSE(within_life(expiring, 1'001));
+  EXPECT_TRUE(within_life(expiring, 1'000));
+}
+
 }  // namespace
 }  // namespace xc::identity

@@ -79,6 +79,7 @@ struct SessionStore::Parts {
 
   Result<std::optional<Account>> account_of(const LoginRequest& request) const;
   Status count_failure(const Account& account, std::int64_t now);
+  // Error: BadLogin when the account was changed after it was looked at.
   Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
 };
 
@@ -139,19 +140,28 @@ Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t 
   session.user = account.user;
   session.user.last_login_unix_ms = now;
   session.user.locked_until_unix_ms = std::nullopt;
+  const std::string hash = hex_of(hash_of(session.token));
   const auto keep = static_cast<std::int64_t>(limits::kSessionsPerUserMax) - 1;
+  // Only as long as the user is as it was checked: a password that was reset meanwhile, a new
+  // authenticator, or disabling ends sessions, and this one too.
   XC_CHECK(database.transaction(
       {{"UPDATE users SET failures = 0, locked_until_unix_ms = NULL, last_login_unix_ms = :p0, "
-        "totp_step = :p1 WHERE id = :p2",
-        {now, totp_step, account.user.id}},
+        "totp_step = :p1 WHERE id = :p2 AND password_hash = :p3 "
+        "AND COALESCE(totp_secret, '') = :p4 AND disabled_unix_ms IS NULL",
+        {now, totp_step, account.user.id, account.password_hash, account.totp_secret}},
        {"DELETE FROM sessions WHERE expires_unix_ms <= :p0", {now}},
        {"DELETE FROM sessions WHERE user_id = :p0 AND hash NOT IN (SELECT hash FROM sessions "
         "WHERE user_id = :p0 ORDER BY created_unix_ms DESC, hash LIMIT :p1)",
         {account.user.id, keep}},
        {"INSERT INTO sessions (hash, user_id, created_unix_ms, expires_unix_ms) "
-        "VALUES (:p0, :p1, :p2, :p3)",
-        {hex_of(hash_of(session.token)), account.user.id, now, session.expires_unix_ms}},
+        "SELECT :p0, id, :p1, :p2 FROM users WHERE id = :p3 AND password_hash = :p4 "
+        "AND COALESCE(totp_secret, '') = :p5 AND disabled_unix_ms IS NULL",
+        {hash, now, session.expires_unix_ms, account.user.id, account.password_hash,
+         account.totp_secret}},
        note_change()}));
+  XC_TRY(const std::vector<store::Row> begun,
+         database.query("SELECT user_id FROM sessions WHERE hash = :p0", {hash}));
+  if (begun.empty()) return fail(Code::Unauthorized, Message::BadLogin);
   return session;
 }
 

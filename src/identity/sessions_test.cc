@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
+#include <utility>
 
 #include "base/limits.h"
 #include "identity/accounts.h"
@@ -103,6 +105,41 @@ TEST_F(SessionsTest, a_new_password_unlocks_and_ends_sessions) {
   EXPECT_FALSE(sessions().verify(session->token));
   EXPECT_FALSE(login());
   EXPECT_TRUE(login("another good password"));
+}
+
+// Does something once, when the next token is made: in the middle of a login.
+class Meddling final : public RandomSource {
+ public:
+  std::uint64_t next() override {
+    if (meddle) std::exchange(meddle, nullptr)();
+    return random_.next();
+  }
+  std::function<void()> meddle;
+
+ private:
+  SeededRandom random_{7};
+};
+
+TEST_F(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
+  Meddling random;
+  const auto store = *SessionStore::open(*database_, clock_, random);
+  const auto outcome = [&](const std::string& name, auto change) {
+    const std::string id = users().create({name, "default", Role::Developer, kPassword})->id;
+    random.meddle = [&] { EXPECT_TRUE(change(id)); };
+    return refusal(store->login({"default", name, kPassword, "", "192.0.2.1"}));
+  };
+  EXPECT_EQ(outcome("a", [](const std::string&) { return true; }), Message::None);
+  EXPECT_EQ(outcome("b",
+                    [this](const std::string& id) {
+                      return users().set_password(id, "another good password").has_value();
+                    }),
+            Message::BadLogin);
+  EXPECT_EQ(
+      outcome("c", [this](const std::string& id) { return users().enable_totp(id).has_value(); }),
+      Message::BadLogin);
+  EXPECT_EQ(outcome("d", [this](const std::string& id) { return users().disable(id).has_value(); }),
+            Message::BadLogin);
+  EXPECT_FALSE(users().find("default", "b")->last_login_unix_ms);
 }
 
 TEST_F(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/limits.h"
 #include "identity/caller.h"
 #include "identity/columns.h"
 
@@ -97,10 +98,13 @@ Result<WorkspaceRecord> TenantStore::add_workspace(const std::string& tenant,
                                                    const std::string& name) {
   XC_CHECK(check_name("workspace", name));
   XC_TRY(const TenantRecord owner, find(tenant));
+  const std::lock_guard hold(adding_);
   XC_TRY(const std::vector<store::Row> same,
          database_.query("SELECT id FROM workspaces WHERE tenant = :p0 AND name = :p1",
                          {tenant, name}));
   if (!same.empty()) return taken(name);
+  XC_CHECK(
+      check_room(database_, "workspaces", owner.name, "workspaces", limits::kTenantWorkspacesMax));
   const WorkspaceRecord workspace{make_hex_id(random_), owner.name, name, clock_.unix_ms()};
   XC_CHECK(database_.transaction({insert_workspace(workspace), note_change()}));
   return workspace;

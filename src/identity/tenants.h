@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +47,7 @@ class TenantStore {
   // suspended: nobody could take it back. Error: NoSuchTenant, NotAllowed.
   Status suspend(const std::string& name, bool suspended);
 
-  // Error: BadSetting, NoSuchTenant, NameTaken.
+  // Error: BadSetting, NoSuchTenant, NameTaken, TenantFull.
   Result<WorkspaceRecord> add_workspace(const std::string& tenant, const std::string& name);
   Result<std::vector<WorkspaceRecord>> workspaces() const;
 
@@ -54,6 +55,7 @@ class TenantStore {
   store::Database& database_;
   Clock& clock_;
   RandomSource& random_;
+  std::mutex adding_;  // of workspaces: what is counted stays so until the row is there
 };
 
 }  // namespace xc::identity

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "identity/accounts.h"
 #include "identity/keys.h"
 #include "store/migrations.h"
@@ -51,6 +52,41 @@ TEST_F(TenantsTest, workspaces_are_named_within_their_tenant) {
   EXPECT_EQ(tenants_.add_workspace("acme", "search").error().message, Message::NameTaken);
   EXPECT_EQ(tenants_.add_workspace("nobody", "x").error().message, Message::NoSuchTenant);
   EXPECT_EQ(tenants_.workspaces()->size(), 4u);  // "default" twice, "search" twice
+}
+
+// Adds rows numbered :p0 … :p1 - 1: room for one more stays.
+std::string filler(std::string_view table, std::string_view columns, std::string_view values) {
+  return "WITH RECURSIVE n(i) AS (SELECT :p0 UNION ALL SELECT i + 1 FROM n WHERE i < :p1 - 1) "
+         "INSERT INTO " +
+         std::string(table) + " (" + std::string(columns) + ") SELECT " + std::string(values) +
+         " FROM n";
+}
+
+TEST_F(TenantsTest, one_tenant_has_so_many_workspaces) {
+  ASSERT_TRUE(tenants_.create("acme"));
+  ASSERT_TRUE(database_->execute(
+      filler("workspaces", "id, tenant, name, created_unix_ms", "'id' || i, 'acme', 'w' || i, 1"),
+      {std::int64_t{2}, limits::kTenantWorkspacesMax}));
+  EXPECT_TRUE(tenants_.add_workspace("acme", "last"));
+  const auto refused = tenants_.add_workspace("acme", "over");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Conflict);
+  EXPECT_EQ(refused.error().message, Message::TenantFull);
+  EXPECT_TRUE(tenants_.add_workspace("default", "over"));
+}
+
+TEST_F(TenantsTest, one_tenant_has_so_many_users) {
+  ASSERT_TRUE(tenants_.create("acme"));
+  ASSERT_TRUE(database_->execute(
+      filler("users", "id, tenant, name, role, password_hash, created_unix_ms, disabled_unix_ms",
+             "'id' || i, 'acme', 'u' || i, 'developer', 'x', 1, 1"),
+      {std::int64_t{1}, limits::kTenantUsersMax}));
+  UserStore users(*database_, clock_, random_);
+  EXPECT_TRUE(users.create({"last", "acme", Role::Developer, "correct horse battery"}));
+  const auto refused = users.create({"over", "acme", Role::Developer, "correct horse battery"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, Message::TenantFull);
+  EXPECT_TRUE(users.create({"over", "default", Role::Developer, "correct horse battery"}));
 }
 
 TEST_F(TenantsTest, the_first_tenant_cannot_be_suspended) {

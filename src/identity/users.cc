@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/limits.h"
 #include "identity/columns.h"
 #include "identity/password.h"
 #include "identity/totp.h"
@@ -50,6 +51,8 @@ Result<UserRecord> UserStore::create(const UserSpec& spec) {
   if (find(spec.tenant, spec.name)) return fail(Code::Conflict, Message::NameTaken, {spec.name});
   XC_TRY(const std::string hash, hash_password(spec.password, random_));
   const std::string id = make_hex_id(random_);
+  const std::lock_guard hold(adding_);  // not over the hash: others need not wait for that
+  XC_CHECK(check_room(database_, "users", spec.tenant, "users", limits::kTenantUsersMax));
   XC_CHECK(database_.transaction(
       {{"INSERT INTO users (id, tenant, name, role, password_hash, created_unix_ms) "
         "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",

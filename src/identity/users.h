@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,8 +43,8 @@ class UserStore {
   UserStore(store::Database& database, Clock& clock, RandomSource& random)
       : database_(database), clock_(clock), random_(random) {}
 
-  // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, DatabaseError. platform_admin
-  // is for the first tenant only; none is no role for a user.
+  // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, TenantFull, DatabaseError.
+  // platform_admin is for the first tenant only; none is no role for a user.
   Result<UserRecord> create(const UserSpec& spec);
   Result<std::vector<UserRecord>> list() const;
   // NotFound with NoSuchUser.
@@ -64,6 +65,7 @@ class UserStore {
   store::Database& database_;
   Clock& clock_;
   RandomSource& random_;
+  std::mutex adding_;  // what is counted stays so until the row is there
 };
 
 }  // namespace xc::identity
