@@ -10,7 +10,7 @@ import pytest
 
 from harness import greedy
 from harness.home import Home
-from harness.near_tie import OTHER_BATCHES_NATS, agrees
+from harness.near_tie import agrees, parting
 from harness.server import Server, fresh_server
 from harness.tenants import key_of_tenant
 from harness.worker import Worker
@@ -24,6 +24,7 @@ ALIKE = {"XINGCHA_THREADS": "1", "XINGCHA_KEEP_ALIVE_S": "-1"}
 
 FAMILIES, MEMBERS = 10, 20
 PREFIX, OWN, OUT = 288, 24, 24  # a prefix is one chunk and a bit
+TIES_MAX = 10  # of 200 that may part at a near tie
 
 
 def prompt(family, member):
@@ -47,11 +48,10 @@ def undisturbed():
 
 
 def compare(undisturbed, answers):
-    """The undisturbed prompt was one batch; a shared or restored one is computed behind its prefix, in another. So an
-    answer may part where the model hesitates by less than batches move it (many do: these are random tokens), and
-    nowhere else. At equal batches, to the bit: test_batch_shape.py, test_sharing.py."""
-    wrong = [at for at in EVERY if not agrees(undisturbed[at], greedy.text_of(answers[at]), OTHER_BATCHES_NATS)]
+    wrong = [at for at in EVERY if not agrees(undisturbed[at], greedy.text_of(answers[at]))]
+    ties = [at for at in EVERY if parting(undisturbed[at], greedy.text_of(answers[at])) is not None]
     assert not wrong, wrong
+    assert len(ties) <= TIES_MAX, ties
 
 
 def ask_all(api, at_once):
