@@ -1,47 +1,16 @@
-// Tenants, keys and users through the real door: who may what, who sees whom, and what scopes hold.
+// Tenants, keys and users through the real door: who may what, and who sees whom.
 #include <future>
 #include <map>
 #include <thread>
 
 #include "base/limits.h"
+#include "gateway/admin_test.h"
 #include "gateway/admin_work.h"
-#include "gateway/gateway_test.h"
 #include "gateway/router.h"
 #include "identity/totp.h"
 
 namespace xc::gateway {
 namespace {
-
-using identity::Role;
-
-constexpr const char* kPassword = "correct horse battery";
-
-class AdminTest : public GatewayTest {
- protected:
-  AdminTest() { EXPECT_TRUE(accounts_->tenants.create("acme")); }
-
-  std::string key_of(Role role, std::string tenant, identity::Scopes::Texts scopes = {}) {
-    identity::KeySpec spec{"test", std::move(tenant), "default", role, std::move(scopes), {}};
-    const auto made = keys_->create(spec);
-    EXPECT_TRUE(made) << (made ? "" : text_of(made.error(), Language::En));
-    return made ? made->secret : "";
-  }
-  Reply as(const std::string& key, std::string method, std::string path, std::string body = "",
-           HeaderList more = {}) {
-    more.emplace_back("Authorization", "Bearer " + key);
-    return send(std::move(method), std::move(path), std::move(body), std::move(more));
-  }
-  // The replies are the same but for the name that was asked for.
-  void expect_alike(Reply one, const std::string& one_name, const Reply& other,
-                    const std::string& other_name) {
-    EXPECT_EQ(one.status, other.status);
-    for (std::size_t at = one.body.find(one_name); at != std::string::npos;
-         at = one.body.find(one_name, at + other_name.size())) {
-      one.body.replace(at, one_name.size(), other_name);
-    }
-    EXPECT_EQ(one.body, other.body);
-  }
-};
 
 // --- role × route ---
 
@@ -358,122 +327,6 @@ TEST_F(AdminTest, a_suspended_tenant_is_out_at_once) {
   EXPECT_EQ(as(theirs, "GET", "/v1/models").status, 200);
   EXPECT_EQ(post("/admin/tenants/default/suspend", "").status, 403);
   EXPECT_EQ(post("/admin/tenants/nobody/suspend", "").status, 404);
-}
-
-// --- scopes ---
-
-TEST_F(AdminTest, a_key_calls_its_models_only) {
-  const std::string narrow = key_of(Role::None, "acme", {{"fake"}, {}, {}, {}});
-  const Reply fine = as(narrow, "POST", "/v1/chat/completions", chat_body("hello"));
-  EXPECT_EQ(fine.status, 200) << fine.body;  // "f" is an alias of "fake"
-  const auto ask = [](const std::string& model) {
-    return R"({"model":")" + model +
-           R"(","max_tokens":5,"messages":[{"role":"user","content":"x"}]})";
-  };
-  const Reply openai =
-      as(narrow, "POST", "/v1/chat/completions", ask("absent"), {{"Accept-Language", "en"}});
-  EXPECT_EQ(openai.status, 403);
-  EXPECT_EQ(openai.at("/error/type"), "permission_error");
-  EXPECT_NE(openai.at("/error/message").find("(models)"), std::string::npos) << openai.body;
-  const Reply anthropic = as(narrow, "POST", "/v1/messages", ask("absent"));
-  EXPECT_EQ(anthropic.status, 403);
-  EXPECT_EQ(anthropic.at("/type"), "error");
-  EXPECT_EQ(anthropic.at("/error/type"), "permission_error");
-  EXPECT_NE(anthropic.at("/error/message").find("（models）"), std::string::npos) << anthropic.body;
-  // What others have and what nobody has look alike.
-  expect_alike(
-      openai, "absent",
-      as(narrow, "POST", "/v1/chat/completions", ask("nosuch"), {{"Accept-Language", "en"}}),
-      "nosuch");
-  EXPECT_EQ(as(narrow, "POST", "/v1/chat/completions", ask("fake:poet")).status, 403);
-  EXPECT_EQ(as(narrow, "POST", "/v1/embeddings", R"({"model":"absent","input":"x"})").status, 403);
-  EXPECT_EQ(as(narrow, "POST", "/tokenize", R"({"model":"absent","content":"x"})").status, 403);
-  EXPECT_EQ(as(narrow, "GET", "/v1/models/vendor/absent").status, 403);
-  const Reply list = as(narrow, "GET", "/v1/models");
-  EXPECT_EQ(list.json().at("data").as_array().size(), 1u) << list.body;
-  EXPECT_EQ(list.at("/data/0/id"), "fake");
-}
-
-TEST_F(AdminTest, a_key_opens_its_routes_only) {
-  const std::string narrow = key_of(Role::None, "acme", {{}, {"/v1/models*"}, {}, {}});
-  EXPECT_EQ(as(narrow, "GET", "/v1/models").status, 200);
-  EXPECT_EQ(as(narrow, "GET", "/v1/models/f").status, 200);
-  const Reply refused = as(narrow, "POST", "/v1/messages", "{", {{"Accept-Language", "en"}});
-  EXPECT_EQ(refused.status, 403);
-  EXPECT_EQ(refused.at("/type"), "error");
-  EXPECT_NE(refused.at("/error/message").find("(routes)"), std::string::npos) << refused.body;
-}
-
-TEST_F(AdminTest, a_key_works_from_its_addresses_only) {
-  EXPECT_EQ(
-      as(key_of(Role::None, "acme", {{}, {}, {}, {"127.0.0.0/8"}}), "GET", "/v1/models").status,
-      200);
-  const Reply refused = as(key_of(Role::None, "acme", {{}, {}, {}, {"10.0.0.0/8"}}), "GET",
-                           "/v1/models", "", {{"X-Forwarded-For", "10.1.1.1"}});
-  EXPECT_EQ(refused.status, 403);
-  EXPECT_NE(refused.at("/error/message").find("sources"), std::string::npos) << refused.body;
-}
-
-// --- sessions ---
-
-TEST_F(AdminTest, a_session_from_login_to_logout) {
-  ASSERT_TRUE(accounts_->users.create({"li", "acme", Role::Auditor, kPassword}));
-  const std::string body = R"({"tenant":"acme","name":"li","password":"correct horse battery"})";
-  const Reply session = send("POST", "/admin/login", body, {});
-  ASSERT_EQ(session.status, 200) << session.body;
-  EXPECT_EQ(session.headers.get("Cache-Control"), "no-store");
-  EXPECT_EQ(session.at("/user/role"), "auditor");
-  const std::string token = session.at("/token");
-  EXPECT_EQ(as(token, "GET", "/admin/whoami").at("/role"), "auditor");
-  EXPECT_EQ(as(token, "GET", "/admin/keys").status, 200);
-  EXPECT_EQ(as(token, "POST", "/admin/keys", R"({"name":"x"})").status, 403);
-  EXPECT_EQ(as(token, "GET", "/v1/models").status, 403) << "a session calls no model";
-  EXPECT_EQ(as(token, "POST", "/admin/logout").at("/logged_out"), "true");
-  EXPECT_EQ(as(token, "GET", "/admin/whoami").status, 401);
-}
-
-TEST_F(AdminTest, failed_logins_tell_nothing_and_are_slowed_down) {
-  ASSERT_TRUE(accounts_->users.create({"li", "default", Role::PlatformAdmin, kPassword}));
-  const Reply wrong = send("POST", "/admin/login", R"({"name":"li","password":"wrong"})", {});
-  EXPECT_EQ(wrong.status, 401);
-  expect_alike(wrong, "-", send("POST", "/admin/login", R"({"name":"wu","password":"wrong"})", {}),
-               "-");
-  EXPECT_EQ(send("POST", "/admin/login", "{}", {}).status, 400);
-  EXPECT_EQ(send("POST", "/admin/login", std::string(20'000, '['), {}).status, 413);
-  int status = 0;
-  for (int i = 0; i < limits::kLoginSourceFailuresMax && status != 429; ++i) {
-    status = send("POST", "/admin/login", R"({"name":"wu","password":"wrong"})", {}).status;
-  }
-  const Reply slowed =
-      send("POST", "/admin/login", R"({"name":"li","password":"correct horse battery"})", {});
-  EXPECT_EQ(slowed.status, 429);
-  EXPECT_FALSE(slowed.headers.get("Retry-After").empty());
-}
-
-TEST_F(AdminTest, an_authenticator_and_a_new_password) {
-  const std::string id =
-      post("/admin/users", R"({"name":"li","role":"developer","password":"correct horse battery"})")
-          .at("/id");
-  const Reply on = post("/admin/users/" + id + "/totp", R"({"enabled":true})");
-  EXPECT_TRUE(on.at("/uri").starts_with("otpauth://totp/Xingcha:default%2Fli?secret="));
-  const std::string login = R"({"name":"li","password":"correct horse battery")";
-  EXPECT_EQ(send("POST", "/admin/login", login + "}", {}).status, 401);
-  const std::string secret = *identity::bytes_of_base32(on.at("/secret"));
-  const std::string code = identity::totp_code(secret, clock_.unix_ms() / 30'000);
-  const Reply session = send("POST", "/admin/login", login + R"(,"code":")" + code + "\"}", {});
-  EXPECT_EQ(session.status, 200) << session.body;
-  EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"short"})").status, 400);
-  EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"another good one"})").status,
-            200);
-  EXPECT_EQ(as(session.at("/token"), "GET", "/admin/whoami").status, 401);
-  EXPECT_EQ(post("/admin/users/" + id + "/totp", R"({"enabled":false})").at("/totp"), "false");
-  EXPECT_EQ(
-      send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
-      200);
-  EXPECT_EQ(post("/admin/users/" + id + "/disable", "").status, 200);
-  EXPECT_EQ(
-      send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
-      401);
 }
 
 }  // namespace
