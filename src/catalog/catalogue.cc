@@ -4,8 +4,8 @@
 #include <map>
 
 #include "base/limits.h"
+#include "catalog/catalogue_extra.h"
 #include "catalog/catalogue_toml.h"
-#include "catalog/file.h"
 #include "catalog/names.h"
 
 namespace xc::embedded {
@@ -60,17 +60,8 @@ Result<Catalogue> Catalogue::parse(std::string_view toml, const std::string& nam
 Result<Catalogue> Catalogue::open(const std::string& extra_path) {
   Catalogue catalogue;
   XC_CHECK(catalogue.add(embedded::models_toml, kBuiltInName));
-  if (extra_path.empty()) return catalogue;
-  Result<File> file = File::open_read(extra_path);
-  if (!file && file.error().message == Message::FileMissing) return catalogue;
-  if (!file) return std::unexpected(std::move(file.error()));
-  XC_TRY(const std::string text, file->read_prefix(limits::kConfigBytesMax + 1));
-  if (text.size() > limits::kConfigBytesMax) {
-    return fail(
-        Code::InvalidRequest, Message::BadConfig,
-        {extra_path, "1", "larger than " + std::to_string(limits::kConfigBytesMax) + " bytes"});
-  }
-  XC_CHECK(catalogue.add(text, extra_path));
+  XC_TRY(const std::optional<std::string> extra, read_extra_toml(extra_path));
+  if (extra) XC_CHECK(catalogue.add(*extra, extra_path));
   return catalogue;
 }
 

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "base/limits.h"
+#include "catalog/catalogue_extra.h"
 #include "catalog/catalogue_table.h"
-#include "catalog/file.h"
 #include "catalog/names.h"
 #include "catalog/plan.h"
 #include "catalog/plan_data.h"
@@ -224,17 +224,8 @@ Result<PlanData> PlanData::parse(std::string_view toml, const std::string& name_
 Result<PlanData> PlanData::open(const std::string& extra_path) {
   PlanData data;
   XC_CHECK(data.add(embedded::plan_toml, kBuiltInName));
-  if (extra_path.empty()) return data;
-  Result<File> file = File::open_read(extra_path);
-  if (!file && file.error().message == Message::FileMissing) return data;
-  if (!file) return std::unexpected(std::move(file.error()));
-  XC_TRY(const std::string text, file->read_prefix(limits::kConfigBytesMax + 1));
-  if (text.size() > limits::kConfigBytesMax) {
-    return fail(
-        Code::InvalidRequest, Message::BadConfig,
-        {extra_path, "1", "larger than " + std::to_string(limits::kConfigBytesMax) + " bytes"});
-  }
-  XC_CHECK(data.add(text, extra_path));
+  XC_TRY(const std::optional<std::string> extra, read_extra_toml(extra_path));
+  if (extra) XC_CHECK(data.add(*extra, extra_path));
   return data;
 }
 
