@@ -22,13 +22,6 @@ struct ServeFlags {
   std::vector<std::optional<std::string>> settings;  // one a row of the table
 };
 
-log::Level level_of(std::string_view name) {
-  if (name == "debug") return log::Level::Debug;
-  if (name == "warn") return log::Level::Warn;
-  if (name == "error") return log::Level::Error;
-  return name == "off" ? log::Level::Off : log::Level::Info;
-}
-
 void announce(const Platform& platform, const Config& config, const Surroundings& here) {
   const Language language = here.language;
   const std::string url = platform.url();
@@ -68,7 +61,7 @@ Result<int> serve(const Surroundings& here, const ServeFlags& flags) {
     return kExitFine;
   }
   log::open(level_of(config.log_level), config.log_json);
-  XC_TRY(const std::unique_ptr<Platform> platform, Platform::open(config, here));
+  XC_TRY(const std::unique_ptr<Platform> platform, Platform::open(config, source, here));
   announce(*platform, config, here);
   platform->run();
   return kExitFine;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "app/settings.h"
+#include "base/address_range.h"
 #include "base/limits.h"
 #include "store/atomic_file.h"
 
@@ -155,15 +156,34 @@ std::string rooted(const std::string& root, const std::string& path) {
   return (std::filesystem::path(root) / path).string();
 }
 
+Status check_pair(const std::string& table, const std::string& certificate, const std::string& key,
+                  Language language) {
+  if (certificate.empty() == key.empty()) return {};
+  return fail(Code::InvalidRequest, Message::BadSetting,
+              {table + (key.empty() ? ".key" : ".certificate"), "",
+               std::string(texts::BothTlsFiles.in(language))});
+}
+
 Status finish(const ConfigSource& source, Config& config) {
-  if (config.tls_certificate.empty() != config.tls_key.empty()) {
-    const bool key = config.tls_key.empty();
-    return fail(Code::InvalidRequest, Message::BadSetting,
-                {key ? "tls.key" : "tls.certificate", "",
-                 std::string(texts::BothTlsFiles.in(source.language))});
+  const Language language = source.language;
+  XC_CHECK(check_pair("tls", config.tls_certificate, config.tls_key, language));
+  XC_CHECK(check_pair("endpoint_tls", config.endpoint_certificate, config.endpoint_key, language));
+  if (!config.tls_client_ca.empty() && config.tls_certificate.empty()) {
+    return fail(
+        Code::InvalidRequest, Message::BadSetting,
+        {"tls.client_ca", config.tls_client_ca, std::string(texts::ClientCaNeedsTls.in(language))});
   }
-  config.tls_certificate = rooted(source.root, config.tls_certificate);
-  config.tls_key = rooted(source.root, config.tls_key);
+  for (const std::string& range : config.proxies) {
+    Result<AddressRange> parsed = AddressRange::parse(range);
+    if (parsed) continue;
+    parsed.error().args.front() = "proxy_protocol.trusted";
+    return std::unexpected(std::move(parsed.error()));
+  }
+  for (std::string Config::* path :
+       {&Config::tls_certificate, &Config::tls_key, &Config::tls_client_ca, &Config::endpoint_ca,
+        &Config::endpoint_certificate, &Config::endpoint_key}) {
+    config.*path = rooted(source.root, config.*path);
+  }
   return {};
 }
 

@@ -37,6 +37,10 @@ struct ModelSettings {
 struct Config {
   std::string listen;
   std::string tls_certificate, tls_key;  // absolute, or both empty
+  std::string tls_client_ca;             // clients must show certificates of it; absolute or empty
+  std::string tls_min_version;           // "1.2", "1.3"
+  std::vector<std::string> proxies;      // ranges that speak the PROXY protocol
+  std::string endpoint_ca, endpoint_certificate, endpoint_key;  // absolute, or empty
   bool insecure = false;
   int io_threads = 0;    // 0: the cores of this machine
   std::string database;  // empty: SQLite in the data folder

@@ -111,10 +111,22 @@ std::vector<std::string> worker_arguments(const ModelSettings& settings, const L
 ModelShelf::ModelShelf(const catalog::ModelStore& store, const Config& config,
                        const std::string& models_dir, std::string chunks_dir)
     : store_(store),
-      config_(config),
       manifests_dir_(models_dir + "/manifests"),
       blobs_dir_(std::filesystem::absolute(models_dir + "/blobs").lexically_normal().string()),
-      chunks_dir_(std::move(chunks_dir)) {}
+      chunks_dir_(std::move(chunks_dir)),
+      config_(std::make_shared<const Config>(config)) {}
+
+void ModelShelf::use(const Config& config) {
+  auto fresh = std::make_shared<const Config>(config);
+  const std::scoped_lock lock(mutex_);
+  config_ = std::move(fresh);
+  rows_.reset();  // rows say the context
+}
+
+std::shared_ptr<const Config> ModelShelf::config() const {
+  const std::scoped_lock lock(mutex_);
+  return config_;
+}
 
 std::vector<gateway::ModelRow> ModelShelf::rows() const {
   // Before the list is read: a change in between is seen again by the next call.
@@ -123,11 +135,12 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
     const std::scoped_lock lock(mutex_);
     if (rows_ && changed_ns == changed_ns_) return *rows_;
   }
+  const std::shared_ptr<const Config> in_force = config();
   auto fresh = std::make_shared<Rows>();
   // Sorted by name, so a model comes before its adapters. Those without their model are not shown.
   for (const catalog::InstalledModel& model : store_.list()) {
     if (model.adapter_of.empty()) {
-      fresh->push_back(row_of(model, config_));
+      fresh->push_back(row_of(model, *in_force));
       continue;
     }
     const auto parent = std::ranges::find(*fresh, model.adapter_of, &gateway::ModelRow::name);
@@ -136,6 +149,7 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
     fresh->push_back(std::move(row));
   }
   const std::scoped_lock lock(mutex_);
+  if (in_force != config_) return *fresh;  // replaced meanwhile: the next call reads again
   rows_ = fresh;
   changed_ns_ = changed_ns;
   return *rows_;
@@ -176,7 +190,8 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   XC_TRY(const Named named, find(name));
   const catalog::InstalledModel& model = named.model;
   XC_CHECK(store_.check(model));
-  const ModelSettings& settings = config_.settings_of(model.name);
+  const std::shared_ptr<const Config> in_force = config();
+  const ModelSettings& settings = in_force->settings_of(model.name);
   const LoadShape shape = shape_of(settings, model.facts);
   fleet::ModelSpec spec;
   spec.name = model.name;
@@ -193,8 +208,8 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   spec.keep_alive = std::chrono::seconds(settings.keep_alive_s);
   spec.capabilities = model.capabilities;
   spec.arguments = worker_arguments(settings, shape, model.sampling);
-  spec.arguments.insert(spec.arguments.end(), {"--chunk-folder", chunks_dir_, "--adapter-folder",
-                                               blobs_dir_});
+  spec.arguments.insert(spec.arguments.end(),
+                        {"--chunk-folder", chunks_dir_, "--adapter-folder", blobs_dir_});
   if (named.adapter) {
     XC_CHECK(store_.check(*named.adapter));
     spec.adapter = name_behind(*named.adapter) + "=" + named.adapter->sha256;

@@ -19,11 +19,13 @@ namespace xc::app {
 
 class ModelShelf {
  public:
-  // References must outlive the shelf. models_dir: the store's folder. chunks_dir: where workers
+  // The store must outlive the shelf. models_dir: the store's folder. chunks_dir: where workers
   // keep the KV of prompts.
   ModelShelf(const catalog::ModelStore& store, const Config& config, const std::string& models_dir,
              std::string chunks_dir);
 
+  // Other settings for the models that load from now on.
+  void use(const Config& config);
   // One stat() when nothing changed.
   std::vector<gateway::ModelRow> rows() const;
   // Blocking (disk). Error: NoModel, NoAdapter, ModelGone.
@@ -40,11 +42,12 @@ class ModelShelf {
   std::uint64_t adapter_bytes_of(const std::string& model) const;
 
   const catalog::ModelStore& store_;
-  const Config& config_;
+  std::shared_ptr<const Config> config() const;
   std::string manifests_dir_;
   std::string blobs_dir_;
   std::string chunks_dir_;
   mutable std::mutex mutex_;
+  std::shared_ptr<const Config> config_;  // replaced as a whole
   mutable std::shared_ptr<const Rows> rows_;
   mutable std::int64_t changed_ns_ = -1;
 };

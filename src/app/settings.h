@@ -34,6 +34,7 @@ struct Setting {
 };
 
 std::span<const Setting> all_settings();
+std::span<const Setting> operations_settings();  // the last part of them
 const Setting* find_setting(std::string_view name);
 
 // Parses `text` and puts it into the configuration. `where` names the origin in the error

@@ -70,6 +70,24 @@ constexpr std::array kSettings{
             "",
             &Config::tls_key,
             {"PEM 私钥", "PEM private key"}},
+    Setting{Kind::Path,
+            "tls.client_ca",
+            "--tls-client-ca",
+            "XINGCHA_TLS_CLIENT_CA",
+            "",
+            &Config::tls_client_ca,
+            {"客户端必须出示由其签发的证书（PEM，双向 TLS）；空：不要求",
+             "PEM authorities; every client must show a certificate of one (mTLS); empty: none"}},
+    Setting{Kind::Choice,
+            "tls.min_version",
+            "--tls-min-version",
+            "XINGCHA_TLS_MIN_VERSION",
+            "1.3",
+            &Config::tls_min_version,
+            {"接受的最低 TLS 版本", "Oldest TLS version that is accepted"},
+            0,
+            0,
+            "1.2 1.3"},
     Setting{Kind::Choice,
             "log.level",
             "--log-level",
@@ -245,6 +263,13 @@ constexpr std::array kSettings{
 
 }  // namespace
 
-std::span<const Setting> all_settings() { return kSettings; }
+std::span<const Setting> all_settings() {
+  static const std::vector<Setting> all = [] {
+    std::vector<Setting> rows(kSettings.begin(), kSettings.end());
+    rows.insert(rows.end(), operations_settings().begin(), operations_settings().end());
+    return rows;
+  }();
+  return all;
+}
 
 }  // namespace xc::app

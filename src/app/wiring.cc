@@ -55,7 +55,10 @@ fleet::FleetOptions fleet_options(const Config& config, const Surroundings& here
 net::ServerOptions server_options(const Config& config) {
   net::ServerOptions options;
   options.address = config.listen;
-  options.tls = net::TlsFiles{config.tls_certificate, config.tls_key};
+  options.tls = tls_files_of(config);
+  for (const std::string& range : config.proxies) {
+    if (auto parsed = AddressRange::parse(range)) options.proxies.push_back(*parsed);
+  }
   return options;
 }
 
@@ -77,29 +80,39 @@ Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home&
   return ring;
 }
 
-Platform::Platform(const Config& config, const Surroundings& here, store::HomeLock lock,
-                   std::unique_ptr<store::Database> database)
+log::Level level_of(std::string_view name) {
+  if (name == "debug") return log::Level::Debug;
+  if (name == "warn") return log::Level::Warn;
+  if (name == "error") return log::Level::Error;
+  return name == "off" ? log::Level::Off : log::Level::Info;
+}
+
+Platform::Platform(const Config& config, ConfigSource source, const Surroundings& here,
+                   store::HomeLock lock, std::unique_ptr<store::Database> database)
     : config_(config),
+      source_(std::move(source)),
       here_(here),
+      running_(std::make_shared<const Config>(config)),
       lock_(std::move(lock)),
       database_(std::move(database)),
       models_(here.home.models()),
       shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
       blocking_(kBlockingThreads),
-      client_(runtime_),
+      client_(runtime_, limits::kClientIdlePerThread, client_tls_of(config)),
       tasks_("serve") {}
 
 Platform::~Platform() = default;
 
-Result<std::unique_ptr<Platform>> Platform::open(const Config& config, const Surroundings& here) {
+Result<std::unique_ptr<Platform>> Platform::open(const Config& config, ConfigSource source,
+                                                 const Surroundings& here) {
   XC_CHECK(check_bind(config));
   XC_CHECK(make_folders(here.home));
   XC_TRY(store::HomeLock lock, store::HomeLock::take(here.home.data() + "/lock"));
   XC_TRY(auto database, store::Database::open(database_of(config, here.home)));
   raise_descriptor_limit();
   std::unique_ptr<Platform> platform(
-      new Platform(config, here, std::move(lock), std::move(database)));
+      new Platform(config, std::move(source), here, std::move(lock), std::move(database)));
   XC_CHECK(platform->start());
   return platform;
 }
@@ -112,9 +125,11 @@ Status Platform::start() {
       runtime_, blocking_, client_, fleet_options(config_, here_),
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
+  operations_.show_config = [this] { return show_config(); };
+  operations_.reload_config = [this] { return reload_config(); };
   gateway_ = std::make_unique<gateway::Gateway>(
       gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
-                        [this] { return shelf_.rows(); }, XC_VERSION, *books_});
+                        [this] { return shelf_.rows(); }, XC_VERSION, *books_, &operations_});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
   gateway_->watch(*server_);
@@ -159,6 +174,7 @@ void Platform::run() {
   }
   tasks_.spawn(runtime_.executor(0), [this] { return follow_identity(); });
   tasks_.spawn(runtime_.executor(0), [this] { return roll_up_usage(); });
+  tasks_.spawn(runtime_.executor(0), [this] { return follow_certificates(); });
   runtime_.run();
 }
 
@@ -201,7 +217,7 @@ Task<void> Platform::roll_up_usage() {
 
 void Platform::on_signal(int signo) {
   if (signo == SIGHUP) {
-    tasks_.spawn(runtime_.executor(0), [this] { return reload_keys(); });
+    tasks_.spawn(runtime_.executor(0), [this] { return reload(); });
     return;
   }
   // The second one: somebody does not want to wait. Workers follow their parent's death.
@@ -211,19 +227,24 @@ void Platform::on_signal(int signo) {
   tasks_.spawn(runtime_.executor(0), [this] { return shut_down(); });
 }
 
-Task<void> Platform::reload_keys() {
-  Status outcome;
-  std::function<void()> work = [this, &outcome] {
-    outcome = keys_->reload();
-    if (outcome) outcome = accounts_->sessions->reload();
+Status Platform::reload_keys() {
+  XC_CHECK(keys_->reload());
+  return accounts_->sessions->reload();
+}
+
+Task<void> Platform::reload() {
+  std::function<void()> work = [this] {
+    const Result<std::string> settings = reload_config();
+    if (!settings) {
+      log::error("app", "the configuration stays as it is: {}",
+                 text_of(settings.error(), Language::En));
+    }
+    const Status keys = reload_keys();
+    if (keys) log::info("app", "keys read again");
+    if (!keys) log::error("app", "keys: {}", text_of(keys.error(), Language::En));
   };
   Task<void> running = blocking_.run(work);
   co_await std::move(running);
-  if (outcome) {
-    log::info("app", "keys read again");
-  } else {
-    log::error("app", "keys could not be read again: {}", text_of(outcome.error(), Language::En));
-  }
 }
 
 Task<void> Platform::preload(std::string model) {

@@ -3,20 +3,24 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "app/command.h"
 #include "app/config.h"
+#include "app/config_reload.h"
 #include "app/credentials.h"
 #include "app/model_shelf.h"
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "catalog/model_store.h"
 #include "fleet/fleet.h"
 #include "gateway/books.h"
 #include "gateway/gateway.h"
+#include "gateway/operations.h"
 #include "identity/accounts.h"
 #include "identity/keys.h"
 #include "net/client.h"
@@ -29,9 +33,11 @@ namespace xc::app {
 
 class Platform {
  public:
-  // Takes the home, opens the database, binds the address. Error: InsecureBind, HomeLocked,
-  // DatabaseError, PortInUse, FileError, BadSetting.
-  static Result<std::unique_ptr<Platform>> open(const Config& config, const Surroundings& here);
+  // Takes the home, opens the database, binds the address. `source`: where `config` came from, to
+  // read it again. Error: InsecureBind, HomeLocked, DatabaseError, PortInUse, FileError,
+  // BadSetting.
+  static Result<std::unique_ptr<Platform>> open(const Config& config, ConfigSource source,
+                                                const Surroundings& here);
   ~Platform();
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
@@ -41,17 +47,25 @@ class Platform {
   // Set when this start made the first key; it is in credentials.toml too.
   const std::optional<std::string>& first_key() const { return first_key_; }
 
-  // Serves on this thread until SIGTERM or SIGINT, drains and returns. SIGHUP reads the keys
-  // again. A second SIGTERM or SIGINT ends the process at once.
+  // Serves on this thread until SIGTERM or SIGINT, drains and returns. SIGHUP reads the
+  // configuration, the certificates and the keys again. A second SIGTERM or SIGINT ends the process
+  // at once.
   void run();
 
  private:
-  Platform(const Config& config, const Surroundings& here, store::HomeLock lock,
-           std::unique_ptr<store::Database> database);
+  Platform(const Config& config, ConfigSource source, const Surroundings& here,
+           store::HomeLock lock, std::unique_ptr<store::Database> database);
   Status start();
   Status write_first_credentials();
   void on_signal(int signo);
-  Task<void> reload_keys();
+  Task<void> reload();
+  // wiring_reload.cc. The first three are blocking.
+  Result<std::string> reload_config();
+  Status use_certificates(const Config& config);
+  Status reload_keys();
+  std::shared_ptr<const Config> running() const;
+  std::string show_config() const;
+  Task<void> follow_certificates();
   Task<void> follow_identity();
   Status refresh_identity(bool flush);
   Status open_books();
@@ -59,8 +73,13 @@ class Platform {
   Task<void> preload(std::string model);
   Task<void> shut_down();
 
-  const Config config_;
+  const Config config_;  // as it was at the start
+  const ConfigSource source_;
   const Surroundings here_;
+  std::mutex reloading_;  // one reload at a time
+  mutable std::mutex running_mutex_;
+  std::shared_ptr<const Config> running_;  // with what changed since; under running_mutex_
+  std::vector<ConfigChange> waiting_;      // for a restart; under running_mutex_
   SystemClock clock_;
   SystemRandom random_;
   store::HomeLock lock_;
@@ -75,12 +94,18 @@ class Platform {
   net::BlockingPool blocking_;
   net::Client client_;
   std::unique_ptr<fleet::Fleet> fleet_;
+  gateway::Operations operations_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<net::Server> server_;
   net::TaskGroup tasks_;
   std::optional<std::string> first_key_;
   bool stopping_ = false;  // thread 0
 };
+
+// The level that `log.level` names.
+log::Level level_of(std::string_view name);
+net::TlsFiles tls_files_of(const Config& config);
+net::ClientTls client_tls_of(const Config& config);
 
 // The keys alone, for commands that change them while a server may or may not run.
 struct KeyRing {

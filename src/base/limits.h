@@ -179,6 +179,31 @@ inline constexpr seconds kHeavyWorkRetry{1};  // a scan takes about as long
 inline constexpr seconds kLedgerAuditFresh{1};  // /metrics may show the ledger this old
 inline constexpr std::int64_t kQueryTimeMax = 253'402'300'799'999;  // the end of the year 9999
 
+// --- operations ---
+inline constexpr std::size_t kProxyBytesMax = 4'096;     // of a PROXY header; real ones: under 300
+inline constexpr std::size_t kClientIdlePerThread = 32;  // kept connections of one origin
+inline constexpr seconds kCertificatePoll{5};            // renewed ones are noticed this late
+inline constexpr seconds kWatchInterval{5};              // conditions are looked at this often
+inline constexpr seconds kAlarmHold{15};  // a condition must be gone this long: no flapping
+inline constexpr std::size_t kAlarmsMax = 1'024;         // active; a sick platform has tens
+inline constexpr std::size_t kAlarmHistoryMax = 256;     // cleared ones that are still listed
+inline constexpr std::size_t kAlarmTextBytesMax = 512;   // of a subject or a detail
+inline constexpr std::size_t kOutboxMax = 1'024;         // posts that wait; the oldest make room
+inline constexpr int kOutboxTriesMax = 8;                // of one post, over about four minutes
+inline constexpr seconds kOutboxBackoffFirst{1};         // doubles
+inline constexpr seconds kOutboxBackoffMax{60};
+inline constexpr seconds kOutboxTimeout{10};             // of one try
+inline constexpr std::size_t kOutboxReplyBytesMax = 64u << 10;  // nobody reads it
+inline constexpr std::size_t kSpanQueueMax = 8'192;      // finished spans that wait; then dropped
+inline constexpr std::size_t kSpanBatchMax = 512;        // of one post, about 300 KiB
+inline constexpr std::size_t kSpanPostsMax = 4;          // batches that wait for the collector
+inline constexpr seconds kSpanInterval{1};
+inline constexpr std::size_t kSpansPerRequestMax = 16;   // stages, with every second try
+inline constexpr std::size_t kTraceStateBytesMax = 512;  // W3C Trace Context §3.3.1.5
+inline constexpr std::size_t kWitnessQueueMax = 64;      // heads; a newer one says more
+inline constexpr seconds kWitnessLate{60};               // without a witnessed head: an alarm
+inline constexpr std::size_t kWitnessHeadsMax = 1u << 22;  // read for a check: 48 days of them
+
 // --- quotas and usage ---
 inline constexpr std::size_t kQuotaNameBytesMax = 2 * 128 + 1;  // tenant/workspace, or a model
 inline constexpr std::size_t kQuotaRulesMax = 64;               // changed by one request

@@ -11,7 +11,7 @@ namespace xc::log {
 
 enum class Level { Debug, Info, Warn, Error, Off };
 
-// `json` writes one JSON object a line. Call once at start, before threads.
+// `json` writes one JSON object a line. Called again, it changes the level at once.
 void open(Level level, bool json);
 bool enabled(Level level);
 void write(Level level, std::string_view module, std::string_view text);

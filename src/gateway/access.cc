@@ -53,6 +53,8 @@ constexpr std::array kGrants{
     Grant{"GET",  "/admin/audit/records",           kRead,              kWithin},
     Grant{"GET",  "/admin/audit/export",            kWatch,             kPlatform},
     Grant{"POST", "/admin/audit/erase",             kP,                 kPlatform},
+    Grant{"GET",  "/admin/config",                  kWatch,             kPlatform},
+    Grant{"POST", "/admin/config/reload",           kP,                 kPlatform},
     Grant{"GET",  "/admin/workers",                 kWatch,             kPlatform},
     Grant{"GET",  "/admin/engine",                  kWatch,             kPlatform},
     Grant{"POST", "/admin/workers/{model}/stop",    kP,                 kPlatform},

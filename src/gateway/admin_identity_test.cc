@@ -35,6 +35,8 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/users/{user}/password", "PTt"},
     {"POST /admin/users/{user}/totp", "PTt"},
     {"POST /admin/users/{user}/disable", "PTt"},
+    {"GET /admin/config", "PAS"},
+    {"POST /admin/config/reload", "P"},
     {"GET /admin/workers", "PAS"},
     {"GET /admin/engine", "PAS"},
     {"POST /admin/workers/{model}/stop", "P"},

@@ -17,6 +17,7 @@
 namespace xc::gateway {
 
 class Books;
+struct Operations;
 
 // One row of GET /v1/models; app/wiring.cc fills it from catalogue and model store.
 struct ModelRow {
@@ -44,6 +45,7 @@ struct Services {
   ModelLister models;
   std::string version;
   Books& books;
+  const Operations* operations = nullptr;  // outlives the gateway
 };
 
 class Gateway {

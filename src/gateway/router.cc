@@ -5,6 +5,7 @@
 #include "gateway/admin.h"
 #include "gateway/admin_audit.h"
 #include "gateway/admin_identity.h"
+#include "gateway/admin_operations.h"
 #include "gateway/admin_quota.h"
 #include "gateway/chat.h"
 #include "gateway/health.h"
@@ -64,6 +65,8 @@ constexpr std::array kRoutes{
     Route{"GET", "/admin/audit/proof", kKey, Shape::OpenAi, &prove_audit_leaf},
     Route{"GET", "/admin/audit/export", kKey, Shape::OpenAi, &export_audit},
     Route{"POST", "/admin/audit/erase", kKey, Shape::OpenAi, &erase_audit_leaf},
+    Route{"GET", "/admin/config", kKey, Shape::OpenAi, &show_config},
+    Route{"POST", "/admin/config/reload", kKey, Shape::OpenAi, &reload_config},
     Route{"GET", "/healthz", kOpen, Shape::OpenAi, &healthz},
     Route{"GET", "/readyz", kOpen, Shape::OpenAi, &readyz},
     Route{"GET", "/version", kOpen, Shape::OpenAi, &version},

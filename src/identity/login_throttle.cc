@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/address_range.h"
 #include "base/limits.h"
-#include "identity/address_range.h"
 
 namespace xc::identity {
 namespace {

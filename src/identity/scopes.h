@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_range.h"
 #include "base/result.h"
-#include "identity/address_range.h"
 
 namespace xc::identity {
 

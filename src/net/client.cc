@@ -12,19 +12,23 @@
 namespace xc::net {
 
 struct Client::Parts {
-  Parts(int threads, std::size_t idle_max, std::string ca)
-      : pool(threads, idle_max), ca_file(std::move(ca)) {}
+  Parts(int threads, std::size_t idle_max, ClientTls settings)
+      : pool(threads, idle_max), tls_settings(std::move(settings)) {}
 
   // Made when first needed: the system's certificates are megabytes that most servers never use.
-  const Result<SslContext>& tls() {
-    std::call_once(tls_once, [this] { tls_made = make_client_tls(ca_file); });
+  // A failure is tried again by the next caller: the file may have come since.
+  Result<SharedSslContext> tls() {
+    const std::lock_guard held(tls_mutex);
+    if (!tls_made) {
+      XC_TRY(tls_made, make_client_tls(tls_settings));
+    }
     return tls_made;
   }
 
   ClientPool pool;
-  const std::string ca_file;
-  std::once_flag tls_once;
-  Result<SslContext> tls_made;
+  std::mutex tls_mutex;
+  ClientTls tls_settings;
+  SharedSslContext tls_made;
 };
 
 namespace {
@@ -218,10 +222,41 @@ Task<Attempt> attempt(std::unique_ptr<StreamedReply> reply, std::shared_ptr<Clie
 
 }  // namespace
 
+Client::Client(Runtime& runtime, std::size_t idle_per_thread, ClientTls tls)
+    : parts_(std::make_shared<Parts>(runtime.threads(), idle_per_thread, std::move(tls))) {}
+
 Client::Client(Runtime& runtime, std::size_t idle_per_thread, std::string ca_file)
-    : parts_(std::make_shared<Parts>(runtime.threads(), idle_per_thread, ca_file)) {}
+    : Client(runtime, idle_per_thread, ClientTls{.ca = std::move(ca_file)}) {}
 
 Client::~Client() = default;
+
+Status Client::reload_tls(ClientTls tls) {
+  XC_TRY(SslContext context, make_client_tls(tls));
+  const std::lock_guard held(parts_->tls_mutex);
+  parts_->tls_settings = std::move(tls);
+  parts_->tls_made = std::move(context);
+  return {};
+}
+
+Task<Status> Client::send_bytes(const Origin& origin, std::string bytes, Deadline deadline) {
+  return push(parts_, origin, std::move(bytes), deadline);
+}
+
+Task<Status> Client::push(std::shared_ptr<Parts> parts, Origin origin, std::string bytes,
+                          Deadline deadline) {
+  Result<SharedSslContext> tls = SharedSslContext();
+  if (origin.tls) tls = parts->tls();
+  if (!tls) co_return std::unexpected(std::move(tls.error()));
+  Task<Result<std::shared_ptr<ClientStream>>> connecting =
+      connect_stream(origin, tls->get(), deadline);
+  Result<std::shared_ptr<ClientStream>> stream = co_await std::move(connecting);
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  Gather gather;
+  gather.add(bytes);
+  Task<Status> writing = (*stream)->write_all(gather, deadline);
+  Status wrote = co_await std::move(writing);
+  co_return wrote;
+}
 
 Task<Result<std::unique_ptr<ClientReply>>> Client::send(const Origin& origin, ClientRequest request,
                                                         Deadline deadline) {
@@ -234,12 +269,9 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Part
                                                             Deadline deadline) {
   const std::string target = origin.base_path + request.target;
   if (!is_clean_target(target)) co_return fail_internal("target is not clean: " + target);
-  SSL_CTX* tls = nullptr;
-  if (origin.tls) {
-    const Result<SslContext>& context = parts->tls();
-    if (!context) co_return std::unexpected(context.error());
-    tls = context->get();
-  }
+  Result<SharedSslContext> tls = SharedSslContext();
+  if (origin.tls) tls = parts->tls();
+  if (!tls) co_return std::unexpected(std::move(tls.error()));
   const std::string key = origin.key();
   const std::string head = request_head_text(origin, request);
   const bool head_only = request.method == "HEAD";
@@ -250,7 +282,8 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Part
     Attempt tried = co_await std::move(trying);
     if (!tried.stale) co_return std::move(tried.reply);
   }
-  Task<Result<std::shared_ptr<ClientStream>>> connecting = connect_stream(origin, tls, deadline);
+  Task<Result<std::shared_ptr<ClientStream>>> connecting =
+      connect_stream(origin, tls->get(), deadline);
   Result<std::shared_ptr<ClientStream>> stream = co_await std::move(connecting);
   if (!stream) co_return std::unexpected(std::move(stream.error()));
   auto reply = std::make_unique<StreamedReply>(pool, key, *stream, head_only);

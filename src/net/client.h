@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "net/http.h"
 #include "net/runtime.h"
+#include "net/tls_files.h"
 
 namespace xc::net {
 
@@ -45,12 +46,21 @@ class ClientReply {
 
 class Client {
  public:
-  // idle_per_thread: kept connections per origin and thread. ca_file: PEM certificates trusted
-  // beside the system's; a file that cannot be read fails each TLS send with its reason.
-  explicit Client(Runtime& runtime, std::size_t idle_per_thread = 32, std::string ca_file = {});
+  // idle_per_thread: kept connections per origin and thread. tls: a file that cannot be read fails
+  // each TLS send with its reason.
+  explicit Client(Runtime& runtime, std::size_t idle_per_thread = 32, ClientTls tls = {});
+  Client(Runtime& runtime, std::size_t idle_per_thread, std::string ca_file);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
+
+  // Other certificates for the connections from now on. Blocking (files), thread-safe. Error:
+  // BadSetting, and everything stays as it was.
+  Status reload_tls(ClientTls tls);
+
+  // Opens a connection of its own, sends the bytes as they are and closes it: for protocols that
+  // are not HTTP (syslog). origin.base_path is not used. Error: as send().
+  Task<Status> send_bytes(const Origin& origin, std::string bytes, Deadline deadline);
 
   // Sends and waits for the reply's head. A kept connection that the peer closed before any byte
   // of the reply is retried once on a new one. TCP_NODELAY is on. Call on an I/O thread.
@@ -63,6 +73,8 @@ class Client {
   static Task<Result<std::unique_ptr<ClientReply>>> exchange(std::shared_ptr<Parts> parts,
                                                              Origin origin, ClientRequest request,
                                                              Deadline deadline);
+  static Task<Status> push(std::shared_ptr<Parts> parts, Origin origin, std::string bytes,
+                           Deadline deadline);
   std::shared_ptr<Parts> parts_;
 };
 

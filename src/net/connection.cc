@@ -12,8 +12,8 @@ namespace asio = boost::asio;
 namespace {
 
 SslSession session_for(const ServerShared& shared, int fd) {
-  if (!shared.tls) return nullptr;
-  return open_server_session(shared.tls.get(), fd);
+  if (!shared.secure) return nullptr;
+  return open_server_session(shared.tls().get(), fd);  // the session holds its context
 }
 
 std::string what_of(const std::exception_ptr& escaped) {
@@ -36,7 +36,8 @@ Connection::Connection(std::shared_ptr<ServerShared> shared, const asio::any_io_
       wake_(executor),
       peer_(std::move(peer)),
       refuse_(refuse) {
-  aborted_ = shared_->tls && stream_.session() == nullptr;  // no memory: never fall back to plain
+  aborted_ =
+      shared_->secure && stream_.session() == nullptr;  // no memory: never fall back to plain
 }
 
 asio::cancellation_slot Connection::cancel_slot() { return cancel_.slot(); }
@@ -78,9 +79,9 @@ Task<void> Connection::run() {
 
 Task<void> Connection::serve() {
   enter(Phase::Idle, shared_->options.head_timeout);
-  Task<bool> handshake = shake_hands();
-  const bool shaken = co_await std::move(handshake);
-  if (!shaken) co_return;
+  Task<bool> meeting = meet();
+  const bool met = co_await std::move(meeting);
+  if (!met) co_return;
   if (refuse_) {
     Error full{Code::Unavailable, Message::TooManyConnections, {}, {}, {}, 1};
     Task<void> refusal = refuse(std::move(full));

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/cancellation_signal.hpp>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "net/event.h"
@@ -20,11 +21,24 @@ struct ServerShared {
   ServerOptions options;
   Handler handler;
   ErrorRenderer error_renderer;
-  SslContext tls;  // null: plain
+  bool secure = false;  // TLS; never changes while connections come
   std::atomic<std::uint64_t> connections_total{0};
   std::atomic<std::uint64_t> connections_open{0};
   std::atomic<std::uint64_t> requests_total{0};
   std::atomic<std::uint64_t> refused_total{0};
+
+  SharedSslContext tls() const {
+    const std::lock_guard held(tls_mutex_);
+    return tls_;
+  }
+  void put_tls(SslContext context) {
+    const std::lock_guard held(tls_mutex_);
+    tls_ = std::move(context);
+  }
+
+ private:
+  mutable std::mutex tls_mutex_;
+  SharedSslContext tls_;  // null: plain
 };
 
 // Lives on its executor's thread. run() is the one coroutine; everything else is a callback of the
@@ -71,6 +85,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void on_readable(bool aborted);
 
   // connection_read.cc
+  Task<bool> meet();  // PROXY header, TLS handshake; false: close
+  Task<bool> read_proxy_header();
   Task<bool> shake_hands();
   Task<Result<bool>> read_request();  // false: the connection ended between requests
   Task<Status> advance(RequestParser& parser);

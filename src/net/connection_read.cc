@@ -1,12 +1,56 @@
 // The reading side of a Connection: TLS handshake, requests, what to do about the bytes between.
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "base/log.h"
 #include "net/connection.h"
+#include "net/proxy_header.h"
 
 namespace xc::net {
 
 namespace asio = boost::asio;
+
+Task<bool> Connection::meet() {
+  const auto trusted = [this](const AddressRange& range) { return range.contains(peer_); };
+  if (std::ranges::any_of(shared_->options.proxies, trusted)) {
+    Task<bool> reading = read_proxy_header();
+    const bool read = co_await std::move(reading);
+    if (!read) {
+      shared_->refused_total++;
+      log::debug("net", "no PROXY header that can be read from {}", peer_);
+      co_return false;
+    }
+  }
+  Task<bool> handshake = shake_hands();
+  const bool shaken = co_await std::move(handshake);
+  co_return shaken;
+}
+
+// A proxy that is trusted must say who is behind it: guessing whether it did would let clients
+// write the header themselves.
+Task<bool> Connection::read_proxy_header() {
+  std::string have;
+  for (;;) {
+    if (timed_out_ || aborted_ || draining_) co_return false;
+    const IoResult got = stream_.take_front([&have](std::string_view next) {
+      const std::size_t share = proxy_header_share(have, next);
+      have += next.substr(0, share);
+      return share;
+    });
+    if (got.state == Io::End || got.state == Io::Failed) co_return false;
+    if (got.state == Io::WantRead) {
+      if (!watching_) watch();
+      Task<void> wait = wake_.wait();
+      co_await std::move(wait);
+      continue;
+    }
+    ProxyHeader header = parse_proxy_header(have);
+    if (header.state == ProxyHeader::State::Bad) co_return false;
+    if (header.state == ProxyHeader::State::Incomplete) continue;
+    if (!header.source.empty()) peer_ = std::move(header.source);
+    co_return true;
+  }
+}
 
 Task<bool> Connection::shake_hands() {
   for (;;) {

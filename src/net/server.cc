@@ -200,7 +200,9 @@ Status Server::open() {
   ServerShared& shared = *parts_->shared;
   XC_TRY(const Address wanted, Address::parse(shared.options.address));
   if (!shared.options.tls.certificate.empty() || !shared.options.tls.key.empty()) {
-    XC_TRY(shared.tls, make_server_tls(shared.options.tls));
+    XC_TRY(SslContext context, make_server_tls(shared.options.tls));
+    shared.secure = true;
+    shared.put_tls(std::move(context));
   }
   XC_TRY(parts_->socket, ListenSocket::open(wanted));
   parts_->address = parts_->socket.address().text();
@@ -213,6 +215,17 @@ Status Server::open() {
   asio::post(parts_->runtime.executor(0), [parts = parts_] {
     if (!parts->closing) parts->accept_all();
   });
+  return {};
+}
+
+Status Server::reload_tls(const TlsFiles& files) {
+  ServerShared& shared = *parts_->shared;
+  if (!shared.secure || files.certificate.empty()) {
+    return fail(Code::InvalidRequest, Message::BadSetting,
+                {"tls.certificate", files.certificate, "TLS on or off: restart"});
+  }
+  XC_TRY(SslContext context, make_server_tls(files));
+  shared.put_tls(std::move(context));
   return {};
 }
 

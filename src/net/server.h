@@ -6,21 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "base/address_range.h"
 #include "base/limits.h"
 #include "net/http.h"
 #include "net/runtime.h"
+#include "net/tls_files.h"
 
 namespace xc::net {
-
-struct TlsFiles {
-  std::string certificate;  // PEM chain
-  std::string key;          // PEM
-};
 
 struct ServerOptions {
   // "HOST:PORT", "[::1]:8660" or "unix:/path". Port 0 takes a free one.
   std::string address;
-  TlsFiles tls;  // both empty: plain
+  TlsFiles tls;
+  // Whose connections begin with a PROXY protocol header that names the real client; from others
+  // none is accepted. proxy_header.h says what it may be. Empty: nobody's.
+  std::vector<AddressRange> proxies = {};
   std::size_t head_bytes_max = limits::kHeadBytesMax;
   std::size_t head_fields_max = limits::kHeadFieldsMax;
   std::size_t body_bytes_max = limits::kBodyBytesMax;
@@ -41,6 +41,10 @@ class Server {
   // Binds, listens and starts to accept. Error: Message::PortInUse, FileError, BadSetting.
   // A Unix socket left by a dead process is replaced; one in use is PortInUse.
   Status open();
+  // Other certificates for the handshakes from now on; connections go on as they are. Blocking
+  // (files), thread-safe. Error: BadSetting, and everything stays as it was; also when the server
+  // was opened without TLS, or would be without it now.
+  Status reload_tls(const TlsFiles& files);
   // The address in use, with the real port.
   std::string address() const;
   // Stops accepting, lets running exchanges end until the deadline, then cancels them.

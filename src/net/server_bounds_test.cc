@@ -147,5 +147,40 @@ TEST(ServerLimits, a_stream_nobody_reads_times_out) {
   EXPECT_FALSE(client.read_all().ends_with("0\r\n\r\n"));
 }
 
+Task<void> tell_peer(Exchange& exchange) {
+  Task<Status> replying = exchange.reply(200, "text/plain", exchange.request().peer);
+  co_await std::move(replying);
+}
+
+TEST_F(ServerBounds, a_trusted_proxy_names_the_client_and_must) {
+  ServerOptions options = quick_options();
+  options.proxies = {*AddressRange::parse("127.0.0.0/8")};
+  RunningServer proxied(loops, options, tell_peer);
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  RawClient slow(proxied.address());
+  for (const char c : std::string("PROXY TCP4 203.0.113.9 198.51.100.1 1 443\r\n")) {
+    ASSERT_TRUE(slow.send(std::string(1, c)));
+    std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_TRUE(slow.send(request));
+  EXPECT_TRUE(slow.read_all().ends_with("203.0.113.9"));
+  RawClient check(proxied.address());
+  ASSERT_TRUE(check.send("PROXY UNKNOWN\r\n" + request));
+  EXPECT_TRUE(check.read_all().ends_with("127.0.0.1"));
+  RawClient silent(proxied.address()), plain(proxied.address());
+  ASSERT_TRUE(plain.send(request));
+  EXPECT_EQ(plain.read_all(), "") << "without a header nothing is answered";
+  EXPECT_TRUE(silent.at_end());
+}
+
+TEST_F(ServerBounds, nobody_else_names_a_client) {
+  ServerOptions options = quick_options();
+  options.proxies = {*AddressRange::parse("10.0.0.0/8")};
+  RunningServer proxied(loops, options, tell_peer);
+  RawClient liar(proxied.address());
+  ASSERT_TRUE(liar.send("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(liar.read_all().starts_with("HTTP/1.1 400"));
+}
+
 }  // namespace
 }  // namespace xc::net

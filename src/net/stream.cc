@@ -118,6 +118,18 @@ IoResult Stream::write_tls(std::span<const iovec> parts) {
   return tls_result(SSL_write(session_.get(), record.data(), static_cast<int>(size)));
 }
 
+IoResult Stream::take_front(const std::function<std::size_t(std::string_view)>& take) {
+  const int fd = descriptor_.native_handle();
+  const std::span<char> buffer = thread_buffer();
+  const ssize_t seen = ::recv(fd, buffer.data(), limits::kProxyBytesMax, MSG_PEEK);
+  if (seen == 0) return {Io::End, 0};
+  if (seen < 0) return errno == EINTR ? IoResult{Io::WantRead, 0} : from_errno(Io::WantRead);
+  const std::size_t share = take(std::string_view(buffer.data(), static_cast<std::size_t>(seen)));
+  if (share == 0) return {Io::Ok, 0};
+  const ssize_t taken = ::recv(fd, buffer.data(), share, 0);
+  return {taken == static_cast<ssize_t>(share) ? Io::Ok : Io::Failed, share};
+}
+
 Io Stream::peek() {
   char byte = 0;
   if (session_) {

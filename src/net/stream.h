@@ -7,6 +7,7 @@
 
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -49,6 +50,9 @@ class Stream {
   IoResult handshake();  // Ok at once when plain
   IoResult read_some(std::span<char> into);
   IoResult write_some(std::span<const iovec> parts);
+  // What stands in front of TLS: `take` is shown bytes of the socket and says how many it wants;
+  // the others stay there. Ok with the number taken.
+  IoResult take_front(const std::function<std::size_t(std::string_view)>& take);
   // Without taking bytes: Ok when some are there, End or Failed when the peer is gone.
   Io peek();
   // TLS holds decrypted bytes that no readiness event will announce.

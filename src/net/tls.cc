@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <string_view>
+
 namespace xc::net {
 namespace {
 
@@ -37,6 +39,36 @@ std::unexpected<Error> bad_tls(const std::string& setting, const std::string& va
   return fail(Code::InvalidRequest, Message::BadSetting, {setting, value, take_tls_error()});
 }
 
+// `table`: of the settings, for errors.
+Status use_identity(SSL_CTX* context, const std::string& certificate, const std::string& key,
+                    const std::string& table) {
+  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
+    return bad_tls(table + ".certificate", certificate);
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    return bad_tls(table + ".key", key);
+  }
+  return {};
+}
+
+// The handshake fails without a certificate of these authorities.
+Status demand_certificates(SSL_CTX* context, const std::string& client_ca) {
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(client_ca.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_file(context, client_ca.c_str()) != 1) {
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return bad_tls("tls.client_ca", client_ca);
+  }
+  SSL_CTX_set_client_CA_list(context, names);  // takes them: clients see whose are wanted
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  // A ticket stands for a certificate that was checked, so tickets need to know their context; a
+  // reload makes a new one with new ticket keys, which ends those of a removed authority too.
+  constexpr std::string_view kName = "xingcha";
+  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kName.data()),
+                                 static_cast<unsigned>(kName.size()));
+  return {};
+}
+
 }  // namespace
 
 std::string take_tls_error() {
@@ -51,26 +83,25 @@ std::string take_tls_error() {
 Result<SslContext> make_server_tls(const TlsFiles& files) {
   SslContext context = make_context(TLS_server_method());
   if (!context) return fail_internal("SSL_CTX_new failed");
+  if (!files.allow_tls_1_2) SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_alpn, nullptr);
-  if (SSL_CTX_use_certificate_chain_file(context.get(), files.certificate.c_str()) != 1) {
-    return bad_tls("tls.certificate", files.certificate);
-  }
-  if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context.get()) != 1) {
-    return bad_tls("tls.key", files.key);
-  }
+  XC_CHECK(use_identity(context.get(), files.certificate, files.key, "tls"));
+  if (!files.client_ca.empty()) XC_CHECK(demand_certificates(context.get(), files.client_ca));
   return context;
 }
 
-Result<SslContext> make_client_tls(const std::string& ca_file) {
+Result<SslContext> make_client_tls(const ClientTls& settings) {
   SslContext context = make_context(TLS_client_method());
   if (!context) return fail_internal("SSL_CTX_new failed");
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_alpn_protos(context.get(), kAlpn, kAlpnBytes);
   SSL_CTX_set_default_verify_paths(context.get());  // none installed: verification fails later
-  if (!ca_file.empty() && SSL_CTX_load_verify_file(context.get(), ca_file.c_str()) != 1) {
-    return bad_tls("tls.ca", ca_file);
+  if (!settings.ca.empty() && SSL_CTX_load_verify_file(context.get(), settings.ca.c_str()) != 1) {
+    return bad_tls("endpoint_tls.ca", settings.ca);
+  }
+  if (!settings.certificate.empty()) {
+    XC_CHECK(use_identity(context.get(), settings.certificate, settings.key, "endpoint_tls"));
   }
   ERR_clear_error();
   return context;

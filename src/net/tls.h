@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "net/server.h"
+#include "net/tls_files.h"
 
 namespace xc::net {
 
@@ -19,12 +19,16 @@ struct SslFree {
   void operator()(SSL* session) const { SSL_free(session); }
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextFree>;  // thread-safe once made
+// One that may be replaced while sessions of it go on: they hold on to it.
+using SharedSslContext = std::shared_ptr<SSL_CTX>;
 using SslSession = std::unique_ptr<SSL, SslFree>;
 
-// TLS 1.2 and later. Error: BadSetting with OpenSSL's reason.
+// TLS 1.3, or 1.2 and later; asks clients for certificates when there is a client_ca. Blocking.
+// Error: BadSetting with OpenSSL's reason.
 Result<SslContext> make_server_tls(const TlsFiles& files);
-// Verifies against the system's store, and `ca_file` (PEM) when not empty.
-Result<SslContext> make_client_tls(const std::string& ca_file);
+// TLS 1.2 and later. Verifies against the system's store, and `settings.ca` when not empty.
+// Blocking. Error: BadSetting with OpenSSL's reason.
+Result<SslContext> make_client_tls(const ClientTls& settings);
 
 // Sessions over `fd`, which stays the caller's. Null only without memory.
 SslSession open_server_session(SSL_CTX* context, int fd);

@@ -1,9 +1,7 @@
 #include "net/tls.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
+#include "net/certificate.h"
+#include "net/certificate_test.h"
 #include "net/net_test.h"
 
 namespace xc::net {
@@ -11,43 +9,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Free {
-  void operator()(X509* x) const { X509_free(x); }
-  void operator()(EVP_PKEY* k) const { EVP_PKEY_free(k); }
-  void operator()(X509_EXTENSION* e) const { X509_EXTENSION_free(e); }
-  void operator()(FILE* f) const { std::fclose(f); }
-};
-
-// A self-signed certificate for `names` ("DNS:localhost,IP:127.0.0.1") and its key, as PEM files.
-TlsFiles make_certificate(const TempDir& dir, const std::string& names) {
-  const TlsFiles files{dir.file("cert.pem"), dir.file("key.pem")};
-  const std::unique_ptr<EVP_PKEY, Free> key(EVP_EC_gen("P-256"));
-  const std::unique_ptr<X509, Free> made(X509_new());
-  X509_set_version(made.get(), 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(made.get()), -60);
-  X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
-  X509_NAME* name = X509_get_subject_name(made.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
-  X509_set_issuer_name(made.get(), name);
-  X509_set_pubkey(made.get(), key.get());
-  const std::unique_ptr<X509_EXTENSION, Free> alt(
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()));
-  X509_add_ext(made.get(), alt.get(), -1);
-  EXPECT_GT(X509_sign(made.get(), key.get(), EVP_sha256()), 0);
-  const std::unique_ptr<FILE, Free> cert_file(std::fopen(files.certificate.c_str(), "w"));
-  const std::unique_ptr<FILE, Free> key_file(std::fopen(files.key.c_str(), "w"));
-  PEM_write_X509(cert_file.get(), made.get());
-  PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  return files;
-}
-
 class Tls : public testing::Test {
  protected:
   ServerOptions options(const std::string& names) {
     ServerOptions made = quick_options();
-    made.tls = make_certificate(dir, names);
+    made.tls = make_certificate(dir.file("cert.pem"), dir.file("key.pem"), names);
     return made;
   }
 
@@ -135,6 +101,105 @@ TEST_F(Tls, a_client_that_goes_cancels_its_handler) {
   });
   EXPECT_TRUE(eventually([&] { return unwound == 1; }));
   EXPECT_EQ(entered, 1);
+}
+
+// What the peer is asked about itself while a stream runs over the old certificate.
+TEST_F(Tls, certificates_change_and_connections_go_on) {
+  ServerOptions made = options("DNS:old.example,IP:127.0.0.1");
+  RunningServer server(loops, made, echo);
+  const std::string url = "https://" + server.address();
+  Client kept(loops.runtime, 4, dir.file("cert.pem"));
+  ASSERT_TRUE(post(kept, url, "first"));
+  const TlsFiles fresh =
+      make_certificate(dir.file("new.pem"), dir.file("new.key"), "DNS:new.example,IP:127.0.0.1");
+  ASSERT_TRUE(server.server.reload_tls(fresh));
+  EXPECT_TRUE(post(kept, url, "second"));  // on the connection from before
+  EXPECT_EQ(server.server.counters().connections_total, 1u);
+  Client old_only(loops.runtime, 4, dir.file("cert.pem"));
+  EXPECT_FALSE(post(old_only, url, "")) << "new connections must see the new certificate";
+  Client new_only(loops.runtime, 4, dir.file("new.pem"));
+  EXPECT_TRUE(post(new_only, url, ""));
+}
+
+TEST_F(Tls, a_bad_reload_changes_nothing) {
+  RunningServer server(loops, options("IP:127.0.0.1"), echo);
+  const TlsFiles other = make_certificate(dir.file("new.pem"), dir.file("new.key"), "IP:127.0.0.1");
+  const Status mixed = server.server.reload_tls({other.certificate, dir.file("key.pem")});
+  ASSERT_FALSE(mixed);
+  EXPECT_EQ(mixed.error().args.front(), "tls.key");
+  EXPECT_FALSE(server.server.reload_tls({}));
+  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  EXPECT_TRUE(post(client, "https://" + server.address(), ""));
+  RunningServer plain(loops, quick_options(), echo);
+  EXPECT_FALSE(plain.server.reload_tls(other)) << "TLS must not come up on a plain listener";
+}
+
+TEST_F(Tls, clients_are_asked_for_certificates) {
+  const TlsFiles friendly =
+      make_certificate(dir.file("friend.pem"), dir.file("friend.key"), "DNS:friend");
+  const TlsFiles stranger =
+      make_certificate(dir.file("stranger.pem"), dir.file("stranger.key"), "DNS:stranger");
+  ServerOptions made = options("IP:127.0.0.1");
+  made.tls.client_ca = friendly.certificate;  // self-signed: its own authority
+  RunningServer server(loops, made, echo);
+  const std::string url = "https://" + server.address();
+  const std::string ca = dir.file("cert.pem");
+  Client without(loops.runtime, 4, ca);
+  EXPECT_FALSE(post(without, url, ""));
+  Client wrong(loops.runtime, 4, ClientTls{ca, stranger.certificate, stranger.key});
+  EXPECT_FALSE(post(wrong, url, ""));
+  EXPECT_EQ(server.server.counters().requests_total, 0u);
+  Client right(loops.runtime, 4, ClientTls{ca, friendly.certificate, friendly.key});
+  EXPECT_TRUE(post(right, url, "x"));
+  ASSERT_TRUE(wrong.reload_tls({ca, friendly.certificate, friendly.key}));
+  EXPECT_TRUE(post(wrong, url, "x"));
+}
+
+TEST_F(Tls, the_old_version_is_spoken_when_asked_for_alone) {
+  for (const bool allowed : {false, true}) {
+    ServerOptions made = options("IP:127.0.0.1");
+    made.tls.allow_tls_1_2 = allowed;
+    RunningServer server(loops, made, echo);
+    RawClient client(server.address());
+    SslContext context = *make_client_tls({.ca = dir.file("cert.pem")});
+    SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+    const SslSession session = open_client_session(context.get(), client.fd(), "127.0.0.1");
+    EXPECT_EQ(SSL_do_handshake(session.get()) == 1, allowed);
+    take_tls_error();
+  }
+}
+
+TEST_F(Tls, a_proxy_says_who_comes_in_front_of_tls) {
+  ServerOptions made = options("IP:127.0.0.1");
+  made.proxies = {*AddressRange::parse("127.0.0.1")};
+  RunningServer server(loops, made, [](Exchange& exchange) -> Task<void> {
+    Task<Status> replying = exchange.reply(200, "text/plain", exchange.request().peer);
+    co_await std::move(replying);
+  });
+  RawClient client(server.address());
+  ASSERT_TRUE(client.send("PROXY TCP4 203.0.113.9 198.51.100.1 1 443\r\n"));
+  const SslContext context = *make_client_tls({.ca = dir.file("cert.pem")});
+  const SslSession session = open_client_session(context.get(), client.fd(), "127.0.0.1");
+  ASSERT_EQ(SSL_do_handshake(session.get()), 1);
+  const std::string_view request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  ASSERT_GT(SSL_write(session.get(), request.data(), static_cast<int>(request.size())), 0);
+  std::string got(4096, '\0');
+  const int size = SSL_read(session.get(), got.data(), static_cast<int>(got.size()));
+  ASSERT_GT(size, 0);
+  got.resize(static_cast<std::size_t>(size));
+  EXPECT_TRUE(got.ends_with("203.0.113.9")) << got;
+}
+
+TEST_F(Tls, a_certificate_says_until_when_it_is_good) {
+  const TlsFiles files = make_certificate(dir.file("a.pem"), dir.file("a.key"), "DNS:x");
+  const auto facts = read_certificate(files.certificate, "tls.certificate");
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->subject, "CN=test");
+  EXPECT_EQ(facts->not_after_unix_s - facts->not_before_unix_s, 3660);
+  const auto none = read_certificate(files.key, "tls.certificate");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message, Message::BadSetting);
+  EXPECT_EQ(read_certificate(dir.file("no"), "x").error().message, Message::FileMissing);
 }
 
 }  // namespace

@@ -4,14 +4,15 @@
 #include <cstdint>
 #include <string>
 
+#include "base/address_range.h"
 #include "base/assert.h"
-#include "identity/address_range.h"
 #include "identity/columns.h"
 #include "identity/scopes.h"
 #include "identity/totp.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace xc::identity;
+  using xc::AddressRange;
   const std::string text(reinterpret_cast<const char*>(data), size);
   const std::size_t line = text.find('\n');
   const std::string first = text.substr(0, line);

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-namespace xc::identity {
+namespace xc {
 
 // An address as 16 bytes; IPv4 as ::ffff:a.b.c.d, which is also how a dual-stack socket shows it.
 using AddressBytes = std::array<std::uint8_t, 16>;
@@ -30,4 +30,4 @@ struct AddressRange {
   bool contains(const std::string& peer) const;
 };
 
-}  // namespace xc::identity
+}  // namespace xc

@@ -1,4 +1,4 @@
-#include "identity/address_range.h"
+#include "base/address_range.h"
 
 #include <arpa/inet.h>
 
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace xc::identity {
+namespace xc {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -88,4 +88,4 @@ bool AddressRange::contains(const std::string& peer) const {
   return same_prefix(*address, network, bits);
 }
 
-}  // namespace xc::identity
+}  // namespace xc

@@ -1,0 +1,138 @@
+// Settings and certificates that change while the server runs. Connections and streams go on.
+#include <sys/stat.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "app/config_reload.h"
+#include "app/wiring.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace xc::app {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string stamp_of(const std::string& path) {
+  struct stat facts{};
+  if (path.empty() || ::stat(path.c_str(), &facts) != 0) return "-";
+  return fmt::format("{}:{}:{}.{}", facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
+                     facts.st_mtim.tv_nsec);
+}
+
+// Changes whenever one of the files does.
+std::string stamp_of(const Config& config) {
+  std::string stamp;
+  for (const std::string& path :
+       {config.tls_certificate, config.tls_key, config.tls_client_ca, config.endpoint_ca,
+        config.endpoint_certificate, config.endpoint_key}) {
+    stamp += stamp_of(path) + " ";
+  }
+  return stamp;
+}
+
+void tell(const std::vector<ConfigChange>& changes) {
+  for (const ConfigChange& change : changes) {
+    if (change.live) log::info("app", "{} changed and is in force", change.setting);
+    if (!change.live) log::warn("app", "{} changed and waits for a restart", change.setting);
+  }
+  if (changes.empty()) log::info("app", "configuration read again; no setting changed");
+}
+
+json::object rendered(const std::vector<ConfigChange>& changes) {
+  json::array applied, waiting;
+  for (const ConfigChange& change : changes) {
+    (change.live ? applied : waiting).emplace_back(change.setting);
+  }
+  return {{"applied", std::move(applied)}, {"needs_restart", std::move(waiting)}};
+}
+
+}  // namespace
+
+net::TlsFiles tls_files_of(const Config& config) {
+  return {config.tls_certificate, config.tls_key, config.tls_client_ca,
+          config.tls_min_version == "1.2"};
+}
+
+net::ClientTls client_tls_of(const Config& config) {
+  return {config.endpoint_ca, config.endpoint_certificate, config.endpoint_key};
+}
+
+// Both or none would be better, but a bad file of one must not keep the other from being renewed.
+Status Platform::use_certificates(const Config& config) {
+  Status listener, endpoints;
+  if (!config_.tls_certificate.empty()) listener = server_->reload_tls(tls_files_of(config));
+  endpoints = client_.reload_tls(client_tls_of(config));
+  return listener ? endpoints : listener;
+}
+
+Result<std::string> Platform::reload_config() {
+  const std::lock_guard one_at_a_time(reloading_);
+  XC_TRY(const Config fresh, load_config(source_));
+  const std::vector<ConfigChange> changes = changes_between(*running(), fresh);
+  const Config merged = with_live_settings(*running(), fresh);
+  XC_CHECK(use_certificates(merged));
+  log::open(level_of(merged.log_level), merged.log_json);
+  shelf_.use(merged);
+  {
+    const std::lock_guard held(running_mutex_);
+    running_ = std::make_shared<const Config>(merged);
+    waiting_ = changes_between(merged, fresh);
+  }
+  tell(changes);
+  return json::serialize(rendered(changes));
+}
+
+std::shared_ptr<const Config> Platform::running() const {
+  const std::lock_guard held(running_mutex_);
+  return running_;
+}
+
+std::string Platform::show_config() const {
+  std::shared_ptr<const Config> config;
+  json::array waiting;
+  {
+    const std::lock_guard held(running_mutex_);
+    config = running_;
+    for (const ConfigChange& change : waiting_) waiting.emplace_back(change.setting);
+  }
+  json::array settings;
+  for (const Setting& setting : all_settings()) {
+    settings.push_back(json::object{{"name", setting.name},
+                                    {"value", shown_value(setting, *config)},
+                                    {"live", is_live(setting)}});
+  }
+  json::array models;
+  for (const auto& [model, unused] : config->overrides) models.emplace_back(model);
+  return json::serialize(json::object{{"file", source_.path},
+                                      {"settings", std::move(settings)},
+                                      {"models_with_settings", std::move(models)},
+                                      {"needs_restart", std::move(waiting)}});
+}
+
+// A renewed certificate is in force within limits::kCertificatePoll, told or not. One that cannot
+// be used (written by halves, another key) leaves the old one and is tried again when it changes.
+Task<void> Platform::follow_certificates() {
+  auto stamp = std::make_shared<std::string>(stamp_of(config_));
+  while (!stopping_) {
+    Task<void> pause = net::sleep_for(limits::kCertificatePoll);
+    co_await std::move(pause);
+    std::function<void()> work = [this, stamp] {
+      const std::lock_guard one_at_a_time(reloading_);
+      const std::shared_ptr<const Config> config = running();
+      std::string now = stamp_of(*config);
+      if (now == *stamp) return;
+      *stamp = std::move(now);
+      const Status used = use_certificates(*config);
+      if (used) log::info("app", "certificates changed and are in force");
+      if (!used) log::error("app", "certificates: {}", text_of(used.error(), Language::En));
+    };
+    Task<void> looking = blocking_.run(work);
+    co_await std::move(looking);
+  }
+}
+
+}  // namespace xc::app
