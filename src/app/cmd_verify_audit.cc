@@ -21,7 +21,7 @@ constexpr std::size_t kFaultsShown = 20;
 
 struct VerifyFlags {
   std::string path, key;
-  std::vector<std::string> receipts;
+  std::vector<std::string> receipts, witnesses;
   bool json = false;
 };
 
@@ -35,6 +35,10 @@ Result<audit::VerifyOptions> options_of(const VerifyFlags& flags) {
     const auto receipt = audit::receipt_of(text);
     if (!receipt) return fail(Code::InvalidRequest, Message::BadReceipt, {text.substr(0, 40)});
     options.receipts.push_back(*receipt);
+  }
+  for (const std::string& path : flags.witnesses) {
+    XC_TRY(const std::vector<audit::SignedHead> heads, audit::read_witness(path));
+    options.witnessed.insert(options.witnessed.end(), heads.begin(), heads.end());
   }
   return options;
 }
@@ -100,6 +104,7 @@ void print_json(const audit::Findings& found) {
                    {"settlements", found.settlements},
                    {"open_admissions", found.open_admissions},
                    {"live", found.live},
+                   {"witnessed", found.witnessed},
                    {"fault_count", found.fault_count},
                    {"faults", std::move(faults)},
                    {"receipts", std::move(receipts)}};
@@ -118,6 +123,9 @@ void print_text(const audit::Findings& found, bool own_key, Language language) {
     fmt::print("{}\n",
                say<texts::AuditHead>(language, found.head->size, time_text(found.head->unix_ms),
                                      audit::hex_of(audit::view_of(found.root))));
+  }
+  if (found.witnessed > 0) {
+    fmt::print("{}\n", say<texts::AuditWitnessed>(language, found.witnessed));
   }
   if (found.live) fmt::print("{}\n", texts::AuditLive.in(language));
   if (!own_key) fmt::print("{}\n", texts::AuditOwnKey.in(language));
@@ -169,6 +177,11 @@ Command verify_audit_command() {
        .value = "RECEIPT",
        .help = texts::HelpVerifyAuditReceipt,
        .target = &flags->receipts},
+      {.name = "--witness",
+       .value = "FILE",
+       .help = texts::HelpVerifyAuditWitness,
+       .target = &flags->witnesses,
+       .complete = Complete::File},
       {.name = "--json", .value = "", .help = texts::HelpJson, .target = &flags->json}};
   command.run = [flags](const Surroundings& here) { return verify_audit(here, *flags); };
   return command;

@@ -173,6 +173,12 @@ Status finish(const ConfigSource& source, Config& config) {
         Code::InvalidRequest, Message::BadSetting,
         {"tls.client_ca", config.tls_client_ca, std::string(texts::ClientCaNeedsTls.in(language))});
   }
+  constexpr int kRetentionDaysMin = static_cast<int>(limits::kAuditRetentionMs / 86'400'000);
+  if (config.audit_retention_days != 0 && config.audit_retention_days < kRetentionDaysMin) {
+    return fail(Code::InvalidRequest, Message::BadSetting,
+                {"audit.retention_days", std::to_string(config.audit_retention_days),
+                 say<texts::RetentionTooShort>(language, kRetentionDaysMin)});
+  }
   for (const std::string& range : config.proxies) {
     Result<AddressRange> parsed = AddressRange::parse(range);
     if (parsed) continue;
@@ -181,7 +187,7 @@ Status finish(const ConfigSource& source, Config& config) {
   }
   for (std::string Config::* path :
        {&Config::tls_certificate, &Config::tls_key, &Config::tls_client_ca, &Config::endpoint_ca,
-        &Config::endpoint_certificate, &Config::endpoint_key}) {
+        &Config::witness_file, &Config::endpoint_certificate, &Config::endpoint_key}) {
     config.*path = rooted(source.root, config.*path);
   }
   return {};

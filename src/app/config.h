@@ -40,6 +40,14 @@ struct Config {
   std::string tls_client_ca;             // clients must show certificates of it; absolute or empty
   std::string tls_min_version;           // "1.2", "1.3"
   std::vector<std::string> proxies;      // ranges that speak the PROXY protocol
+  std::string alarm_webhook, alarm_webhook_secret, alarm_syslog;  // empty: none
+  int alarm_disk_free_mib = 0;
+  int alarm_certificate_days = 0;
+  std::string trace_otlp;  // empty: off
+  int trace_percent = 0;
+  std::string audit_profile;     // of a new log
+  int audit_retention_days = 0;  // 0: for ever
+  std::string witness_file, witness_url;
   std::string endpoint_ca, endpoint_certificate, endpoint_key;  // absolute, or empty
   bool insecure = false;
   int io_threads = 0;    // 0: the cores of this machine

@@ -79,16 +79,20 @@ Config with_live_settings(const Config& running, const Config& fresh) {
   return merged;
 }
 
+std::string without_userinfo(std::string url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t at = url.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return url;
+  return url.replace(scheme + 3, at - scheme - 3, "***");
+}
+
 std::string shown_value(const Setting& setting, const Config& config) {
   std::string value = toml_of(setting, config, config.models);
   const bool secret = setting.name.find("secret") != std::string_view::npos ||
                       setting.name.find("password") != std::string_view::npos;
   if (secret && value != "\"\"") return "\"***\"";
+  value = without_userinfo(std::move(value));
   const std::size_t scheme = value.find("://");
-  const std::size_t at = value.rfind('@');
-  if (scheme != std::string::npos && at != std::string::npos && at > scheme) {
-    value.replace(scheme + 3, at - scheme - 3, "***");
-  }
   const std::size_t query = value.find('?');  // robots of chat services carry their token there
   if (scheme != std::string::npos && query != std::string::npos) {
     value.replace(query + 1, value.size() - query - 2, "***");

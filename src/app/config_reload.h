@@ -22,6 +22,8 @@ bool is_live(const Setting& setting);
 std::vector<ConfigChange> changes_between(const Config& running, const Config& fresh);
 // `running` with the live settings of `fresh`.
 Config with_live_settings(const Config& running, const Config& fresh);
+// "postgresql://user:secret@host/db" without what stands before the '@'.
+std::string without_userinfo(std::string url);
 // A setting's value for people and the admin API: secrets are hidden, and what stands before the
 // '@' of an address.
 std::string shown_value(const Setting& setting, const Config& config);

@@ -25,6 +25,9 @@ void check_machine(const Surroundings& here, Checks& checks);
 std::optional<Config> check_home(const Surroundings& here, Checks& checks);
 // Address and server.
 void check_server(const Surroundings& here, const Config& config, Checks& checks);
+// Certificates, database, audit log, clock, receivers of alarms, active alarms; `verify` reads the
+// whole audit log.
+void check_operations(const Surroundings& here, const Config& config, bool verify, Checks& checks);
 // Every installed model; `verify` reads the files whole.
 void check_models(const Surroundings& here, bool verify, Checks& checks);
 // Proxy variables and mirrors that pulls will use.

@@ -120,13 +120,13 @@ Result<std::unique_ptr<Platform>> Platform::open(const Config& config, ConfigSou
 Status Platform::start() {
   XC_TRY(accounts_, identity::Accounts::open(*database_, clock_, random_));
   XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
+  XC_TRY(tower_, Watchtower::open(config_, {clock_, random_, runtime_, blocking_, client_}));
   XC_CHECK(open_books());
   fleet_ = std::make_unique<fleet::Fleet>(
       runtime_, blocking_, client_, fleet_options(config_, here_),
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
-  operations_.show_config = [this] { return show_config(); };
-  operations_.reload_config = [this] { return reload_config(); };
+  open_operations();
   gateway_ = std::make_unique<gateway::Gateway>(
       gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
                         [this] { return shelf_.rows(); }, XC_VERSION, *books_, &operations_});
@@ -141,6 +141,8 @@ Status Platform::open_books() {
   audit::LogOptions options;
   options.folder = here_.home.audit();
   options.program = "xingcha " XC_VERSION;
+  options.profile = audit::profile_of(config_.audit_profile).value_or(options.profile);
+  options.witness = tower_->witness();
   XC_TRY(audit_, audit::Log::open(std::move(options), clock_, random_));
   XC_TRY(books_, gateway::Books::open(*audit_, *database_, clock_));
   return {};
@@ -175,6 +177,8 @@ void Platform::run() {
   tasks_.spawn(runtime_.executor(0), [this] { return follow_identity(); });
   tasks_.spawn(runtime_.executor(0), [this] { return roll_up_usage(); });
   tasks_.spawn(runtime_.executor(0), [this] { return follow_certificates(); });
+  tower_->start(tasks_);
+  tasks_.spawn(runtime_.executor(0), [this] { return keep_watch(); });
   runtime_.run();
 }
 
@@ -235,10 +239,7 @@ Status Platform::reload_keys() {
 Task<void> Platform::reload() {
   std::function<void()> work = [this] {
     const Result<std::string> settings = reload_config();
-    if (!settings) {
-      log::error("app", "the configuration stays as it is: {}",
-                 text_of(settings.error(), Language::En));
-    }
+    static_cast<void>(settings);  // logged there
     const Status keys = reload_keys();
     if (keys) log::info("app", "keys read again");
     if (!keys) log::error("app", "keys: {}", text_of(keys.error(), Language::En));

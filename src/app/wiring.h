@@ -12,6 +12,7 @@
 #include "app/config_reload.h"
 #include "app/credentials.h"
 #include "app/model_shelf.h"
+#include "app/watchtower.h"
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -61,11 +62,14 @@ class Platform {
   Task<void> reload();
   // wiring_reload.cc. The first three are blocking.
   Result<std::string> reload_config();
+  Result<std::string> read_config_again();
   Status use_certificates(const Config& config);
   Status reload_keys();
   std::shared_ptr<const Config> running() const;
   std::string show_config() const;
   Task<void> follow_certificates();
+  void open_operations();  // what the admin API sees
+  Task<void> keep_watch();
   Task<void> follow_identity();
   Status refresh_identity(bool flush);
   Status open_books();
@@ -93,6 +97,7 @@ class Platform {
   net::Runtime runtime_;
   net::BlockingPool blocking_;
   net::Client client_;
+  std::unique_ptr<Watchtower> tower_;
   std::unique_ptr<fleet::Fleet> fleet_;
   gateway::Operations operations_;
   std::unique_ptr<gateway::Gateway> gateway_;

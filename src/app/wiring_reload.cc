@@ -66,11 +66,57 @@ Status Platform::use_certificates(const Config& config) {
   Status listener, endpoints;
   if (!config_.tls_certificate.empty()) listener = server_->reload_tls(tls_files_of(config));
   endpoints = client_.reload_tls(client_tls_of(config));
+  for (const auto& [path, used] : {std::pair(config.tls_certificate, listener),
+                                   std::pair(config.endpoint_certificate, endpoints)}) {
+    ops::AlarmBoard& alarms = tower_->alarms();
+    const std::string& subject = path.empty() ? config.endpoint_ca : path;
+    if (used) alarms.clear(ops::AlarmKind::CertificateInvalid, subject);
+    if (!used) {
+      alarms.raise(ops::AlarmKind::CertificateInvalid, subject,
+                   text_of(used.error(), Language::En));
+    }
+  }
   return listener ? endpoints : listener;
+}
+
+void Platform::open_operations() {
+  operations_.show_config = [this] { return show_config(); };
+  operations_.reload_config = [this] { return reload_config(); };
+  operations_.deliveries = [this] { return tower_->deliveries(); };
+  operations_.alarms = &tower_->alarms();
+  operations_.traces = tower_->traces();
+  const std::string database = config_.database.empty() ? here_.home.database() : config_.database;
+  tower_->watch({*fleet_,
+                 *books_,
+                 *keys_,
+                 without_userinfo(database),
+                 {here_.home.data(), here_.home.models()}});
+}
+
+Task<void> Platform::keep_watch() {
+  while (!stopping_) {
+    std::function<void()> work = [this] { tower_->look(*running()); };
+    Task<void> looking = blocking_.run(work);
+    co_await std::move(looking);
+    Task<void> pause = net::sleep_for(limits::kWatchInterval);
+    co_await std::move(pause);
+  }
 }
 
 Result<std::string> Platform::reload_config() {
   const std::lock_guard one_at_a_time(reloading_);
+  Result<std::string> report = read_config_again();
+  if (report) {
+    tower_->alarms().clear(ops::AlarmKind::ConfigInvalid, source_.path);
+  } else {
+    const std::string reason = text_of(report.error(), Language::En);
+    log::error("app", "the configuration stays as it is: {}", reason);
+    tower_->alarms().raise(ops::AlarmKind::ConfigInvalid, source_.path, reason);
+  }
+  return report;
+}
+
+Result<std::string> Platform::read_config_again() {
   XC_TRY(const Config fresh, load_config(source_));
   const std::vector<ConfigChange> changes = changes_between(*running(), fresh);
   const Config merged = with_live_settings(*running(), fresh);

@@ -16,7 +16,7 @@ namespace xc::audit {
 
 class Checker {
  public:
-  Checker(PublicKey key, std::vector<Receipt> receipts);
+  Checker(PublicKey key, const VerifyOptions& options);
 
   void begin(Frontier frontier);  // of the leaves before the first one
   void segment(std::uint64_t first, bool has_content);
@@ -44,11 +44,15 @@ class Checker {
   void settle_tree(bool head_fits, std::uint64_t size);
   void check_receipts();
   void end_receipts();
+  void check_witnessed();
+  void end_witnessed();
   void report_gaps();
 
   const PublicKey key_;
   const Profile profile_;
   const std::vector<Receipt> receipts_;
+  std::vector<SignedHead> witnessed_;  // signed ones, by size
+  std::size_t next_witnessed_ = 0;
   Frontier frontier_;
   Findings findings_;
   std::uint64_t at_ = 0, expected_ = 0;

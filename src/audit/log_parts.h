@@ -74,6 +74,7 @@ struct Log::Parts {
   Result<SignedHead> sign();
   void publish(SignedHead signed_head, std::size_t batch_bytes);
   void keep_head(const SignedHead& signed_head, bool at_end);
+  bool wait_for_work(std::unique_lock<std::mutex>& held);
   bool wait_to_retry(std::unique_lock<std::mutex>& held);
   Status wait_index(std::uint64_t index, Deadline deadline) const;
   Status start();

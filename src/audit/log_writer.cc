@@ -83,7 +83,7 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
 void Log::Parts::run() {
   std::unique_lock held(mutex);
   for (;;) {
-    wake.wait(held, [this] { return stopping || !queue.leaves.empty(); });
+    if (!wait_for_work(held)) continue;
     if (queue.leaves.empty()) break;
     const SteadyTime due = last_sync + options.sync_interval;
     while (!stopping && std::chrono::steady_clock::now() < due) wake.wait_until(held, due);
@@ -107,6 +107,22 @@ void Log::Parts::run() {
   std::swap(lost, queue);
   held.unlock();
   tell(lost, unavailable("closed before the disk took it"));
+}
+
+// False after a head was kept: the last leaves before a pause are witnessed too, not only those
+// that others follow.
+bool Log::Parts::wait_for_work(std::unique_lock<std::mutex>& held) {
+  const auto work = [this] { return stopping || !queue.leaves.empty(); };
+  if (head.size == last_kept_size) {
+    wake.wait(held, work);
+    return true;
+  }
+  if (wake.wait_until(held, last_kept_head + options.head_interval, work)) return true;
+  const SignedHead newest = head;
+  held.unlock();
+  keep_head(newest, false);
+  held.lock();
+  return false;
 }
 
 void Log::Parts::tell(Batch& batch, const Status& done) {

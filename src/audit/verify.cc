@@ -21,10 +21,10 @@ bool Findings::good() const {
          });
 }
 
-Checker::Checker(PublicKey key, std::vector<Receipt> receipts)
+Checker::Checker(PublicKey key, const VerifyOptions& options)
     : key_(std::move(key)),
       profile_(key_.profile()),
-      receipts_(std::move(receipts)),
+      receipts_(options.receipts),
       frontier_(profile_) {
   findings_.profile = profile_;
   findings_.log = key_.log_id();
@@ -34,11 +34,20 @@ Checker::Checker(PublicKey key, std::vector<Receipt> receipts)
     // Missing until its leaf, and its head, are found.
     findings_.receipts.push_back(ours ? ReceiptState::Missing : ReceiptState::Forged);
   }
+  for (const SignedHead& head : options.witnessed) {
+    if (verify(head, key_)) {
+      witnessed_.push_back(head);
+    } else {
+      fault(FaultKind::BadHead, head.size, "a witnessed head is not signed by this key");
+    }
+  }
+  std::ranges::sort(witnessed_, {}, &SignedHead::size);
 }
 
 void Checker::begin(Frontier frontier) {
   frontier_ = std::move(frontier);
   expected_ = signed_size_ = findings_.first = frontier_.size();
+  check_witnessed();
 }
 
 void Checker::segment(std::uint64_t first, bool has_content) {
@@ -106,7 +115,32 @@ void Checker::leaf(std::string_view leaf_bytes, std::uint64_t expected_end,
   frontier_.append(hash, nodes);
   findings_.end = frontier_.size();
   check_receipts();
+  check_witnessed();
   if (leaf) pair(*leaf);
+}
+
+// Those below an export's first leaf cannot be looked at.
+void Checker::check_witnessed() {
+  const std::uint64_t size = frontier_.size();
+  for (; next_witnessed_ < witnessed_.size(); ++next_witnessed_) {
+    const SignedHead& head = witnessed_[next_witnessed_];
+    if (head.size > size) return;
+    if (head.size < size || !in_order_) continue;
+    if (head.root == frontier_.root()) {
+      ++findings_.witnessed;
+    } else {
+      fault(FaultKind::Changed, signed_size_, "the root differs from a witnessed head",
+            size - std::min(size, signed_size_));
+    }
+  }
+}
+
+// Not left out beside a running server: witnessed heads are read before the check begins.
+void Checker::end_witnessed() {
+  if (witnessed_.empty() || witnessed_.back().size <= frontier_.size()) return;
+  const std::uint64_t covers = witnessed_.back().size;
+  fault(FaultKind::Cut, frontier_.size(), fmt::format("a witnessed head covers {} leaves", covers),
+        covers - frontier_.size());
 }
 
 void Checker::check_receipts() {
@@ -276,6 +310,7 @@ Findings Checker::finish(bool live, std::uint64_t from) {
     findings_.fault_count -= static_cast<std::uint64_t>(findings_.faults.end() - kept);
     findings_.faults.erase(kept, findings_.faults.end());
   }
+  end_witnessed();
   findings_.live = live;
   findings_.open_admissions = open_.size();
   findings_.root = frontier_.root();

@@ -52,13 +52,22 @@ struct Findings {
   std::vector<Fault> faults;          // at most limits::kAuditFaultsMax
   std::uint64_t fault_count = 0;
   std::vector<ReceiptState> receipts;  // as asked
+  std::uint64_t witnessed = 0;         // heads from elsewhere that fit
   bool good() const;
 };
 
 struct VerifyOptions {
   std::optional<PublicKey> key;  // without: log.pub of the folder, which proves less
   std::vector<Receipt> receipts = {};
+  // Heads that were kept elsewhere. They alone find a log that its owner rewrote, or whose tail was
+  // cut together with its own heads.
+  std::vector<SignedHead> witnessed = {};
 };
+
+// A witness's file: a head a line, in any order. Lines that are no heads (half of one, after a
+// crash) are left out; whether the others are signed is for verify(). Error: FileMissing,
+// FileError; BadAuditFile beyond limits::kWitnessHeadsMax.
+Result<std::vector<SignedHead>> read_witness(const std::string& path);
 
 // A folder, or a file made by export_json_lines. Errors are failures to read (FileMissing,
 // FileError, BadAuditFile, BadAuditKey); what is wrong with the log is in the findings.

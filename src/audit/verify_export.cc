@@ -51,7 +51,7 @@ Result<Findings> verify_export(const std::string& path, const VerifyOptions& opt
   }
   auto frontier = Frontier::from_peaks(key->profile(), header.first, header.peaks);
   if (!frontier) return bad_line(path, 1, "peaks");
-  Checker checker(*key, options.receipts);
+  Checker checker(*key, options);
   checker.begin(std::move(*frontier));
   if (header.key_pem != key->pem()) {
     checker.fault(FaultKind::BadFile, header.first, "made with another key");

@@ -21,8 +21,8 @@ constexpr std::size_t kTreeBlockBytes = 256 * 1024;
 
 class FolderCheck {
  public:
-  FolderCheck(std::string folder, PublicKey key, std::vector<Receipt> receipts)
-      : folder_(std::move(folder)), key_(std::move(key)), checker_(key_, std::move(receipts)) {}
+  FolderCheck(std::string folder, PublicKey key, const VerifyOptions& options)
+      : folder_(std::move(folder)), key_(std::move(key)), checker_(key_, options) {}
 
   Result<Findings> run();
 
@@ -218,7 +218,23 @@ Result<Findings> verify_folder(const std::string& folder, const VerifyOptions& o
     XC_TRY(const std::string pem, file.read(0, limits::kAuditLineBytesMax));
     XC_TRY(key, PublicKey::from_pem(pem));
   }
-  return FolderCheck(folder, *key, options.receipts).run();
+  return FolderCheck(folder, *key, options).run();
+}
+
+Result<std::vector<SignedHead>> read_witness(const std::string& path) {
+  XC_TRY(LineReader lines, LineReader::open(path, limits::kAuditLineBytesMax));
+  std::vector<SignedHead> heads;
+  for (;;) {
+    XC_TRY(const auto line, lines.next());
+    if (!line) return heads;
+    auto head = head_of(*line);
+    if (!head) continue;
+    if (heads.size() >= limits::kWitnessHeadsMax) {
+      return fail(Code::InvalidRequest, Message::BadAuditFile,
+                  {path, std::to_string(lines.number()), "too many heads"});
+    }
+    heads.push_back(std::move(*head));
+  }
 }
 
 Result<Findings> verify(const std::string& path, const VerifyOptions& options) {

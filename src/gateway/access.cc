@@ -55,6 +55,8 @@ constexpr std::array kGrants{
     Grant{"POST", "/admin/audit/erase",             kP,                 kPlatform},
     Grant{"GET",  "/admin/config",                  kWatch,             kPlatform},
     Grant{"POST", "/admin/config/reload",           kP,                 kPlatform},
+    Grant{"GET",  "/admin/alarms",                  kWatch,             kPlatform},
+    Grant{"POST", "/admin/alarms/{alarm}/acknowledge", kP | kS,         kPlatform},
     Grant{"GET",  "/admin/workers",                 kWatch,             kPlatform},
     Grant{"GET",  "/admin/engine",                  kWatch,             kPlatform},
     Grant{"POST", "/admin/workers/{model}/stop",    kP,                 kPlatform},

@@ -37,6 +37,8 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/users/{user}/disable", "PTt"},
     {"GET /admin/config", "PAS"},
     {"POST /admin/config/reload", "P"},
+    {"GET /admin/alarms", "PAS"},
+    {"POST /admin/alarms/{alarm}/acknowledge", "PS"},
     {"GET /admin/workers", "PAS"},
     {"GET /admin/engine", "PAS"},
     {"POST /admin/workers/{model}/stop", "P"},

@@ -50,6 +50,8 @@ class AuditEntry {
   std::string receipt() const;
 
   SteadyTime begun() const { return begun_; }
+  int status() const { return status_; }  // as of now
+  const std::optional<Spent>& spent() const { return spent_; }
   std::string_view route() const { return subject_.route; }
   // The names of the accounts that pay.
   std::string_view key() const { return key_id_; }

@@ -14,6 +14,7 @@
 #include "gateway/router.h"
 #include "gateway/terms.h"
 #include "net/http.h"
+#include "ops/trace.h"
 
 namespace xc::gateway {
 
@@ -33,6 +34,7 @@ struct Call {
   identity::Caller caller{};  // empty on routes without a key
   bool shutting_down = false;
   net::Server::Counters connections{};  // for /metrics
+  ops::Trace trace{};
 
   const net::Request& request() const { return exchange.request(); }
 };

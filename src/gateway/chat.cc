@@ -44,6 +44,7 @@ Task<Status> converse(Call& call, QuestionParser parse) {
       co_await start(call, *reservation, question->ask, question->parser, std::move(*lease));
   if (!generation) co_return std::unexpected(std::move(generation.error()));
 
+  const ops::Trace::Stage stage = call.trace.stage("generate");
   const std::unique_ptr<Sink> sink = question->sink(head_of(call, *question, *generation));
   const OutputGuard guard(question->choices);
   AnswerWriter writer(call, question->stream);

@@ -10,6 +10,7 @@
 #include "gateway/call.h"
 #include "gateway/console_files.h"
 #include "gateway/metrics.h"
+#include "gateway/operations.h"
 #include "gateway/router.h"
 
 namespace xc::gateway {
@@ -81,6 +82,38 @@ AuditEntry::Subject subject_of(const net::Request& request, const Match& match,
   return subject;
 }
 
+ops::Trace trace_of(const net::Request& request, const Services& services) {
+  ops::SpanSink* sink = services.operations == nullptr ? nullptr : services.operations->traces;
+  const std::string_view parent = request.headers.get("traceparent");
+  if (sink == nullptr && parent.empty()) return {};
+  return ops::Trace(sink, services.clock, services.random, parent,
+                    request.headers.get("tracestate"));
+}
+
+// Ends the trace when the request's coroutine does, however it does. No prompt, no answer.
+struct TraceEnd {
+  Call& call;
+  ~TraceEnd() {
+    if (!call.trace.recording()) return;
+    const AuditEntry& audit = call.audit;
+    const std::string route(audit.route());
+    std::vector<std::pair<std::string, std::string>> texts{
+        {"http.request.method", call.request().method},
+        {"http.route", route},
+        {"xingcha.request_id", call.request_id}};
+    std::vector<std::pair<std::string, std::int64_t>> numbers{
+        {"http.response.status_code", audit.status()}};
+    if (!audit.tenant().empty()) texts.emplace_back("xingcha.tenant", audit.tenant());
+    if (!audit.model().empty()) texts.emplace_back("gen_ai.request.model", audit.model());
+    if (audit.spent()) {
+      numbers.emplace_back("gen_ai.usage.input_tokens", audit.spent()->tokens.prompt);
+      numbers.emplace_back("gen_ai.usage.output_tokens", audit.spent()->tokens.completion);
+    }
+    call.trace.end(call.request().method + " " + route, audit.status(), std::move(texts),
+                   std::move(numbers));
+  }
+};
+
 // The door: one request from its head to its audit record. Owns what the request needs, so that a
 // coroutine that is cancelled late finds everything in place.
 Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& exchange) {
@@ -93,6 +126,8 @@ Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& excha
   call.request_id = std::move(request_id);
   call.shape = shape_of(request.path);
   call.language = language_of(request.headers.get("Accept-Language"));
+  call.trace = trace_of(request, parts->services);
+  const TraceEnd trace_end{call};
   exchange.reply_headers().set("X-Request-Id", call.request_id);
   if (call.shape == Shape::Anthropic) exchange.reply_headers().set("request-id", call.request_id);
   Status served = co_await parts->serve(call, match);

@@ -10,6 +10,8 @@
 
 #include "gateway/books.h"
 #include "gateway/gateway.h"
+#include "gateway/operations.h"
+#include "gateway/spans_test.h"
 #include "net/net_test.h"
 #include "net/sse.h"
 #include "schema/model_name.h"
@@ -73,9 +75,13 @@ class GatewayTest : public testing::Test {
     fleet_ = std::make_unique<fleet::Fleet>(
         loops_.runtime, blocking_, client_, options,
         [this](std::string_view name) { return resolve(name); }, [] { return 1u << 30; });
-    gateway_ = std::make_unique<Gateway>(Services{loops_.runtime, blocking_, client_, *fleet_,
-                                                  *keys_, *accounts_, clock_, random_,
-                                                  [this] { return rows(); }, "1.2.3", *books_});
+    operations_.show_config = [] { return std::string("{}"); };
+    operations_.reload_config = [] { return Result<std::string>("{}"); };
+    operations_.alarms = &alarms_;
+    operations_.traces = &spans_;
+    gateway_ = std::make_unique<Gateway>(
+        Services{loops_.runtime, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
+                 [this] { return rows(); }, "1.2.3", *books_, &operations_});
     net::ServerOptions at;
     at.address = "127.0.0.1:0";
     server_ = std::make_unique<net::Server>(loops_.runtime, at, gateway_->handler(),
@@ -172,6 +178,9 @@ class GatewayTest : public testing::Test {
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<Books> books_;
   std::string key_;
+  ops::AlarmBoard alarms_{clock_, random_, [](const ops::AlarmEvent&) {}};
+  KeptSpans spans_;
+  Operations operations_;
   net::Loops loops_{2};
   net::BlockingPool blocking_{2};
   net::Client client_{loops_.runtime};

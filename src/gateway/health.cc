@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateway/engines.h"
+#include "gateway/operations.h"
 #include "schema/json_text.h"
 
 namespace xc::embedded {
@@ -39,6 +40,7 @@ Task<Status> metrics(Call& call) {
       call.metrics.ledger_walk(call.services.books, call.services.clock.now());
   if (walk) co_await call.services.blocking.run(std::move(walk));
   call.metrics.audit_log(call.services.books);
+  if (call.services.operations != nullptr) call.metrics.operations(*call.services.operations);
   std::string body = call.metrics.text(call.services.fleet.status(), call.connections);
   call.audit.outcome(200);
   constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "gateway/books.h"
 #include "gateway/engine_series.h"
+#include "gateway/operations.h"
 
 namespace xc::gateway {
 namespace {
@@ -65,6 +66,11 @@ struct Metrics::Parts {
       histogram("xingcha_time_between_tokens_seconds", "Between tokens of one stream.");
   Family<Histogram>& whole =
       histogram("xingcha_request_seconds", "From the request's arrival to its end.");
+  Family<Gauge>& alarms = gauge("xingcha_alarms", "Active alarms by kind and severity.");
+  Family<Gauge>& unacknowledged =
+      gauge("xingcha_alarms_unacknowledged", "Active alarms that nobody acknowledged.");
+  Family<Counter>& deliveries = counter(
+      "xingcha_deliveries_total", "Alarms, traces and audit heads handed to others, by outcome.");
   Gauge& in_flight = gauge("xingcha_requests_in_flight", "Requests that run now.").Add({});
   Gauge& connections = gauge("xingcha_connections", "Open connections of clients.").Add({});
   Counter& connections_total =
@@ -76,9 +82,9 @@ struct Metrics::Parts {
   Counter& retried = counter("xingcha_upstream_retries_total",
                              "Requests sent again because a worker died before its first token.")
                          .Add({});
-  Counter& handovers = counter("xingcha_handovers_total",
-                               "Answers that a worker handed over to the next one.")
-                           .Add({});
+  Counter& handovers =
+      counter("xingcha_handovers_total", "Answers that a worker handed over to the next one.")
+          .Add({});
   Family<Counter>& quota_refusals =
       counter("xingcha_quota_refused_total", "Requests that a limit refused.");
   Family<Gauge>& quota = gauge(
@@ -233,6 +239,28 @@ void Metrics::audit_log(Books& books) {
   catch_up(parts_->audit_syncs, log.syncs);
   catch_up(parts_->audit_failures, log.failures);
   parts_->audit_failing.Set(log.failing ? 1 : 0);
+}
+
+void Metrics::operations(const Operations& operations) {
+  if (operations.alarms != nullptr) {
+    std::map<ops::AlarmKind, int> active;
+    int unacknowledged = 0;
+    for (const ops::Alarm& alarm : operations.alarms->active()) {
+      ++active[alarm.kind];
+      if (alarm.acknowledged_unix_ms == 0) ++unacknowledged;
+    }
+    for (const ops::AlarmFacts& facts : ops::alarm_table()) {
+      const prometheus::Labels labels{{"alarm", std::string(facts.name)},
+                                      {"severity", std::string(ops::name_of(facts.severity))}};
+      parts_->alarms.Add(labels).Set(active[facts.kind]);
+    }
+    parts_->unacknowledged.Add({}).Set(unacknowledged);
+  }
+  if (!operations.deliveries) return;
+  for (const Delivery& delivery : operations.deliveries()) {
+    catch_up(parts_->deliveries.Add({{"sink", delivery.sink}, {"outcome", delivery.outcome}}),
+             delivery.count);
+  }
 }
 
 void Metrics::engines(

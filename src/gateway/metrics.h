@@ -22,6 +22,7 @@ class Histogram;
 namespace xc::gateway {
 
 class Books;
+struct Operations;
 
 // The series of one model on one route, looked up once a request. Lives as long as its Metrics.
 // Thread-safe.
@@ -61,6 +62,9 @@ class Metrics {
   std::function<void()> ledger_walk(Books& books, SteadyTime now);
   // The audit log as it is now.
   void audit_log(Books& books);
+
+  // Alarms, and what was handed to others.
+  void operations(const Operations& operations);
 
   // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
   // of a worker, gauges of a model that is not there are 0.

@@ -67,6 +67,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/admin/audit/erase", kKey, Shape::OpenAi, &erase_audit_leaf},
     Route{"GET", "/admin/config", kKey, Shape::OpenAi, &show_config},
     Route{"POST", "/admin/config/reload", kKey, Shape::OpenAi, &reload_config},
+    Route{"GET", "/admin/alarms", kKey, Shape::OpenAi, &list_alarms},
+    Route{"POST", "/admin/alarms/{alarm}/acknowledge", kKey, Shape::OpenAi, &acknowledge_alarm},
     Route{"GET", "/healthz", kOpen, Shape::OpenAi, &healthz},
     Route{"GET", "/readyz", kOpen, Shape::OpenAi, &readyz},
     Route{"GET", "/version", kOpen, Shape::OpenAi, &version},

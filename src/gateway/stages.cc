@@ -132,6 +132,7 @@ void Reservation::close() {
 }
 
 Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate) {
+  const ops::Trace::Stage stage = call.trace.stage("reserve");
   // A model that was removed is gone at once, also when the fleet still knows the way to it.
   Result<ModelRow> row = allowed_model(call, model);
   if (!row) {
@@ -148,6 +149,7 @@ Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& 
 }
 
 Status admit(Call& call, const Reservation& reservation) {
+  const ops::Trace::Stage stage = call.trace.stage("admit");
   return call.audit.admit_request(reservation.estimate().all());
 }
 
@@ -162,8 +164,10 @@ Status screen(std::string_view model) {
 }
 
 Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model) {
+  ops::Trace::Stage stage = call.trace.stage("route");
   const SteadyTime asked = call.services.clock.now();
   Result<fleet::Lease> lease = co_await call.services.fleet.acquire(model, call.deadline);
+  if (!lease) stage.fail();
   if (!lease) co_return lease;
   Series& series = call.metrics.series(lease->model(), call.audit.route());
   reservation.start(series, seconds(call.services.clock.now() - asked));

@@ -35,6 +35,12 @@ net::ClientRequest request_for(const Call& call, const Ask& ask, const std::stri
   }
   request.headers.set("Content-Type", "application/json");
   request.headers.set("X-Xingcha-Request", call.request_id);
+  if (std::string parent = call.trace.traceparent(); !parent.empty()) {
+    request.headers.set("traceparent", std::move(parent));
+    if (!call.trace.tracestate().empty()) {
+      request.headers.set("tracestate", call.trace.tracestate());
+    }
+  }
   request.headers.set("X-Xingcha-Tenant", call.caller.tenant);
   request.headers.set("X-Xingcha-Key", call.caller.key_id);
   request.headers.set("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));
@@ -71,8 +77,10 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const fleet::Lease& lease,
 
 Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
                                    ChunkParser parser, fleet::Lease lease) {
+  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
   std::string nothing;
   Result<Reply> reply = co_await send(call, ask, lease, nothing);
+  if (!reply) stage.fail();
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   Generation generation(call, reservation, ask, parser, std::move(lease), std::move(*reply));
   Status begun = co_await generation.prefetch();
@@ -81,6 +89,7 @@ Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const A
 }
 
 Task<Result<std::string>> try_whole(Call& call, const Ask& ask, fleet::Lease lease) {
+  const ops::Trace::Stage stage = call.trace.stage("ask", ops::Span::Kind::Client);
   std::string nothing;
   Result<Reply> reply = co_await send(call, ask, lease, nothing);
   if (!reply) co_return std::unexpected(std::move(reply.error()));

@@ -87,6 +87,8 @@ class QuotaLedger {
   std::string name_of(AccountId id) const;  // empty for kNoAccount
   Balance balance(Scope scope, std::string_view name, Meter meter);
   std::vector<Alert> take_alerts();
+  // Every budget that is past its soft limit now. O(accounts).
+  std::vector<Alert> alerted();
 
   // For /metrics and tests: sums over the accounts of a scope that have a limit, and whether the
   // invariant holds for every pot against the open reservations. O(accounts).

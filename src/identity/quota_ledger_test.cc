@@ -207,6 +207,23 @@ TEST_F(Ledger, alerts_once_a_period) {
   EXPECT_EQ(ledger.take_alerts().size(), 1u);
 }
 
+TEST_F(Ledger, says_which_budgets_are_past_their_soft_limit_now) {
+  ledger.grant(Scope::Tenant, "t", Meter::TokensDay, 100, 80);
+  EXPECT_TRUE(ledger.alerted().empty());
+  ledger.settle(take(85), {85, 0, 0});
+  ASSERT_EQ(ledger.alerted().size(), 1u);
+  EXPECT_EQ(ledger.alerted()[0].name, "t");
+  EXPECT_EQ(ledger.alerted()[0].balance.settled, 85);
+  EXPECT_EQ(ledger.take_alerts().size(), 1u);
+  EXPECT_EQ(ledger.alerted().size(), 1u) << "as long as it holds";
+  ledger.grant(Scope::Tenant, "t", Meter::TokensDay, 1'000, 80);
+  EXPECT_TRUE(ledger.alerted().empty()) << "the budget was raised";
+  ledger.settle(take(800), {800, 0, 0});
+  EXPECT_EQ(ledger.alerted().size(), 1u);
+  clock.advance(hours(24));
+  EXPECT_TRUE(ledger.alerted().empty()) << "a new day";
+}
+
 TEST_F(Ledger, restores_what_was_spent) {
   limit(Scope::Tenant, "t", Meter::TokensMonth, 100);
   ledger.restore(Scope::Tenant, "t", Meter::TokensMonth, 99);

@@ -36,6 +36,27 @@ std::vector<Alert> QuotaLedger::take_alerts() {
   return std::exchange(alerts_, {});
 }
 
+std::vector<Alert> QuotaLedger::alerted() {
+  const std::lock_guard held(mutex_);
+  const Now at = now();
+  std::vector<Alert> alerts;
+  for (Account& account : accounts_) {
+    for (std::size_t m = 0; m < kMeters; ++m) {
+      Pot& pot = account.pots[m];
+      if (!pot.alerted) continue;
+      const auto meter = static_cast<Meter>(m);
+      refresh(pot, meter, at);  // a new period begins without it
+      if (!pot.alerted) continue;
+      alerts.push_back(
+          {account.scope,
+           account.name,
+           meter,
+           {pot.granted, pot.reserved, pot.settled, pot.remaining, pot.alert_percent}});
+    }
+  }
+  return alerts;
+}
+
 QuotaLedger::Audit QuotaLedger::audit() {
   const std::lock_guard held(mutex_);
   Audit audit;
