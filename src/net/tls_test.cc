@@ -1,5 +1,7 @@
 #include "net/tls.h"
 
+#include <future>
+
 #include "net/certificate.h"
 #include "net/certificate_test.h"
 #include "net/net_test.h"
@@ -119,6 +121,37 @@ TEST_F(Tls, certificates_change_and_connections_go_on) {
   EXPECT_FALSE(post(old_only, url, "")) << "new connections must see the new certificate";
   Client new_only(loops.runtime, 4, dir.file("new.pem"));
   EXPECT_TRUE(post(new_only, url, ""));
+}
+
+TEST_F(Tls, a_stream_goes_on_through_a_reload) {
+  std::atomic<bool> reloaded{false};
+  RunningServer server(loops, options("IP:127.0.0.1"), [&](Exchange& exchange) -> Task<void> {
+    Task<Status> beginning = exchange.begin_stream(200, "text/plain", "before ");
+    co_await std::move(beginning);
+    while (!reloaded) {
+      Task<void> sleep = sleep_for(1ms);
+      co_await std::move(sleep);
+    }
+    const std::string middle(100'000, 'x');
+    Task<Status> writing = exchange.write(middle);
+    co_await std::move(writing);
+    Task<Status> ending = exchange.end_stream(" after");
+    co_await std::move(ending);
+  });
+  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  auto answer = std::async(std::launch::async,
+                           [&] { return post(client, "https://" + server.address(), ""); });
+  ASSERT_TRUE(eventually([&] { return server.server.counters().requests_total == 1; }));
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "new" + std::to_string(i);
+    const TlsFiles fresh =
+        make_certificate(dir.file(name + ".pem"), dir.file(name + ".key"), "IP:127.0.0.1");
+    ASSERT_TRUE(server.server.reload_tls(fresh));
+  }
+  reloaded = true;
+  const Result<std::string> got = answer.get();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(*got, "before " + std::string(100'000, 'x') + " after");
 }
 
 TEST_F(Tls, a_bad_reload_changes_nothing) {

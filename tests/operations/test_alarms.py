@@ -3,8 +3,11 @@
 import hashlib
 import hmac
 import socket
+import ssl
 import time
 
+from harness import paths
+from harness.certificates import certificate
 from harness.collector import receiver
 from harness.home import Home
 from harness.server import Server, wait_until
@@ -63,3 +66,27 @@ def test_a_bad_configuration_is_an_alarm():
         (home.root / "config.toml").write_text("nonsense = 1\n")
         assert server.api.post("/admin/config/reload", {}).status == 400
         assert alarms(server)["config_invalid"]["runbook"] == "XC-A09"
+
+
+def test_a_certificate_that_ends_soon_is_an_alarm_and_goes_out_over_tls():
+    with Home(models=False) as home, socket.create_server(("127.0.0.1", 0)) as listener:
+        ca = certificate(home.root, "collector")
+        certificate(home.root, "us", days=5)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(ca, ca.with_suffix(".key"))
+        listener.settimeout(paths.PATIENCE_S)
+        with Server(home, XINGCHA_ALARMS_DISK_FREE_MIB="0", XINGCHA_ENDPOINT_CA=str(ca),
+                    XINGCHA_ENDPOINT_CERTIFICATE=str(home.root / "us.pem"),
+                    XINGCHA_ENDPOINT_KEY=str(home.root / "us.key"),
+                    XINGCHA_ALARMS_SYSLOG=f"tls://127.0.0.1:{listener.getsockname()[1]}") as server:
+            peer, _ = listener.accept()
+            with context.wrap_socket(peer, server_side=True) as stream:
+                frame = b""
+                while piece := stream.recv(65536):
+                    frame += piece
+            length, _, message = frame.partition(b" ")
+            assert int(length) == len(message), "RFC 5425: octets are counted"
+            assert b'alarm="certificate_expires"' in message and b"CN=us, 4 days left" in message
+            assert alarms(server)["certificate_expires"]["runbook"] == "XC-A05"
+            certificate(home.root, "us", days=300)
+            wait_until(lambda: not alarms(server), "a renewal clears it")
