@@ -1,13 +1,20 @@
 #include "identity/key_hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+
+#include "base/assert.h"
 
 namespace xc::identity {
 
 KeyHash hash_of(std::string_view key) {
+  // Looked up once: OpenSSL 3's SHA256() searches its providers on each call, which costs more than
+  // the hash of a key does, and a key is hashed with every request.
+  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  XC_ASSERT(sha256 != nullptr);
   KeyHash hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
+  const int done = EVP_Digest(key.data(), key.size(), hash.data(), nullptr, sha256, nullptr);
+  XC_ASSERT(done == 1);
   return hash;
 }
 
