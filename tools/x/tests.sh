@@ -57,7 +57,7 @@ do_fuzz() {
   done
 }
 
-# do_bench [serving|overhead|scheduler] OPTION…: without a word, the first two.
+# do_bench [serving|overhead|scheduler|gateway] OPTION…: without a word, the first two.
 do_bench() {
   local script=bench/run.py only=()
   case "${1:-}" in
@@ -68,6 +68,13 @@ do_bench() {
     scheduler)
       script=bench/scheduler/run.py
       shift
+      ;;
+    gateway)
+      shift
+      # shellcheck disable=SC2046
+      install_packages $(bench_packages)
+      python3 bench/gateway/run.py "$@"
+      return
       ;;
   esac
   # shellcheck disable=SC2046
