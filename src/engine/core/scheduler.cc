@@ -7,7 +7,8 @@
 namespace xc::engine {
 namespace {
 
-constexpr double kForget = 0.05;  // weight of the newest value in running means
+constexpr double kClockTick = 0.001;  // ms: a step took some time, whatever the clock says
+constexpr double kForget = 0.05;      // weight of the newest value in running means
 
 }  // namespace
 
@@ -131,6 +132,7 @@ void Scheduler::computed(const std::vector<Row>& rows, double ms) {
     tokens += own;
   }
   cost_.observe(shape_, ms);
+  newcomers_only_ms_ = newcomers_only_ ? std::max(ms, kClockTick) : 0;
   if (ms > 0) {
     const double pace = tokens * 1000.0 / ms;
     tokens_per_s_ += tokens_per_s_ == 0 ? pace : (pace - tokens_per_s_) * kForget;

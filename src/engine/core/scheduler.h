@@ -151,6 +151,7 @@ class Scheduler {
   std::vector<SequenceView> views(int threads, std::uint64_t adapter);
   bool is_decoding(const Lane& lane) const;
   int prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const;
+  int newcomer_budget(int decodes, int threads, int tokens_max) const;
   void draft(Lane& lane, int rows, int threads, int drafts_max);
   std::function<double(int)> step_ms(int rows, int threads) const;
   std::uint64_t salt_of(const std::string& space);
@@ -162,7 +163,9 @@ class Scheduler {
   SequencePool pool_;
   FairQueue queue_;
   StepCostModel cost_;
-  StepShape shape_;  // of the step being computed
+  StepShape shape_;               // of the step being computed
+  bool newcomers_only_ = false;   // the step being computed is of newcomers alone
+  double newcomers_only_ms_ = 0;  // what that took, when it was the last one
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;
   std::list<std::unique_ptr<Request>> active_;  // in order of admission
   std::map<std::string, std::uint64_t> salts_;  // Request::space by number: never equal for two

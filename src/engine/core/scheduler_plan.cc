@@ -1,5 +1,7 @@
 // What one step computes.
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "engine/core/scheduler.h"
@@ -9,6 +11,9 @@ namespace {
 
 // A step that computes prompts only may take so many times the target between two tokens.
 constexpr double kPromptPatience = 4;
+
+// Of the target between two tokens, what a step of newcomers alone may take.
+constexpr double kNewcomerShare = 0.5;
 
 // Text tokens of the lane's target from `from` on, up to the next image.
 int text_ahead(const Lane& lane, int from) {
@@ -33,6 +38,32 @@ void take_turns(std::vector<const Request*>& order) {
   std::sort(places.begin(), places.end());
   std::transform(places.begin(), places.end(), order.begin(),
                  [](const auto& place) { return std::get<3>(place); });
+}
+
+// Requests in the cache by tenant, and whether one of them has less than an even share beside it.
+class Shares {
+ public:
+  explicit Shares(const std::vector<Lane*>& lanes) {
+    std::set<const Request*> requests;
+    for (const Lane* lane : lanes) requests.insert(lane->request);
+    for (const Request* request : requests) ++of_tenant_[request->tenant];
+    all_ = static_cast<int>(requests.size());
+  }
+  bool leave_room_for(const Request& request) const {
+    const int besides = of_tenant_.at(request.tenant) - 1;
+    return besides * static_cast<int>(of_tenant_.size()) < all_ - 1;
+  }
+
+ private:
+  std::map<std::string_view, int> of_tenant_;
+  int all_ = 0;
+};
+
+bool of_newcomers(const std::vector<Slice>& slices, const std::vector<SequenceView>& sequences) {
+  return std::all_of(slices.begin(), slices.end(), [&](const Slice& slice) {
+    return std::any_of(sequences.begin(), sequences.end(),
+                       [&](const SequenceView& s) { return s.seq == slice.seq && s.newcomer; });
+  });
 }
 
 }  // namespace
@@ -83,6 +114,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
             [this](const Request* a, const Request* b) { return queue_.before(a->id, b->id); });
   take_turns(order);
   std::vector<SequenceView> out;
+  const Shares shares(placed());
   const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
   for (Lane* lane : lanes) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
@@ -100,6 +132,8 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
     } else if (!decoding) {
       const auto at = std::find(order.begin(), order.end(), lane->request);
       view.rank = static_cast<std::uint64_t>(at - order.begin());
+      view.newcomer =
+          !view.scored && is_short(*lane->request) && shares.leave_room_for(*lane->request);
     }
     out.push_back(view);
   }
@@ -125,7 +159,9 @@ void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
 // the time of one token. Where nobody decodes, but not one request alone is here, the others wait
 // for a place in the next step: it comes soon, if not as soon as the next token of a stream.
 int Scheduler::prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const {
-  double target_ms = options_.target_tbt_ms / static_cast<double>(turn.round);
+  // Who decodes has waited for the newcomers before: both steps together keep the target.
+  double target_ms =
+      std::max(options_.target_tbt_ms - newcomers_only_ms_, 0.0) / static_cast<double>(turn.round);
   int waiting_rows = std::max(decodes, std::min(turn.decodes_elsewhere, 1));
   const bool in_company = active_.size() + waiting_.size() > 1;
   if (waiting_rows == 0 && in_company && cost_.observations(threads) > 0) {
@@ -133,6 +169,16 @@ int Scheduler::prefill_budget(int decodes, const Turn& turn, int threads, int to
     target_ms *= kPromptPatience;
   }
   return cost_.prefill_budget(target_ms, threads, waiting_rows, pool_.cells_used(), tokens_max);
+}
+
+// Tokens of a step that computes newcomers alone, so that a short request of a tenant who has
+// nothing yet waits neither for the tokens of all the others nor for the prompts that fill a step
+// up. Never two in a row, so the others lose half of their time at most. 0: no such step now.
+int Scheduler::newcomer_budget(int decodes, int threads, int tokens_max) const {
+  const bool others_wait = decodes > 0 || placed().size() > 1;
+  if (newcomers_only_ms_ > 0 || !others_wait || cost_.observations(threads) == 0) return 0;
+  const double target_ms = options_.target_tbt_ms * kNewcomerShare;
+  return cost_.prefill_budget(target_ms, threads, 1, pool_.cells_used(), tokens_max);
 }
 
 std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
@@ -155,6 +201,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   budget.scored_rows = options_.score_rows_max;
   budget.prefill_beside_decode =
       prefill_budget(static_cast<int>(decodes), turn, threads, budget.tokens);
+  budget.newcomers_alone = newcomer_budget(static_cast<int>(decodes), threads, budget.tokens);
   if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);
   const std::vector<Slice> slices = plan_step(sequences, budget);
 
@@ -162,6 +209,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   for (Lane* lane : placed()) by_seq[static_cast<std::size_t>(lane->seq)] = lane;
   std::vector<Row> rows;
   shape_ = {threads, 0, 0, pool_.cells_used()};
+  newcomers_only_ = budget.newcomers_alone > 0 && of_newcomers(slices, sequences);
   for (const Slice& slice : slices) {
     Row row;
     row.lane = by_seq[static_cast<std::size_t>(slice.seq)];

@@ -78,7 +78,7 @@ TEST(SchedulerTurn, short_requests_of_one_tenant_beside_long_ones_of_another) {
   const double alone = short_ttft_p95(false, ends, false);
   for (const bool shared_prompt : {false, true}) {
     const double beside = short_ttft_p95(true, ends, shared_prompt);
-    const double step = 5 + 2.5 * 512;  // a whole step while nobody decodes
+    const double step = 1.25 * 250;  // the target between two tokens, as the cost model hits it
     EXPECT_LE(beside, 2 * alone + step) << "shared " << shared_prompt;
   }
 }
@@ -128,6 +128,65 @@ TEST(SchedulerTurn, in_company_the_last_one_is_alone_again) {
   EXPECT_GT(bench->now() - begun, std::chrono::milliseconds(1000));
   bench.finish();
   bench.all_right();
+}
+
+// Long prompts and answers of one tenant are running.
+void crowd(Bench& bench) {
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Ask ask = ask_for(prompt_of(i, 500), 200);
+    ask.tenant = "a";
+    bench->submit(ask);
+  }
+  for (int i = 0; i < 60; ++i) bench->step();
+}
+
+int ask_shortly(Bench& bench, std::uint64_t seed, const std::string& tenant) {
+  Ask ask = ask_for(prompt_of(1000 + seed, 32), 8);
+  ask.tenant = tenant;
+  return bench->submit(ask);
+}
+
+TEST(SchedulerTurn, a_short_request_of_a_tenant_with_less_than_its_share_is_computed_alone) {
+  Bench bench(options_of());
+  crowd(bench);
+  const int first = ask_shortly(bench, 1, "b");
+  bench->step();
+  EXPECT_EQ(bench->answer(first).ttft_ms(), 5 + 2.5 * 32);
+  const int second = ask_shortly(bench, 2, "b");  // the others first: never two such steps in a row
+  bench->step();
+  EXPECT_GT(bench->answer(second).ttft_ms(), 5 + 2.5 * 32 + 10);
+  const int own = ask_shortly(bench, 3, "a");  // who has more than its share waits with the others
+  while (bench->answer(own).said[0].empty() && bench->answer(own).ended == 0) bench->step();
+  EXPECT_GT(bench->answer(own).ttft_ms(), 5 + 2.5 * 32 + 10);
+  bench.finish();
+  bench.all_right();
+}
+
+TEST(SchedulerTurn, many_newcomers_keep_the_target_of_those_who_are_answered) {
+  Bench bench(options_of());
+  crowd(bench);
+  std::uint64_t seed = 0;
+  double most = 0;
+  int alone = 0;
+  for (int i = 0; i < 100; ++i) {
+    while (bench->scheduler().waiting() + bench->scheduler().active() < 40) {
+      ++seed;
+      ask_shortly(bench, seed, "tenant " + std::to_string(seed));
+    }
+    const auto generated = [&] { return bench->scheduler().running().front()->generated(); };
+    const int before = generated();
+    const SteadyTime begun = bench->now();
+    bench->step();
+    if (generated() == before) {
+      bench->step();
+      ++alone;
+    }
+    EXPECT_GT(generated(), before) << "two steps in a row without the first stream";
+    const std::chrono::duration<double, std::milli> gap = bench->now() - begun;
+    most = std::max(most, gap.count());
+  }
+  EXPECT_GT(alone, 10);
+  EXPECT_LE(most, 1.3 * 250);
 }
 
 }  // namespace

@@ -6,6 +6,10 @@
 namespace xc::engine {
 namespace {
 
+bool goes_before(const SequenceView* a, const SequenceView* b) {
+  return std::tie(a->rank, a->arrival) < std::tie(b->rank, b->arrival);
+}
+
 // One token each, then drafts in the same order. Returns the tokens that are left.
 int plan_decodes(const std::vector<SequenceView>& sequences, int tokens, bool prompts_wait,
                  std::vector<Slice>& slices) {
@@ -33,9 +37,7 @@ std::vector<const SequenceView*> prompts_in_order(const std::vector<SequenceView
   for (const SequenceView& s : sequences) {
     if (s.prompt_left > 0) prompts.push_back(&s);
   }
-  std::sort(prompts.begin(), prompts.end(), [](const SequenceView* a, const SequenceView* b) {
-    return std::tie(a->rank, a->arrival) < std::tie(b->rank, b->arrival);
-  });
+  std::sort(prompts.begin(), prompts.end(), &goes_before);
   if (prompts.empty() || prompts.front()->prompt_left <= short_prompt) return prompts;
   int room = tokens / 2;
   std::vector<const SequenceView*> first;
@@ -49,10 +51,28 @@ std::vector<const SequenceView*> prompts_in_order(const std::vector<SequenceView
   return first;
 }
 
+// Whole prompts by rank, as many as fit.
+std::vector<Slice> plan_newcomers(const std::vector<SequenceView>& sequences, int tokens) {
+  std::vector<const SequenceView*> newcomers;
+  for (const SequenceView& s : sequences) {
+    if (s.newcomer && s.prompt_left > 0) newcomers.push_back(&s);
+  }
+  std::sort(newcomers.begin(), newcomers.end(), &goes_before);
+  std::vector<Slice> slices;
+  for (const SequenceView* s : newcomers) {
+    if (s->prompt_left > tokens) continue;
+    slices.push_back({s->seq, s->prompt_left, true});
+    tokens -= s->prompt_left;
+  }
+  return slices;
+}
+
 }  // namespace
 
 std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget) {
-  std::vector<Slice> slices;
+  std::vector<Slice> slices =
+      plan_newcomers(sequences, std::min(budget.newcomers_alone, budget.tokens));
+  if (!slices.empty()) return slices;
   const bool prompts_wait = std::any_of(sequences.begin(), sequences.end(),
                                         [](const SequenceView& s) { return s.prompt_left > 0; });
   int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);

@@ -1,7 +1,7 @@
 // What one step of the engine computes. A pure function of an explicit state: the scheduler's seam.
 // Every sequence that decodes gets its token first, then drafts, then prompts fill the rest of the
 // step's token budget by rank. Short prompts go before a long one of better rank, but leave it
-// half.
+// half. Newcomers may have a step of their own before all that.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct SequenceView {
   int draft = 0;              // decoding: guessed tokens it would like to have checked
   std::uint64_t rank = 0;     // prompts: lower goes first (FairQueue::before); then arrival
   bool scored = false;        // a prompt whose every token gives a row of logits
+  bool newcomer = false;      // a short prompt of a tenant with less than its share
 };
 
 struct StepBudget {
@@ -24,6 +25,8 @@ struct StepBudget {
   int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
   int short_prompt = 128;           // prompts with at most this much left may go first
   int scored_rows = 32;             // tokens of prompts that are scored, at most
+  // Of newcomers' prompts that fit whole into so many tokens the step is made, and of nothing else.
+  int newcomers_alone = 0;
 };
 
 struct Slice {

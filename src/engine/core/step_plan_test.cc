@@ -121,5 +121,21 @@ TEST(StepPlan, never_exceeds_the_budget) {
   }
 }
 
+TEST(StepPlan, newcomers_have_a_step_of_their_own_when_they_may) {
+  std::vector<SequenceView> views{{0, 1, 0}, {1, 2, 700}, {2, 3, 40}, {3, 4, 60}, {4, 5, 30}};
+  for (const std::size_t i : {2u, 3u, 4u}) views[i].newcomer = true;
+  StepBudget budget{512, 256};
+  EXPECT_EQ(plan_step(views, budget).front().seq, 0);  // not now: as ever
+  budget.newcomers_alone = 80;
+  const auto plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 2u);  // 40 and 30 fit, 60 is not cut
+  EXPECT_EQ(plan[0].seq, 2);
+  EXPECT_EQ(plan[0].tokens, 40);
+  EXPECT_TRUE(plan[0].prefill);
+  EXPECT_EQ(plan[1].seq, 4);
+  budget.newcomers_alone = 20;
+  EXPECT_EQ(plan_step(views, budget).front().seq, 0);  // none fits
+}
+
 }  // namespace
 }  // namespace xc::engine
