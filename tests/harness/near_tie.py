@@ -6,8 +6,8 @@ a near tie. Everything else must be equal: an answer may part from the undisturb
 """
 
 TIE_NATS = 0.1  # at equal batches: none was ever seen, cells of a restored sequence may lie in another order
-# What a log-probability of the test model moves when the same tokens come in other batches, as measured by
-# scheduler/sharing_probe.cc (0.28–0.32 over its seeds): what test_batch_shape.py holds it to. Not a bound for answers.
+# What a log-probability of the test model moves when the same tokens come in other batches where our kernels do not run,
+# as measured by scheduler/sharing_probe.cc (0.28–0.32 over its seeds); where they do, 0. Not a bound for answers.
 MOVES_NATS = 0.4
 
 

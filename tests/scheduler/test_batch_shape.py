@@ -1,11 +1,10 @@
-"""Sharing does not change what is computed; the shape of a batch changes how it is rounded.
+"""Neither sharing nor the shape of a batch changes what is computed.
 
-`sharing_probe` computes the second turn of a chat with llama.cpp alone: in a sequence of its own in the same two
-batches (what everything is compared with), in one batch, beside another chat that shares its beginning, and in a
-sequence that shares the whole first turn. As the worker opens its cache, sharing and neighbours change no bit, and only
-the shape of the batch does: by some tenths of a nat, since the weights are quantised and their products take activations
-of eight bits, where the last bit of a sum decides a whole step. With unquantised weights all of it is the same number.
-That is the bound the other tests of this folder live with: harness/near_tie.py.
+`sharing_probe` computes the second turn of a chat with llama.cpp's library as the worker loads it: in a sequence of its
+own in the same two batches (what everything is compared with), in one batch, beside another chat that shares its
+beginning, and in a sequence that shares the whole first turn. ggml's own kernels round by the shape of a batch, which
+quantised weights amplify to some tenths of a nat; the kernels of engine/llama/kernels do not. Where they do not run (AMX,
+other processors) the batch may move a log-probability by MOVES_NATS: harness/near_tie.py.
 """
 
 import subprocess
@@ -44,10 +43,17 @@ def measured(weights, seeds, *unrounded):
     return {name: max(float(row[row.index(name) + 1]) for row in rows) for name in ("batch", "neighbours", "fork")}
 
 
-def test_as_the_worker_computes_only_the_batch_matters(weights):
+def own_kernels_run():
+    """ggml's AMX buffers take the products first; below AVX2 there is no kernel."""
+    with open("/proc/cpuinfo") as file:
+        flags = next((line.split() for line in file if line.startswith("flags")), [])
+    return "avx2" in flags and "amx_int8" not in flags
+
+
+def test_as_the_worker_computes_nothing_else_matters(weights):
     most = measured(weights, 3)
     assert most["neighbours"] < 1e-3 and most["fork"] < 1e-3, most
-    assert most["batch"] < MOVES_NATS, most
+    assert most["batch"] < (1e-3 if own_kernels_run() else MOVES_NATS), most
 
 
 @pytest.mark.slow  # writes and computes 500 MB of weights

@@ -15,18 +15,31 @@ namespace {
 constexpr std::int64_t kBlock = 64;  // cells between two looks at the maximum
 constexpr std::int64_t kSegment = 64;
 constexpr int kVectors = kSegment / kLanes;  // of a segment
-constexpr int kHeadsMax = 4;                 // at once: their sums stay in registers
+constexpr int kAtOnce = 4;                   // queries: their sums stay near registers
+constexpr std::int64_t kManyRows = 16;       // from here on rows go by tiles
+constexpr std::int64_t kTileRows = 8;
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
 // What a row sees: cells in the order of the cache, and what the mask adds.
-thread_local Buffer<std::int32_t> seen_cells;
-thread_local Buffer<float> seen_adds;
+struct Seen {
+  Buffer<std::int32_t> cells;
+  Buffer<float> adds;
+  std::int64_t count = 0;
+
+  bool begins(const Seen& other) const {
+    const auto size = static_cast<std::size_t>(count) * 4;
+    return count <= other.count && std::memcmp(cells.get(), other.cells.get(), size) == 0 &&
+           std::memcmp(adds.get(), other.adds.get(), size) == 0;
+  }
+};
+thread_local Seen seen_by_last;  // of the tile
+thread_local Seen seen_by_one;
 
 float half_to_float(std::uint16_t half) { return _cvtsh_ss(half); }
 
-std::int64_t list_visible(const std::uint16_t* mask, std::int64_t cells) {
-  std::int32_t* list = seen_cells.of(static_cast<std::size_t>(cells));
-  float* adds = seen_adds.of(static_cast<std::size_t>(cells));
+void list_visible(const std::uint16_t* mask, std::int64_t cells, Seen& seen) {
+  std::int32_t* list = seen.cells.of(static_cast<std::size_t>(cells));
+  float* adds = seen.adds.of(static_cast<std::size_t>(cells));
   std::int64_t count = 0;
   const __m128i hidden = _mm_set1_epi16(static_cast<short>(0xFC00));
   std::int64_t cell = 0;
@@ -46,35 +59,38 @@ std::int64_t list_visible(const std::uint16_t* mask, std::int64_t cells) {
     list[count] = static_cast<std::int32_t>(cell);
     adds[count++] = half_to_float(mask[cell]);
   }
-  return count;
+  seen.count = count;
 }
 
-std::int64_t list_all(std::int64_t cells) {
-  std::int32_t* list = seen_cells.of(static_cast<std::size_t>(cells));
-  float* adds = seen_adds.of(static_cast<std::size_t>(cells));
+void list_all(std::int64_t cells, Seen& seen) {
+  std::int32_t* list = seen.cells.of(static_cast<std::size_t>(cells));
+  float* adds = seen.adds.of(static_cast<std::size_t>(cells));
   for (std::int64_t cell = 0; cell < cells; ++cell) {
     list[cell] = static_cast<std::int32_t>(cell);
     adds[cell] = 0;
   }
-  return cells;
+  seen.count = cells;
 }
 
-// A few heads of one row that share a KV head.
-template <int kHeads>
-class Heads {
+// One head of one row, and how far it is.
+struct Query {
+  const float* q;
+  float* out;  // gathered so far, not yet divided by `sum`
+  float most = kHidden;
+  float sum = 0;
+};
+
+struct KvHead {
+  const char* k;
+  const char* v;
+};
+
+// A block of cells for a few queries that share a KV head. What becomes of a query does not depend
+// on the others.
+template <int kQueries>
+class Block {
  public:
-  Heads(const Attention& a, std::int64_t row, std::int64_t head) : a_(a) {
-    for (int h = 0; h < kHeads; ++h) {
-      q_[h] = reinterpret_cast<const float*>(a.q + row * a.q_row + (head + h) * a.q_head);
-      out_[h] = a.out + (row * a.heads + head + h) * a.dv;
-      std::fill_n(out_[h], a.dv, 0.0f);
-      most_[h] = kHidden;
-      sum_[h] = 0;
-    }
-    const std::int64_t kv_head = head / (a.heads / a.kv_heads);
-    k_ = a.k + kv_head * a.k_head;
-    v_ = a.v + kv_head * a.v_head;
-  }
+  Block(const Attention& a, KvHead kv, Query* queries) : a_(a), kv_(kv), queries_(queries) {}
 
   // cells: at most kBlock.
   void add(const std::int32_t* cells, const float* adds, std::int64_t count) {
@@ -82,99 +98,108 @@ class Heads {
     weigh(adds, count);
     for (std::int64_t from = 0; from < a_.dv; from += kSegment) gather(cells, count, from);
   }
-  void finish() {
-    for (int h = 0; h < kHeads; ++h) {
-      const float factor = sum_[h] == 0 ? 0 : 1 / sum_[h];
-      for (std::int64_t d = 0; d < a_.dv; ++d) out_[h][d] *= factor;
-    }
-  }
 
  private:
   // Scores of kLanes cells; those beyond the last are the last once more.
   void score(const std::int32_t* cells, std::int64_t at, std::int64_t count) {
-    Lanes dots[kHeads][kLanes];
+    Lanes dots[kQueries][kLanes];
     for (int c = 0; c < kLanes; ++c) {
       const std::int64_t cell = cells[std::min(at + c, count - 1)];
-      const auto* k = reinterpret_cast<const std::uint16_t*>(k_ + cell * a_.k_cell);
+      const auto* k = reinterpret_cast<const std::uint16_t*>(kv_.k + cell * a_.k_cell);
       for (std::int64_t from = 0; from < a_.dk; from += kSegment) {
         Lanes segment[kVectors];
         for (int i = 0; i < kVectors; ++i) segment[i] = load_half(k + from + i * kLanes);
-        for (int h = 0; h < kHeads; ++h) {
-          Lanes dot = from == 0 ? zeros() : dots[h][c];
+        for (int n = 0; n < kQueries; ++n) {
+          Lanes dot = from == 0 ? zeros() : dots[n][c];
           for (int i = 0; i < kVectors; ++i) {
-            dot = times_plus(segment[i], load(q_[h] + from + i * kLanes), dot);
+            dot = times_plus(segment[i], load(queries_[n].q + from + i * kLanes), dot);
           }
-          dots[h][c] = dot;
+          dots[n][c] = dot;
         }
       }
     }
-    for (int h = 0; h < kHeads; ++h) store(weights_[h] + at, sums_of(dots[h]));
+    for (int n = 0; n < kQueries; ++n) store(weights_[n] + at, sums_of(dots[n]));
   }
 
   // Scores become weights; what was gathered so far is scaled to the new maximum.
   void weigh(const float* adds, std::int64_t count) {
-    for (int h = 0; h < kHeads; ++h) {
-      float* w = weights_[h];
-      float most = most_[h];
+    for (int n = 0; n < kQueries; ++n) {
+      float* w = weights_[n];
+      Query& query = queries_[n];
+      float most = query.most;
       for (std::int64_t c = 0; c < count; ++c) {
         w[c] = w[c] * a_.scale + adds[c];
         most = std::max(most, w[c]);
       }
       const std::int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
       for (std::int64_t c = count; c < padded; ++c) w[c] = kHidden;
-      fade_[h] = most_[h] == kHidden ? 0 : std::exp(most_[h] - most);
-      most_[h] = most;
+      fade_[n] = query.most == kHidden ? 0 : std::exp(query.most - most);
+      query.most = most;
       for (std::int64_t c = 0; c < padded; c += kLanes) {
         store(w + c, exp_of_negative(minus(load(w + c), all(most))));
       }
       float sum = 0;
       for (std::int64_t c = 0; c < count; ++c) sum += w[c];
-      sum_[h] = sum_[h] * fade_[h] + sum;
+      query.sum = query.sum * fade_[n] + sum;
     }
   }
 
   // Adds the weighted V of the cells to values [from, from + kSegment).
   void gather(const std::int32_t* cells, std::int64_t count, std::int64_t from) {
-    Lanes sums[kHeads][kVectors];
-    for (int h = 0; h < kHeads; ++h) {
+    Lanes sums[kQueries][kVectors];
+    for (int n = 0; n < kQueries; ++n) {
       for (int i = 0; i < kVectors; ++i) {
-        sums[h][i] = times(load(out_[h] + from + i * kLanes), all(fade_[h]));
+        sums[n][i] = times(load(queries_[n].out + from + i * kLanes), all(fade_[n]));
       }
     }
     for (std::int64_t c = 0; c < count; ++c) {
-      const auto* v = reinterpret_cast<const std::uint16_t*>(v_ + cells[c] * a_.v_cell) + from;
+      const auto* v = reinterpret_cast<const std::uint16_t*>(kv_.v + cells[c] * a_.v_cell) + from;
       for (int i = 0; i < kVectors; ++i) {
         const Lanes value = load_half(v + i * kLanes);
-        for (int h = 0; h < kHeads; ++h) {
-          sums[h][i] = times_plus(value, all(weights_[h][c]), sums[h][i]);
+        for (int n = 0; n < kQueries; ++n) {
+          sums[n][i] = times_plus(value, all(weights_[n][c]), sums[n][i]);
         }
       }
     }
-    for (int h = 0; h < kHeads; ++h) {
-      for (int i = 0; i < kVectors; ++i) store(out_[h] + from + i * kLanes, sums[h][i]);
+    for (int n = 0; n < kQueries; ++n) {
+      for (int i = 0; i < kVectors; ++i) store(queries_[n].out + from + i * kLanes, sums[n][i]);
     }
   }
 
   const Attention& a_;
-  const float* q_[kHeads];
-  float* out_[kHeads];
-  const char* k_;
-  const char* v_;
-  float most_[kHeads];
-  float sum_[kHeads];
-  float fade_[kHeads];
-  alignas(64) float weights_[kHeads][kBlock];
+  KvHead kv_;
+  Query* queries_;
+  float fade_[kQueries];
+  alignas(64) float weights_[kQueries][kBlock];
 };
 
-template <int kHeads>
-void attend(const Attention& a, std::int64_t row, std::int64_t head, std::int64_t visible) {
-  const std::int32_t* cells = seen_cells.of(0);
-  const float* adds = seen_adds.of(0);
-  Heads<kHeads> heads(a, row, head);
-  for (std::int64_t at = 0; at < visible; at += kBlock) {
-    heads.add(cells + at, adds + at, std::min(kBlock, visible - at));
+// Cells [from, to) of the list for these queries, block by block.
+void attend(const Attention& a, KvHead kv, Query* queries, std::int64_t count, const Seen& seen,
+            std::int64_t from, std::int64_t to) {
+  const std::int32_t* cells = seen.cells.get();
+  const float* adds = seen.adds.get();
+  for (; from < to; from += kBlock) {
+    const std::int64_t size = std::min(kBlock, to - from);
+    std::int64_t n = 0;
+    for (; n + kAtOnce <= count; n += kAtOnce) {
+      Block<kAtOnce>(a, kv, queries + n).add(cells + from, adds + from, size);
+    }
+    if (count - n == 3) Block<3>(a, kv, queries + n).add(cells + from, adds + from, size);
+    if (count - n == 2) Block<2>(a, kv, queries + n).add(cells + from, adds + from, size);
+    if (count - n == 1) Block<1>(a, kv, queries + n).add(cells + from, adds + from, size);
   }
-  heads.finish();
+}
+
+void finish(const Attention& a, Query* queries, std::int64_t count) {
+  for (std::int64_t n = 0; n < count; ++n) {
+    const float factor = queries[n].sum == 0 ? 0 : 1 / queries[n].sum;
+    for (std::int64_t d = 0; d < a.dv; ++d) queries[n].out[d] *= factor;
+  }
+}
+
+void list_seen(const Attention& a, std::int64_t row, Seen& seen) {
+  if (a.mask == nullptr) return list_all(a.cells, seen);
+  list_visible(reinterpret_cast<const std::uint16_t*>(a.mask + row * a.mask_row), a.cells, seen);
 }
 
 }  // namespace
@@ -182,39 +207,58 @@ void attend(const Attention& a, std::int64_t row, std::int64_t head, std::int64_
 bool attention_available() { return true; }
 
 AttentionRunner::AttentionRunner(const Attention& attention, int threads)
-    : attention_(attention), heads_of_job_(attention.heads / attention.kv_heads) {
-  if (attention.rows * attention.kv_heads < threads) heads_of_job_ = 1;
-  jobs_of_row_ = attention.heads / heads_of_job_;
+    : attention_(attention),
+      rows_of_job_(attention.rows >= kManyRows ? kTileRows : 1),
+      heads_of_job_(attention.heads / attention.kv_heads) {
+  const std::int64_t tiles = (attention.rows + rows_of_job_ - 1) / rows_of_job_;
+  if (tiles * attention.kv_heads < threads) heads_of_job_ = 1;
+  jobs_of_tile_ = attention.heads / heads_of_job_;
+  jobs_ = tiles * jobs_of_tile_;
 }
 
+// Rows of one prompt see the same cells, the later ones some more: they read whole blocks together,
+// then each goes on alone.
 void AttentionRunner::run(std::int64_t job) {
   const Attention& a = attention_;
-  const std::int64_t row = job / jobs_of_row_;
-  if (row != row_) {
-    visible_ = a.mask == nullptr
-                   ? list_all(a.cells)
-                   : list_visible(reinterpret_cast<const std::uint16_t*>(a.mask + row * a.mask_row),
-                                  a.cells);
-    row_ = row;
-  }
-  std::int64_t head = job % jobs_of_row_ * heads_of_job_;
-  const std::int64_t end = head + heads_of_job_;
-  if (visible_ <= kFewCells) {
-    for (; head < end; ++head) {
-      attend_few(a, row, head, seen_cells.of(0), seen_adds.of(0), visible_);
+  const std::int64_t first = job / jobs_of_tile_ * rows_of_job_;
+  const std::int64_t last = std::min(first + rows_of_job_, a.rows) - 1;
+  if (first != first_) list_seen(a, last, seen_by_last);
+  first_ = first;
+  const std::int64_t head = job % jobs_of_tile_ * heads_of_job_;
+  const std::int64_t kv_head = head / (a.heads / a.kv_heads);
+  const KvHead kv{a.k + kv_head * a.k_head, a.v + kv_head * a.v_head};
+
+  thread_local Buffer<Query> buffer;
+  Query* queries = buffer.of(static_cast<std::size_t>(kTileRows * heads_of_job_));
+  std::int64_t counts[kTileRows];
+  std::int64_t together = 0;  // rows
+  std::int64_t whole = seen_by_last.count / kBlock * kBlock;
+  for (std::int64_t row = first; row <= last; ++row) {
+    Query* own = queries + together * heads_of_job_;
+    for (std::int64_t h = 0; h < heads_of_job_; ++h) {
+      const char* q = a.q + row * a.q_row + (head + h) * a.q_head;
+      own[h] = {reinterpret_cast<const float*>(q), a.out + (row * a.heads + head + h) * a.dv};
+      std::fill_n(own[h].out, a.dv, 0.0f);
     }
-    return;
+    Seen& seen = row == last ? seen_by_last : seen_by_one;
+    if (row != last) list_seen(a, row, seen);
+    if (seen.count <= kFewCells) {
+      for (std::int64_t h = 0; h < heads_of_job_; ++h) {
+        attend_few(a, row, head + h, seen.cells.get(), seen.adds.get(), seen.count);
+      }
+    } else if (seen.begins(seen_by_last)) {
+      counts[together++] = seen.count;
+      whole = std::min(whole, seen.count / kBlock * kBlock);
+    } else {
+      attend(a, kv, own, heads_of_job_, seen, 0, seen.count);
+      finish(a, own, heads_of_job_);
+    }
   }
-  for (; head + kHeadsMax <= end; head += kHeadsMax) attend<kHeadsMax>(a, row, head, visible_);
-  switch (end - head) {
-    case 3:
-      return attend<3>(a, row, head, visible_);
-    case 2:
-      return attend<2>(a, row, head, visible_);
-    case 1:
-      return attend<1>(a, row, head, visible_);
-    default:
-      return;
+  attend(a, kv, queries, together * heads_of_job_, seen_by_last, 0, whole);
+  for (std::int64_t row = 0; row < together; ++row) {
+    Query* own = queries + row * heads_of_job_;
+    attend(a, kv, own, heads_of_job_, seen_by_last, whole, counts[row]);
+    finish(a, own, heads_of_job_);
   }
 }
 
@@ -226,7 +270,7 @@ namespace xc::kernels {
 
 bool attention_available() { return false; }
 AttentionRunner::AttentionRunner(const Attention& attention, int)
-    : attention_(attention), heads_of_job_(1), jobs_of_row_(0) {}
+    : attention_(attention), rows_of_job_(1), heads_of_job_(1) {}
 void AttentionRunner::run(std::int64_t) {}
 
 }  // namespace xc::kernels

@@ -1,10 +1,9 @@
-// Attention of a few rows (tokens) over the cells of a KV cache in half precision, for x86 with
-// AVX2.
+// Attention of rows (tokens) over the cells of a KV cache in half precision, for x86 with AVX2.
 //
 // A row's result depends on its own visible cells alone: the same bits with any number of rows,
-// threads and other sequences. (ggml takes other ways for one row, for several, and by threads.) Up
-// to kFewCells cells it has the bits of ggml on one thread, which sums up in half precision, one
-// cell after another; beyond, sums are in single precision, by blocks of cells.
+// threads and other sequences. (ggml takes other ways for one row, for several, from 64 rows on,
+// and by threads.) Up to kFewCells cells it has the bits of ggml on one thread, which sums up in
+// half precision, one cell after another; beyond, sums are in single precision, by blocks of cells.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +30,7 @@ struct Attention {
   float* out;
 };
 
-inline constexpr std::int64_t kFewCells = 512;
+inline constexpr std::int64_t kFewCells = 160;
 
 bool attention_available();
 
@@ -39,20 +38,21 @@ bool attention_available();
 void attend_few(const Attention& attention, std::int64_t row, std::int64_t head,
                 const std::int32_t* cells, const float* adds, std::int64_t count);
 
-// A job is a row and the heads of one KV head, or one head where there are fewer of those than
-// threads. Jobs may run at once on several threads.
+// A job is a row, or a tile of rows where there are many, and the heads of one KV head, or one head
+// where there are fewer of those than threads. Jobs may run at once on several threads.
 class AttentionRunner {
  public:
   AttentionRunner(const Attention& attention, int threads);
-  std::int64_t jobs() const { return attention_.rows * jobs_of_row_; }
+  std::int64_t jobs() const { return jobs_; }
   void run(std::int64_t job);
 
  private:
   const Attention& attention_;
+  std::int64_t rows_of_job_;
   std::int64_t heads_of_job_;
-  std::int64_t jobs_of_row_;
-  std::int64_t row_ = -1;
-  std::int64_t visible_ = 0;
+  std::int64_t jobs_of_tile_ = 0;
+  std::int64_t jobs_ = 0;
+  std::int64_t first_ = -1;  // row of the tile whose cells are listed
 };
 
 }  // namespace xc::kernels

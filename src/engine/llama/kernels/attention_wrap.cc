@@ -1,6 +1,5 @@
 // Puts the attention kernel before ggml's (linker: --wrap). What it does not do goes on to the
-// original: other cache types, biases by distance, soft caps, sinks, several streams, and steps of
-// many rows, for which ggml has tiles (also in single precision) that are half as fast again.
+// original: other cache types, biases by distance, soft caps, sinks, several streams.
 #include <cstring>
 
 #include "engine/llama/kernels/attention.h"
@@ -11,8 +10,6 @@
 namespace k = xc::kernels;
 
 namespace {
-
-constexpr std::int64_t kRowsMax = 63;  // from 64 on ggml takes its tiles
 
 bool is_ours(const ggml_tensor* out) {
   const ggml_tensor* q = out->src[0];
@@ -25,8 +22,8 @@ bool is_ours(const ggml_tensor* out) {
   return k::attention_available() && parameters[1] == 0 && parameters[2] == 0 &&
          out->src[4] == nullptr && q->type == GGML_TYPE_F32 && keys->type == GGML_TYPE_F16 &&
          values->type == GGML_TYPE_F16 && dense(q) && dense(keys) && dense(values) &&
-         q->ne[1] <= kRowsMax && q->ne[3] == 1 && keys->ne[3] == 1 && keys->ne[0] % 64 == 0 &&
-         values->ne[0] % 64 == 0 && keys->ne[2] == values->ne[2] && q->ne[2] % keys->ne[2] == 0 &&
+         q->ne[3] == 1 && keys->ne[3] == 1 && keys->ne[0] % 64 == 0 && values->ne[0] % 64 == 0 &&
+         keys->ne[2] == values->ne[2] && q->ne[2] % keys->ne[2] == 0 &&
          (mask == nullptr ||
           (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1)) &&
          ggml_is_contiguous(out);
