@@ -79,6 +79,8 @@ Command user_command();
 Command doctor_command();
 Command bench_command();
 Command usage_command();
+Command pool_command();
+Command endpoint_command();
 Command verify_audit_command();
 Command completion_command();
 Command worker_command();

@@ -95,6 +95,7 @@ Platform::Platform(const Config& config, ConfigSource source, const Surroundings
       running_(std::make_shared<const Config>(config)),
       lock_(std::move(lock)),
       database_(std::move(database)),
+      pools_(clock_, random_),
       models_(here.home.models()),
       shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
@@ -122,14 +123,16 @@ Status Platform::start() {
   XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
   XC_TRY(tower_, Watchtower::open(config_, {clock_, random_, runtime_, blocking_, client_}));
   XC_CHECK(open_books());
+  pool_store_ = std::make_unique<fleet::PoolStore>(*database_);
+  XC_CHECK(refresh_pools());
   fleet_ = std::make_unique<fleet::Fleet>(
       runtime_, blocking_, client_, fleet_options(config_, here_),
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
   open_operations();
-  gateway_ = std::make_unique<gateway::Gateway>(
-      gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
-                        [this] { return shelf_.rows(); }, XC_VERSION, *books_, &operations_});
+  gateway_ = std::make_unique<gateway::Gateway>(gateway::Services{
+      runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
+      [this] { return model_rows(); }, XC_VERSION, *books_, pools_, *pool_store_, &operations_});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
   gateway_->watch(*server_);
@@ -176,6 +179,7 @@ void Platform::run() {
   }
   tasks_.spawn(runtime_.executor(0), [this] { return follow_identity(); });
   tasks_.spawn(runtime_.executor(0), [this] { return roll_up_usage(); });
+  tasks_.spawn(runtime_.executor(0), [this] { return follow_pools(); });
   tasks_.spawn(runtime_.executor(0), [this] { return follow_certificates(); });
   tower_->start(tasks_);
   tasks_.spawn(runtime_.executor(0), [this] { return keep_watch(); });

@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "catalog/model_store.h"
 #include "fleet/fleet.h"
+#include "fleet/pool_store.h"
+#include "fleet/pools.h"
 #include "gateway/books.h"
 #include "gateway/gateway.h"
 #include "gateway/operations.h"
@@ -74,6 +76,9 @@ class Platform {
   Status refresh_identity(bool flush);
   Status open_books();
   Task<void> roll_up_usage();
+  Task<void> follow_pools();
+  Status refresh_pools();
+  std::vector<gateway::ModelRow> model_rows();
   Task<void> preload(std::string model);
   Task<void> shut_down();
 
@@ -88,6 +93,9 @@ class Platform {
   SystemRandom random_;
   store::HomeLock lock_;
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<fleet::PoolStore> pool_store_;
+  fleet::Pools pools_;
+  std::int64_t pools_version_ = -1;  // of the table in force; follow_pools alone, once it runs
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;
   std::unique_ptr<audit::Log> audit_;  // outlives the loops: a request that ends late is recorded

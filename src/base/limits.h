@@ -118,6 +118,33 @@ inline constexpr seconds kWorkerLogCheck{30};                  // how often its 
 inline constexpr std::size_t kWorkerLogTailBytes = 16 * 1024;  // searched for the reason of a death
 inline constexpr std::size_t kReasonBytesMax = 512;            // of a worker's "fatal: " line
 
+// --- pools and endpoints ---
+inline constexpr std::size_t kEndpointsMax = 1'024;       // each is probed; racks, not machines
+inline constexpr std::size_t kPoolsMax = 256;
+inline constexpr std::size_t kModelRoutesMax = 4'096;     // targets of all models
+inline constexpr std::size_t kClearancesMax = 65'536;     // tenants with a requirement
+inline constexpr std::size_t kEndpointUrlBytesMax = 512;
+inline constexpr std::size_t kEndpointKeyBytesMax = 1'024;  // a JWT has 800
+inline constexpr int kRouteWeightMax = 10'000;              // hundredths of a percent
+inline constexpr std::int64_t kEndpointPriceMax = 1'000'000'000'000;  // micro-yuan, as prices
+inline constexpr int kPlacesMax = 4;          // endpoints asked for one request
+inline constexpr double kRetryShare = 0.2;    // second tries for each request of a pool
+inline constexpr double kRetryBudgetMax = 10;  // saved up, and what a pool starts with
+inline constexpr int kBreakerFailures = 5;     // in a row, then the circuit opens
+inline constexpr milliseconds kBreakerOpenFirst{1'000};  // doubles
+inline constexpr milliseconds kBreakerOpenMax{60'000};
+inline constexpr seconds kEndpointRestMax{30};  // after its 429, whatever Retry-After says
+inline constexpr int kEndpointTimeoutMsMax = 3'600'000;
+inline constexpr int kEndpointStartTimeoutMs = 60'000;  // to the first token: a long prompt
+inline constexpr int kEndpointStallTimeoutMs = 60'000;  // between two tokens
+inline constexpr seconds kProbeInterval{5};             // of an endpoint's health
+inline constexpr seconds kProbeTimeout{3};
+inline constexpr int kProbeFailures = 2;  // in a row, then it is down: one lost packet is not
+inline constexpr std::size_t kProbeReplyBytesMax = 1u << 20;  // a list of models
+inline constexpr std::size_t kPrefixBlockBytes = 512;         // of a prompt: about 128 tokens
+inline constexpr std::size_t kPrefixBlocksMax = 64;           // 32 KiB; more tells no two apart
+inline constexpr std::size_t kPrefixesMax = 65'536;           // remembered in a pool, 6 MiB
+
 // --- database ---
 inline constexpr milliseconds kDatabaseBusyTimeout{
     10'000};  // others hold the lock for milliseconds

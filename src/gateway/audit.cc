@@ -53,6 +53,8 @@ void AuditEntry::commit(std::int64_t took_us) {
   settlement.workspace = workspace_;
   settlement.key_id = key_id_;
   settlement.model = model_;
+  settlement.pool = pool_;
+  settlement.endpoint = endpoint_;
   settlement.status = status_;
   settlement.ended = name_of(ended);
   settlement.error = error_;

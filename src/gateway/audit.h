@@ -36,6 +36,11 @@ class AuditEntry {
   // A name from the installed models: it becomes a label.
   void model(std::string_view name) { model_ = name; }
   void caller(const identity::Caller& caller);
+  // Where it is answered; the last one counts. The endpoint is empty for a worker of this machine.
+  void place(std::string_view pool, std::string_view endpoint) {
+    pool_ = pool;
+    endpoint_ = endpoint;
+  }
   void outcome(int status) { status_ = status; }
   void outcome(const Error& error);
 
@@ -72,6 +77,7 @@ class AuditEntry {
   const Subject subject_;
   const SteadyTime begun_;
   std::string model_;
+  std::string pool_, endpoint_;
   std::string key_id_, tenant_;
   std::string workspace_;  // tenant/workspace: names of workspaces repeat
   std::optional<audit::Ticket> admission_;

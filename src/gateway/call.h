@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,9 @@ struct Call {
   Priority priority = Priority::Normal;
   identity::Caller caller{};  // empty on routes without a key
   bool shutting_down = false;
-  net::Server::Counters connections{};  // for /metrics
+  net::Server::Counters connections{};    // for /metrics
+  std::optional<fleet::Course> course{};  // once pools were asked where it goes
+  std::string worker_model{};             // at a worker that a route names: its name there
   ops::Trace trace{};
 
   const net::Request& request() const { return exchange.request(); }

@@ -38,10 +38,10 @@ Task<Status> converse(Call& call, QuestionParser parse) {
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;
-  Result<fleet::Lease> lease = co_await route(call, *reservation, question->model);
-  if (!lease) co_return std::unexpected(std::move(lease.error()));
+  Result<Seat> seat = co_await route(call, *reservation, question->ask);
+  if (!seat) co_return std::unexpected(std::move(seat.error()));
   Result<Generation> generation =
-      co_await start(call, *reservation, question->ask, question->parser, std::move(*lease));
+      co_await start(call, *reservation, question->ask, question->parser, std::move(*seat));
   if (!generation) co_return std::unexpected(std::move(generation.error()));
 
   const ops::Trace::Stage stage = call.trace.stage("generate");

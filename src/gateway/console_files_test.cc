@@ -48,7 +48,8 @@ class ConsoleFiles : public GatewayTest {
   ConsoleFiles() {
     services_ = std::make_unique<Services>(Services{loops_.runtime, blocking_, client_, *fleet_,
                                                     *keys_, *accounts_, clock_, random_,
-                                                    [this] { return rows(); }, "1.2.3", *books_});
+                                                    [this] { return rows(); }, "1.2.3", *books_,
+                                                    pools_, *pool_store_});
     const net::ServerOptions options = net::quick_options();
     files_ = std::make_unique<net::RunningServer>(
         loops_, options, [this](net::Exchange& exchange) { return serve(exchange); });

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "fleet/fleet.h"
+#include "fleet/pool_store.h"
+#include "fleet/pools.h"
 #include "identity/accounts.h"
 #include "identity/keys.h"
 #include "net/client.h"
@@ -45,6 +47,8 @@ struct Services {
   ModelLister models;
   std::string version;
   Books& books;
+  fleet::Pools& pools;
+  fleet::PoolStore& pool_store;
   const Operations* operations = nullptr;  // outlives the gateway
 };
 

@@ -56,6 +56,7 @@ class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
     database_ = *store::Database::open(folder_.file("test.db"));
+    pool_store_ = std::make_unique<fleet::PoolStore>(*database_);
     accounts_ = *identity::Accounts::open(*database_, clock_, random_);
     keys_ = *identity::KeyStore::open(*database_, clock_, random_);
     audit::LogOptions log;
@@ -81,7 +82,8 @@ class GatewayTest : public testing::Test {
     operations_.traces = &spans_;
     gateway_ = std::make_unique<Gateway>(
         Services{loops_.runtime, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
-                 [this] { return rows(); }, "1.2.3", *books_, &operations_});
+                 [this] { return rows(); }, "1.2.3", *books_, pools_, *pool_store_,
+                 &operations_});
     net::ServerOptions at;
     at.address = "127.0.0.1:0";
     server_ = std::make_unique<net::Server>(loops_.runtime, at, gateway_->handler(),
@@ -121,7 +123,9 @@ class GatewayTest : public testing::Test {
     ModelRow poet{"fake:poet", {}, 1700000000, 7, 64, "fake", "f16", "MIT", {"chat"}, "fake"};
     ModelRow clerk = poet;
     clerk.name = "fake:clerk";
-    return {fake, absent, clerk, poet};
+    std::vector<ModelRow> all{fake, absent, clerk, poet};
+    for (const std::string& name : pools_.models()) all.push_back({.name = name});
+    return all;
   }
 
   Reply send(std::string method, std::string path, std::string body, HeaderList headers) {
@@ -173,6 +177,8 @@ class GatewayTest : public testing::Test {
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<store::Database> database_;
+  fleet::Pools pools_{clock_, random_};
+  std::unique_ptr<fleet::PoolStore> pool_store_;
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;
   std::unique_ptr<audit::Log> log_;

@@ -41,6 +41,7 @@ Task<Status> metrics(Call& call) {
   if (walk) co_await call.services.blocking.run(std::move(walk));
   call.metrics.audit_log(call.services.books);
   if (call.services.operations != nullptr) call.metrics.operations(*call.services.operations);
+  call.metrics.endpoints(call.services.pools.status());
   std::string body = call.metrics.text(call.services.fleet.status(), call.connections);
   call.audit.outcome(200);
   constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";

@@ -16,10 +16,15 @@ Task<Status> inquire(Call& call, InquiryParser parse) {
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;
-  Result<fleet::Lease> lease = co_await route(call, *reservation, inquiry->ask.model);
-  if (!lease) co_return std::unexpected(std::move(lease.error()));
+  Result<Seat> seat = co_await route(call, *reservation, inquiry->ask);
+  if (!seat) co_return std::unexpected(std::move(seat.error()));
+  const WholeCheck check = [&inquiry](std::string_view answer) -> Status {
+    XC_TRY(const Finding found, inquiry->read(answer));
+    static_cast<void>(found);
+    return {};
+  };
   Result<std::string> json =
-      co_await ask_whole(call, *reservation, inquiry->ask, std::move(*lease));
+      co_await ask_whole(call, *reservation, inquiry->ask, std::move(*seat), check);
   if (!json) co_return std::unexpected(std::move(json.error()));
   Result<Finding> finding = inquiry->read(*json);
   if (!finding) co_return std::unexpected(std::move(finding.error()));

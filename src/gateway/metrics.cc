@@ -108,6 +108,22 @@ struct Metrics::Parts {
   Family<Counter>& worker_restarts =
       counter("xingcha_worker_restarts_total", "Restarts of a model's worker after it died.");
 
+  Family<Counter>& endpoint_requests = counter(
+      "xingcha_endpoint_requests_total", "Requests sent to an endpoint of a pool, by outcome.");
+  Family<Counter>& endpoint_openings =
+      counter("xingcha_endpoint_openings_total", "How often an endpoint's circuit opened.");
+  Family<Gauge>& endpoint_open =
+      gauge("xingcha_endpoint_open", "1 while an endpoint's circuit is open, 0.5 on trial.");
+  Family<Gauge>& endpoint_down =
+      gauge("xingcha_endpoint_down", "1 while probes find an endpoint down.");
+  Family<Gauge>& endpoint_running =
+      gauge("xingcha_endpoint_in_flight", "Requests at an endpoint now.");
+  Family<Gauge>& endpoint_outstanding =
+      gauge("xingcha_endpoint_outstanding_tokens",
+            "Tokens that were asked of an endpoint and not ended.");
+  std::mutex endpoints_mutex;
+  std::vector<Gauge*> endpoint_gauges;  // of the last scrape; under endpoints_mutex
+
   std::mutex ledger_mutex;
   std::optional<SteadyTime> ledger_walked;  // when last; under ledger_mutex
 
@@ -285,6 +301,35 @@ void Metrics::engines(
         parts_->add_engine_total(row, labels, value, before[row.number]);
       }
     }
+  }
+}
+
+void Metrics::endpoints(const std::vector<fleet::EndpointStatus>& now) {
+  const std::lock_guard hold(parts_->endpoints_mutex);
+  for (Gauge* gauge : parts_->endpoint_gauges) gauge->Set(0);
+  parts_->endpoint_gauges.clear();
+  for (const fleet::EndpointStatus& one : now) {
+    const prometheus::Labels labels{{"pool", one.row.pool}, {"endpoint", one.row.name}};
+    const std::pair<fleet::Outcome, std::uint64_t> outcomes[]{{fleet::Outcome::Done, one.done},
+                                                              {fleet::Outcome::Failed, one.failed},
+                                                              {fleet::Outcome::Busy, one.busy},
+                                                              {fleet::Outcome::Left, one.left}};
+    for (const auto& [outcome, total] : outcomes) {
+      prometheus::Labels with = labels;
+      with["outcome"] = name_of(outcome);
+      catch_up(parts_->endpoint_requests.Add(with), total);
+    }
+    catch_up(parts_->endpoint_openings.Add(labels), static_cast<std::uint64_t>(one.openings));
+    const auto set = [&](Family<Gauge>& family, double value) {
+      family.Add(labels).Set(value);
+      parts_->endpoint_gauges.push_back(&family.Add(labels));
+    };
+    const bool closed = one.breaker == fleet::Breaker::State::Closed;
+    const bool open = one.breaker == fleet::Breaker::State::Open;
+    set(parts_->endpoint_open, closed ? 0 : open ? 1 : 0.5);
+    set(parts_->endpoint_down, one.down ? 1 : 0);
+    set(parts_->endpoint_running, one.running);
+    set(parts_->endpoint_outstanding, static_cast<double>(one.outstanding));
   }
 }
 

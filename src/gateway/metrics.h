@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "fleet/fleet.h"
+#include "fleet/pools.h"
 #include "net/server.h"
 #include "schema/chat.h"
 
@@ -69,6 +70,9 @@ class Metrics {
   // What the ready workers' engines say now, by model (engines.h). Totals go on over the restarts
   // of a worker, gauges of a model that is not there are 0.
   void engines(const std::map<std::string, std::map<std::string, double, std::less<>>>& now);
+
+  // The endpoints of pools as they are now. Gauges of one that is gone are 0.
+  void endpoints(const std::vector<fleet::EndpointStatus>& now);
 
   // Everything in Prometheus' text format 0.0.4, gauges as they are now.
   std::string text(const std::vector<fleet::ModelStatus>& workers,

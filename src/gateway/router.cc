@@ -6,6 +6,7 @@
 #include "gateway/admin_audit.h"
 #include "gateway/admin_identity.h"
 #include "gateway/admin_operations.h"
+#include "gateway/admin_pools.h"
 #include "gateway/admin_quota.h"
 #include "gateway/chat.h"
 #include "gateway/health.h"
@@ -65,6 +66,13 @@ constexpr std::array kRoutes{
     Route{"GET", "/admin/audit/proof", kKey, Shape::OpenAi, &prove_audit_leaf},
     Route{"GET", "/admin/audit/export", kKey, Shape::OpenAi, &export_audit},
     Route{"POST", "/admin/audit/erase", kKey, Shape::OpenAi, &erase_audit_leaf},
+    Route{"GET", "/admin/pools", kKey, Shape::OpenAi, &list_pools},
+    Route{"PUT", "/admin/pools/{pool}", kKey, Shape::OpenAi, &set_pool},
+    Route{"POST", "/admin/pools/{pool}/remove", kKey, Shape::OpenAi, &remove_pool},
+    Route{"PUT", "/admin/endpoints/{endpoint}", kKey, Shape::OpenAi, &set_endpoint},
+    Route{"POST", "/admin/endpoints/{endpoint}/remove", kKey, Shape::OpenAi, &remove_endpoint},
+    Route{"PUT", "/admin/routes/{model}", kKey, Shape::OpenAi, &set_model_route},
+    Route{"PUT", "/admin/clearances/{tenant}", kKey, Shape::OpenAi, &set_clearance},
     Route{"GET", "/admin/config", kKey, Shape::OpenAi, &show_config},
     Route{"POST", "/admin/config/reload", kKey, Shape::OpenAi, &reload_config},
     Route{"GET", "/admin/alarms", kKey, Shape::OpenAi, &list_alarms},

@@ -163,15 +163,15 @@ Status screen(std::string_view model) {
   return {};
 }
 
-Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model) {
+Task<Result<Seat>> route_to_worker(Call& call, Reservation& reservation, std::string model) {
   ops::Trace::Stage stage = call.trace.stage("route");
   const SteadyTime asked = call.services.clock.now();
   Result<fleet::Lease> lease = co_await call.services.fleet.acquire(model, call.deadline);
   if (!lease) stage.fail();
-  if (!lease) co_return lease;
+  if (!lease) co_return std::unexpected(std::move(lease.error()));
   Series& series = call.metrics.series(lease->model(), call.audit.route());
   reservation.start(series, seconds(call.services.clock.now() - asked));
-  co_return lease;
+  co_return Seat(std::move(*lease), std::move(model));
 }
 
 Status OutputGuard::admit(const std::vector<schema::Delta>& deltas) const {

@@ -10,6 +10,7 @@
 #include "fleet/fleet.h"
 #include "gateway/call.h"
 #include "gateway/estimate.h"
+#include "gateway/seat.h"
 #include "schema/chat.h"
 
 namespace xc::gateway {
@@ -66,8 +67,14 @@ Status screen(std::string_view model);
 Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate);
 // Stage: the audit log's leaf before the call. Error: AuditUnavailable: nothing runs unrecorded.
 Status admit(Call& call, const Reservation& reservation);
-// Stage: a ready worker for the model; loads it when needed.
-Task<Result<fleet::Lease>> route(Call& call, Reservation& reservation, std::string model);
+struct Ask;
+// Stage: the next place for the question: an endpoint of a pool, or a ready worker, which loads
+// when needed. Without pools, and for a model without a route, a worker. Error: as Pools::next and
+// Fleet::acquire; ScopeRefused when the caller's key has no pool that could take it; BadHeader for
+// X-Xingcha-Secrecy.
+Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask);
+// A worker and nothing else. `model`: as the fleet knows it.
+Task<Result<Seat>> route_to_worker(Call& call, Reservation& reservation, std::string model);
 
 // Stage: what an endpoint may send. An endpoint that invents choices is broken, not trusted.
 class OutputGuard {

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "gateway/endpoint_call.h"
 #include "schema/openai.h"
 
 namespace xc::gateway {
@@ -21,8 +22,9 @@ bool was_lost(const Error& error) {
   return error.message == Message::WorkerLost || error.message == Message::ShuttingDown;
 }
 
-// Made from nothing but the call: what a caller writes into headers of these names goes no further.
-// `left_over`: what another worker left of the answer, or empty. It goes before the question.
+// To a worker. Made from nothing but the call: what a caller writes into headers of these names
+// goes no further. `left_over`: what another worker left of the answer, or empty. It goes before
+// the question.
 net::ClientRequest request_for(const Call& call, const Ask& ask, const std::string& left_over) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       call.deadline.when() - call.services.clock.now());
@@ -59,9 +61,9 @@ int number_in(const net::Headers& headers, std::string_view name) {
 
 using Reply = std::unique_ptr<net::ClientReply>;
 
-// The head of a reply that says 200; else the endpoint's error.
-Task<Result<Reply>> send(Call& call, const Ask& ask, const fleet::Lease& lease,
-                         std::string left_over) {
+// The head of a worker's reply that says 200; else its error.
+Task<Result<Reply>> send_to_worker(Call& call, const Ask& ask, const fleet::Lease& lease,
+                                   std::string left_over) {
   net::ClientRequest request = request_for(call, ask, left_over);
   if (!lease.adapter().empty()) request.headers.set("X-Xingcha-Adapter", lease.adapter());
   Result<Reply> reply =
@@ -75,49 +77,97 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const fleet::Lease& lease,
   co_return std::unexpected(std::move(error));
 }
 
+// The same of an endpoint, which hears of it in its breaker.
+Task<Result<Reply>> send_to_endpoint(Call& call, const Ask& ask, const Seat& seat, Deadline by) {
+  fleet::EndpointUse& endpoint = *seat.endpoint();
+  Result<net::ClientRequest> request = request_to(endpoint, seat.model(), call, ask);
+  if (!request) co_return std::unexpected(std::move(request.error()));
+  Result<Reply> reply =
+      co_await call.services.client.send(endpoint.origin(), std::move(*request), by);
+  if (!reply) {
+    co_return std::unexpected(failure_of(endpoint, call, std::move(reply.error())));
+  }
+  if ((*reply)->status() == 200) co_return reply;
+  Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, by);
+  if (!body) co_return std::unexpected(failure_of(endpoint, call, std::move(body.error())));
+  co_return std::unexpected(refusal_of(endpoint, (*reply)->status(), (*reply)->headers(), *body));
+}
+
+Deadline start_by(const Call& call, const Seat& seat) {
+  return seat.endpoint() == nullptr ? call.deadline : start_deadline(*seat.endpoint(), call);
+}
+
+Task<Result<Reply>> send(Call& call, const Ask& ask, const Seat& seat, Deadline by) {
+  if (seat.endpoint() != nullptr) return send_to_endpoint(call, ask, seat, by);
+  return send_to_worker(call, ask, seat.lease(), {});
+}
+
 Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
-                                   ChunkParser parser, fleet::Lease lease) {
+                                   ChunkParser parser, Seat seat) {
   ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
-  std::string nothing;
-  Result<Reply> reply = co_await send(call, ask, lease, nothing);
+  const Deadline by = start_by(call, seat);
+  Result<Reply> reply = co_await send(call, ask, seat, by);
   if (!reply) stage.fail();
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Generation generation(call, reservation, ask, parser, std::move(lease), std::move(*reply));
+  Generation generation(call, reservation, ask, parser, std::move(seat), std::move(*reply), by);
   Status begun = co_await generation.prefetch();
   if (!begun) co_return std::unexpected(std::move(begun.error()));
   co_return generation;
 }
 
-Task<Result<std::string>> try_whole(Call& call, const Ask& ask, fleet::Lease lease) {
+Task<Result<std::string>> try_whole(Call& call, const Ask& ask, Seat seat,
+                                    const WholeCheck& check) {
   const ops::Trace::Stage stage = call.trace.stage("ask", ops::Span::Kind::Client);
-  std::string nothing;
-  Result<Reply> reply = co_await send(call, ask, lease, nothing);
+  const Deadline by = start_by(call, seat);
+  fleet::EndpointUse* const endpoint = seat.endpoint();
+  Result<Reply> reply = co_await send(call, ask, seat, by);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, call.deadline);
-  if (!body) co_return std::unexpected(told(std::move(body.error())));
+  Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, by);
+  if (endpoint == nullptr) {
+    if (!body) co_return std::unexpected(told(std::move(body.error())));
+    co_return body;
+  }
+  if (!body) co_return std::unexpected(failure_of(*endpoint, call, std::move(body.error())));
+  Status good = check(*body);
+  if (!good) co_return std::unexpected(failure_of(*endpoint, call, std::move(good.error())));
+  endpoint->end(fleet::Outcome::Done);
   co_return body;
 }
 
-// A worker for the second try, after the first was lost.
-Task<Result<fleet::Lease>> route_again(Call& call, Reservation& reservation, const Ask& ask) {
-  log::warn("gateway", "{}: the worker ended before its first token; asking once more",
-            call.request_id);
+// Where the request goes after `error` at a place; nothing: the error is the answer. A worker that
+// was lost is followed by another of its kind, once; all else by the next place of the pools.
+Task<std::optional<Seat>> next_seat(Call& call, Reservation& reservation, const Ask& ask,
+                                    bool was_worker, bool& worker_again, const Error& error) {
+  const bool again = was_worker && was_lost(error) && !worker_again;
+  const bool moves = call.course && (was_worker ? was_lost(error) : may_move(error));
+  if (!again && !moves) co_return std::nullopt;
+  log::warn("gateway", "{}: the {} before its first token; asking once more ({})", call.request_id,
+            was_worker ? "worker ended" : "endpoint failed", error.detail);
   call.metrics.upstream_retried();
-  co_await net::sleep_for(limits::kUpstreamRetryDelay);
-  Result<fleet::Lease> lease = co_await route(call, reservation, ask.model);
-  co_return lease;
+  if (again) {
+    worker_again = true;
+    co_await net::sleep_for(limits::kUpstreamRetryDelay);
+    const std::string& name = call.worker_model.empty() ? ask.model : call.worker_model;
+    Result<Seat> seat = co_await route_to_worker(call, reservation, name);
+    if (seat) co_return std::move(*seat);
+    co_return std::nullopt;
+  }
+  Result<Seat> seat = co_await route(call, reservation, ask);
+  if (seat) co_return std::move(*seat);
+  co_return std::nullopt;
 }
 
 }  // namespace
 
 Generation::Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
-                       fleet::Lease lease, std::unique_ptr<net::ClientReply> reply)
+                       Seat seat, std::unique_ptr<net::ClientReply> reply, Deadline start_by)
     : call_(&call),
       reservation_(&reservation),
       ask_(&ask),
       parser_(parser),
-      lease_(std::move(lease)),
-      reply_(std::move(reply)) {}
+      seat_(std::move(seat)),
+      reply_(std::move(reply)),
+      read_by_(start_by) {}
 
 std::string Generation::digest() const {
   return std::string(reply_->headers().get("X-Xingcha-Digest"));
@@ -125,6 +175,7 @@ std::string Generation::digest() const {
 
 schema::Usage Generation::prompt() const {
   schema::Usage usage;
+  if (seat_ && seat_->endpoint() != nullptr) return usage;
   usage.prompt_tokens = number_in(reply_->headers(), "X-Xingcha-Prompt-Tokens");
   usage.cached_tokens = number_in(reply_->headers(), "X-Xingcha-Cached-Tokens");
   return usage;
@@ -146,7 +197,39 @@ Task<Result<bool>> Generation::next(std::vector<schema::Delta>& out) {
   co_return more;
 }
 
+// What the worker or endpoint says next; an endpoint's breaker hears how that went.
 Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
+  fleet::EndpointUse* const endpoint = seat_ ? seat_->endpoint() : nullptr;
+  if (endpoint == nullptr) return read(out);
+  return read_from(*endpoint, out);
+}
+
+Task<Result<bool>> Generation::read_from(fleet::EndpointUse& endpoint,
+                                         std::vector<schema::Delta>& out) {
+  const std::string_view type = reply_->headers().get("Content-Type");
+  const bool whole = !done_ && type.starts_with("application/json");
+  Task<Result<bool>> reading = whole ? read_whole(out) : read(out);
+  Result<bool> more = co_await std::move(reading);
+  if (!more) co_return std::unexpected(failure_of(endpoint, *call_, std::move(more.error())));
+  if (*more) endpoint.answered();
+  if (done_) endpoint.end(fleet::Outcome::Done);
+  read_by_ = stall_deadline(endpoint, *call_);
+  co_return more;
+}
+
+// Some endpoints do not stream, and some say 200 and then what went wrong.
+Task<Result<bool>> Generation::read_whole(std::vector<schema::Delta>& out) {
+  Result<std::string> body = co_await reply_->read_all(limits::kReplyBytesMax, read_by_);
+  if (!body) co_return std::unexpected(told(std::move(body.error())));
+  Result<std::vector<schema::Delta>> deltas = parser_(*body);
+  if (!deltas) co_return std::unexpected(std::move(deltas.error()));
+  out = std::move(*deltas);
+  done_ = true;
+  if (out.empty()) co_return fail(Code::Upstream, Message::WorkerLost, {}, "an empty answer");
+  co_return true;
+}
+
+Task<Result<bool>> Generation::read(std::vector<schema::Delta>& out) {
   for (;;) {
     if (failure_) co_return std::unexpected(*failure_);
     if (done_) co_return false;
@@ -155,7 +238,7 @@ Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
       if (!gone_on) co_return std::unexpected(std::move(gone_on.error()));
     }
     bytes_.clear();
-    Result<bool> more = co_await reply_->read_some(bytes_, call_->deadline);
+    Result<bool> more = co_await reply_->read_some(bytes_, read_by_);
     if (!more) co_return std::unexpected(told(std::move(more.error())));
     Status fed = reader_.feed(bytes_);
     if (!fed) co_return std::unexpected(std::move(fed.error()));
@@ -168,12 +251,13 @@ Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
 }
 
 void Generation::take_events(std::vector<schema::Delta>& out) {
+  const bool from_worker = seat_ && seat_->endpoint() == nullptr;
   while (std::optional<net::SseEvent> event = reader_.next()) {
     if (event->data == "[DONE]") {
       done_ = true;
       return;
     }
-    if (event->event == "handover") {
+    if (from_worker && event->event == "handover") {
       handover_ = std::move(event->data);
       return;
     }
@@ -192,7 +276,8 @@ Task<Status> Generation::go_on() {
   const std::string left_over = std::move(*handover_);
   handover_.reset();
   reply_.reset();
-  lease_.reset();  // before the wait: the old worker may be waiting for it to end
+  const std::string model = seat_->model();
+  seat_.reset();  // before the wait: the old worker may be waiting for it to end
   reader_ = {};
   call_->metrics.handed_over();
   log::info("gateway", "{}: the worker hands over; waiting for the next", call_->request_id);
@@ -200,11 +285,11 @@ Task<Status> Generation::go_on() {
   for (int tries = 0; handovers_ < limits::kHandoversMax; ++tries) {
     ++handovers_;
     if (tries > 0) co_await net::sleep_for(limits::kHandoverRetryDelay * tries);
-    Result<fleet::Lease> lease = co_await route(*call_, *reservation_, ask_->model);
-    if (!lease) co_return std::unexpected(std::move(lease.error()));
-    Result<Reply> reply = co_await send(*call_, *ask_, *lease, left_over);
+    Result<Seat> seat = co_await route_to_worker(*call_, *reservation_, model);
+    if (!seat) co_return std::unexpected(std::move(seat.error()));
+    Result<Reply> reply = co_await send_to_worker(*call_, *ask_, seat->lease(), left_over);
     if (reply) {
-      lease_ = std::move(*lease);
+      seat_ = std::move(*seat);
       reply_ = std::move(*reply);
       co_return Status();
     }
@@ -226,24 +311,32 @@ Task<void> Generation::drain() {
 }
 
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
-                               ChunkParser parser, fleet::Lease lease) {
-  Result<Generation> generation =
-      co_await try_start(call, reservation, ask, parser, std::move(lease));
-  if (generation || !was_lost(generation.error())) co_return generation;
-  Result<fleet::Lease> second = co_await route_again(call, reservation, ask);
-  if (!second) co_return std::unexpected(std::move(second.error()));
-  Result<Generation> again = co_await try_start(call, reservation, ask, parser, std::move(*second));
-  co_return again;
+                               ChunkParser parser, Seat seat) {
+  bool worker_again = false;
+  for (;;) {
+    const bool worker = seat.endpoint() == nullptr;
+    Result<Generation> generation =
+        co_await try_start(call, reservation, ask, parser, std::move(seat));
+    if (generation) co_return generation;
+    std::optional<Seat> next =
+        co_await next_seat(call, reservation, ask, worker, worker_again, generation.error());
+    if (!next) co_return generation;
+    seat = std::move(*next);
+  }
 }
 
-Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask,
-                                    fleet::Lease lease) {
-  Result<std::string> body = co_await try_whole(call, ask, std::move(lease));
-  if (body || !was_lost(body.error())) co_return body;
-  Result<fleet::Lease> second = co_await route_again(call, reservation, ask);
-  if (!second) co_return std::unexpected(std::move(second.error()));
-  Result<std::string> again = co_await try_whole(call, ask, std::move(*second));
-  co_return again;
+Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask, Seat seat,
+                                    const WholeCheck& check) {
+  bool worker_again = false;
+  for (;;) {
+    const bool worker = seat.endpoint() == nullptr;
+    Result<std::string> body = co_await try_whole(call, ask, std::move(seat), check);
+    if (body) co_return body;
+    std::optional<Seat> next =
+        co_await next_seat(call, reservation, ask, worker, worker_again, body.error());
+    if (!next) co_return body;
+    seat = std::move(*next);
+  }
 }
 
 }  // namespace xc::gateway

@@ -1,6 +1,7 @@
-// The way to an endpoint and back: one leased worker, one HTTP exchange.
+// The way to a worker or an endpoint and back: one seat, one HTTP exchange.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "fleet/fleet.h"
 #include "gateway/call.h"
+#include "gateway/seat.h"
 #include "gateway/stages.h"
 #include "net/client.h"
 #include "net/sse.h"
@@ -27,13 +29,14 @@ struct Ask {
 using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
-// and gives the lease back. When the worker hands the answer over, the next one is found and asked
-// to go on; to the caller that is a pause. Stays on its I/O thread.
+// and gives the seat back. When a worker hands the answer over, the next one is found and asked to
+// go on; to the caller that is a pause. How the answer ends is told to the endpoint's breaker.
+// Stays on its I/O thread.
 class Generation {
  public:
   // The references must outlive it.
-  Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
-             fleet::Lease lease, std::unique_ptr<net::ClientReply> reply);
+  Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser, Seat seat,
+             std::unique_ptr<net::ClientReply> reply, Deadline start_by);
 
   // Deltas that came together replace those in `out`; false at the proper end. Error: what the
   // endpoint reported, WorkerLost when it broke off, Deadline. Nothing follows an error.
@@ -50,6 +53,9 @@ class Generation {
 
  private:
   Task<Result<bool>> pull(std::vector<schema::Delta>& out);
+  Task<Result<bool>> read_from(fleet::EndpointUse& endpoint, std::vector<schema::Delta>& out);
+  Task<Result<bool>> read(std::vector<schema::Delta>& out);
+  Task<Result<bool>> read_whole(std::vector<schema::Delta>& out);
   void take_events(std::vector<schema::Delta>& out);
   Task<Status> go_on();
 
@@ -57,7 +63,7 @@ class Generation {
   Reservation* reservation_;
   const Ask* ask_;
   ChunkParser parser_;
-  std::optional<fleet::Lease> lease_;
+  std::optional<Seat> seat_;
   std::unique_ptr<net::ClientReply> reply_;
   net::SseReader reader_;
   std::string bytes_;
@@ -65,16 +71,20 @@ class Generation {
   std::optional<Error> failure_;         // found behind deltas that had to go first
   std::optional<std::string> handover_;  // what the worker left, when it leaves
   int handovers_ = 0;
+  Deadline read_by_;  // the next piece
   bool done_ = false;
 };
 
-// Stage: asks for a stream and waits until it has begun. When the worker dies before that, or
-// leaves, nothing was delivered, so another one is asked once. `reservation` and `ask` outlive the
-// result.
+// Stage: asks for a stream and waits until it has begun. When the place fails before that, nothing
+// was delivered, so another is asked: a worker that died or left once more, an endpoint's failure
+// at the next place that the pools give. `reservation` and `ask` outlive the result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
-                               ChunkParser parser, fleet::Lease lease);
-// Asks for one whole JSON reply, with the same second try.
-Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask,
-                                    fleet::Lease lease);
+                               ChunkParser parser, Seat seat);
+// Whether a whole reply is what was asked for.
+using WholeCheck = std::function<Status(std::string_view json)>;
+// Asks for one whole JSON reply, with the same further tries. `check` outlives the call; an
+// endpoint whose reply it refuses has failed.
+Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask, Seat seat,
+                                    const WholeCheck& check);
 
 }  // namespace xc::gateway

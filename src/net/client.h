@@ -19,6 +19,7 @@ struct Origin {
   std::string host;
   std::string port;
   std::string base_path;  // without trailing '/', may be empty
+  bool guarded = false;   // never connects to a link-local or metadata address (link_local.h)
   static Result<Origin> parse(std::string_view url);
   std::string key() const;  // for pools and logs; holds no secret
 };

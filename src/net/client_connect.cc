@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "net/address.h"
 #include "net/client_stream.h"
+#include "net/link_local.h"
 #include "net/listen_socket.h"
 
 namespace xc::net {
@@ -96,12 +97,18 @@ Task<Connected> connect_endpoint(tcp::endpoint endpoint, Deadline deadline) {
 }
 
 // One address after the other; the last failure is the answer.
-Task<Connected> connect_tcp(std::string host, std::string port, Deadline deadline) {
+// A guarded name is judged by what it resolves to now: it may mean another address than when it was
+// set (DNS rebinding).
+Task<Connected> connect_tcp(std::string host, std::string port, bool guarded, Deadline deadline) {
   Task<Result<Endpoints>> resolving = resolve(host, port, deadline);
   Result<Endpoints> endpoints = co_await std::move(resolving);
   if (!endpoints) co_return std::unexpected(std::move(endpoints.error()));
   Connected last = upstream_failed("DNS", "no address for " + host);
   for (const tcp::endpoint& endpoint : *endpoints) {
+    if (guarded && is_link_local(endpoint.address().to_string())) {
+      last = upstream_failed("address", host + " is link-local");
+      continue;
+    }
     Task<Connected> connecting = connect_endpoint(endpoint, deadline);
     last = co_await std::move(connecting);
     if (last || last.error().code != Code::Upstream) co_return last;
@@ -114,7 +121,7 @@ Task<Connected> connect_tcp(std::string host, std::string port, Deadline deadlin
 Task<Result<std::shared_ptr<ClientStream>>> connect_stream(Origin origin, SSL_CTX* tls,
                                                            Deadline deadline) {
   Task<Connected> connecting = origin.unix_path.empty()
-                                   ? connect_tcp(origin.host, origin.port, deadline)
+                                   ? connect_tcp(origin.host, origin.port, origin.guarded, deadline)
                                    : connect_unix(origin.unix_path, deadline);
   Connected stream = co_await std::move(connecting);
   if (!stream || !origin.tls) co_return stream;

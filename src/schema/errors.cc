@@ -66,7 +66,11 @@ int status_in(const json::object& object) {
   if (code.size() == 3) std::from_chars(code.data(), code.data() + code.size(), status);
   if (status >= 400 && status < 600) return static_cast<int>(status);
   const std::string_view type = text_in(object, "type");
-  const bool callers = type == "invalid_request_error" || type == "BadRequestError";
+  // TGI's and MindIE's: "validation", "Input validation error", "overloaded".
+  const std::string_view kind = text_in(object, "error_type");
+  if (kind == "overloaded") return 503;
+  const bool callers = type == "invalid_request_error" || type == "BadRequestError" ||
+                       kind.find("alidation") != std::string_view::npos;
   return callers ? 400 : 500;
 }
 

@@ -107,10 +107,47 @@ Migration quota_step() {
            "open_from BIGINT NOT NULL)"}};
 }
 
+Migration pools_step() {
+  return {4,
+          "pools, endpoints, routes of models, clearances",
+          {"CREATE TABLE pools ("
+           "name TEXT NOT NULL PRIMARY KEY, "
+           "region TEXT NOT NULL, "
+           "hardware TEXT NOT NULL, "
+           "secrecy TEXT NOT NULL, "
+           "policy TEXT NOT NULL)",
+           "CREATE TABLE endpoints ("
+           "name TEXT NOT NULL PRIMARY KEY, "
+           "pool TEXT NOT NULL, "
+           "url TEXT NOT NULL, "
+           "vendor TEXT NOT NULL, "
+           "secret TEXT NOT NULL, "  // the endpoint's key, sent to it
+           "state TEXT NOT NULL, "
+           "rank BIGINT NOT NULL, "
+           "price BIGINT NOT NULL, "
+           "start_timeout_ms BIGINT NOT NULL, "
+           "stall_timeout_ms BIGINT NOT NULL, "
+           "link_local BIGINT NOT NULL)",
+           "CREATE TABLE model_routes ("
+           "model TEXT NOT NULL, "
+           "position BIGINT NOT NULL, "
+           "pool TEXT NOT NULL, "
+           "target TEXT NOT NULL, "
+           "weight BIGINT NOT NULL, "
+           "PRIMARY KEY (model, position))",
+           "CREATE TABLE clearances ("
+           "tenant TEXT NOT NULL PRIMARY KEY, "
+           "secrecy TEXT NOT NULL, "
+           "region TEXT NOT NULL)",
+           "CREATE TABLE pool_state (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL)",
+           "INSERT INTO pool_state (name, value) VALUES ('changes', 0)"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{keys_step(), identity_step(), quota_step()};
+  static const std::vector<Migration> steps{keys_step(), identity_step(), quota_step(),
+                                            pools_step()};
   return steps;
 }
 

@@ -1,0 +1,101 @@
+#include "fleet/pool_store.h"
+
+#include <gtest/gtest.h>
+
+#include "store/test_folder.h"
+
+namespace xc::fleet {
+namespace {
+
+struct PoolStoreTest : testing::Test {
+  store::TestFolder folder;
+  std::unique_ptr<store::Database> database = *store::Database::open(folder.path("t.db"));
+  PoolStore store{*database};
+
+  EndpointRow endpoint() {
+    EndpointRow row;
+    row.name = "e1";
+    row.pool = "p";
+    row.url = "https://host:8443/base/v1/";
+    row.vendor = schema::Vendor::MindIe;
+    row.key = "sk-1";
+    row.state = EndpointState::Draining;
+    row.rank = 3;
+    row.price = 4;
+    row.start_timeout_ms = 5;
+    row.stall_timeout_ms = 6;
+    row.link_local = true;
+    return row;
+  }
+};
+
+TEST_F(PoolStoreTest, RowsComeBackAsTheyWerePut) {
+  const PoolRow pool{"p", "cn-bj", "Atlas 800", Secrecy::Confidential, Policy::Price};
+  ASSERT_TRUE(store.put(pool));
+  ASSERT_TRUE(store.put(endpoint()));
+  const std::vector<ModelRoute> routes{{"m", "p", "upstream", 90}, {"m", "local", "mine", 10}};
+  ASSERT_TRUE(store.put_routes("m", routes));
+  const Clearance clearance{"t", Secrecy::Internal, "cn-bj"};
+  ASSERT_TRUE(store.put(clearance));
+  EndpointRow kept = endpoint();
+  kept.url = "https://host:8443/base";
+  const PoolTable table = *store.load();
+  EXPECT_EQ(table.pools, std::vector{pool});
+  EXPECT_EQ(table.endpoints, std::vector{kept});
+  EXPECT_EQ(table.routes, routes);
+  EXPECT_EQ(table.clearances, std::vector{clearance});
+}
+
+TEST_F(PoolStoreTest, EveryChangeIsAnotherVersion) {
+  EXPECT_EQ(*store.version(), 0);
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  EXPECT_EQ(*store.version(), 2);
+  ASSERT_TRUE(store.remove_endpoint("e1"));
+  ASSERT_TRUE(store.remove_pool("p"));
+  EXPECT_EQ(*store.version(), 4);
+  EXPECT_TRUE(store.load()->empty());
+}
+
+TEST_F(PoolStoreTest, WhatIsUsedStaysAndWhatIsNotThereIsSaid) {
+  EXPECT_EQ(store.put(endpoint()).error().message, Message::NoPool);
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  EXPECT_EQ(store.remove_pool("p").error().message, Message::PoolUsed);
+  EXPECT_EQ(store.remove_pool("q").error().message, Message::NoPool);
+  EXPECT_EQ(store.remove_endpoint("q").error().message, Message::NoEndpoint);
+  EXPECT_EQ(store.put_routes("m", {{"m", "q", "x", 1}}).error().message, Message::NoPool);
+  ASSERT_TRUE(store.put_routes("m", {{"m", "p", "x", 1}}));
+  ASSERT_TRUE(store.put_routes("m", {}));
+  EXPECT_TRUE(store.load()->routes.empty());
+}
+
+TEST_F(PoolStoreTest, WhatIsRefused) {
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  const auto refused = [this](auto change) {
+    EndpointRow row = endpoint();
+    row.link_local = false;
+    change(row);
+    const Status put = store.put(row);
+    return !put && put.error().message == Message::BadSetting;
+  };
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.name = "UPPER"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "ftp://host"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "unix:/run/docker.sock"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "http://user:word@host"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "http://host/\r\nX-Evil: 1"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "http://169.254.169.254/v1"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.url = "http://[fe80::1]:80"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.key = "a\r\nX-Evil: 1"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.key = "a b"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.pool = "local"; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.start_timeout_ms = 0; }));
+  EXPECT_FALSE(refused([](EndpointRow&) {}));
+  // The key is in no error.
+  EndpointRow row = endpoint();
+  row.key = "sk bad";
+  EXPECT_EQ(text_of(store.put(row).error(), Language::En).find("sk"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace xc::fleet

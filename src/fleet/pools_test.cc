@@ -1,0 +1,244 @@
+#include "fleet/pools.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace xc::fleet {
+namespace {
+
+EndpointRow endpoint(std::string name, std::string pool) {
+  EndpointRow row;
+  row.url = "http://10.0.0.1:8000/" + name;
+  row.name = std::move(name);
+  row.pool = std::move(pool);
+  return row;
+}
+
+struct PoolsTest : testing::Test {
+  PoolsTest() {
+    table.pools = {{"far", "us", "", Secrecy::Public, Policy::Least},
+                   {"near", "cn", "", Secrecy::Confidential, Policy::Order}};
+    table.endpoints = {endpoint("a", "near"), endpoint("b", "near"), endpoint("c", "far")};
+    table.endpoints[1].rank = 1;
+    table.routes = {{"m", "near", "m-near", 1}, {"m", "far", "m-far", 0}};
+    put();
+  }
+  void put() {
+    pools.use(table);
+    // Past the warm-up, where one request at a time goes to a new endpoint.
+    for (const EndpointRow& row : table.endpoints) warm(row.name);
+  }
+  void warm(const std::string& name) {
+    PoolTable one = table;
+    one.routes = {};
+    for (const EndpointRow& row : table.endpoints) {
+      if (row.name == name) one.routes = {{"warm", row.pool, "x", 1}};
+    }
+    pools.use(one);
+    for (int i = 0; i < 8; ++i) {
+      Course course;
+      for (;;) {
+        auto place = pools.next(course, wish("warm"));
+        if (!place) break;
+        place->use->end(Outcome::Done);
+      }
+    }
+    pools.use(table);
+  }
+  // First tries that leave, so that second ones may be had again.
+  void refill() {
+    for (int i = 0; i < 60; ++i) {
+      Course course;
+      auto place = pools.next(course, wish());
+    }
+  }
+  static Wish wish(std::string_view model = "m", std::string_view tenant = "t",
+                   Secrecy secrecy = Secrecy::Public) {
+    Wish made;
+    made.model = model;
+    made.tenant = tenant;
+    made.secrecy = secrecy;
+    made.tokens = 10;
+    return made;
+  }
+  // Names of the endpoints that a request is given until it gets none; each ends so.
+  std::string way(Outcome outcome, Wish wish) {
+    Course course;
+    std::string names;
+    for (;;) {
+      auto place = pools.next(course, wish);
+      if (!place) {
+        last = place.error();
+        return names;
+      }
+      names += place->use ? place->use->row().name : "local";
+      if (place->use) place->use->end(outcome);
+    }
+  }
+
+  ManualClock clock;
+  SeededRandom random{7};
+  Pools pools{clock, random};
+  PoolTable table;
+  Error last;
+};
+
+TEST_F(PoolsTest, WithoutRowsEverythingIsLocal) {
+  pools.use({});
+  EXPECT_TRUE(pools.idle());
+  EXPECT_EQ(way(Outcome::Done, wish("any", "t", Secrecy::Secret)), "local");
+  pools.use(table);
+  EXPECT_FALSE(pools.idle());
+  EXPECT_EQ(way(Outcome::Done, wish("any")), "local");
+  EXPECT_EQ(pools.models(), std::vector<std::string>{"m"});
+}
+
+TEST_F(PoolsTest, OnePoolAfterTheOtherAndNoEndpointTwice) {
+  EXPECT_EQ(way(Outcome::Left, wish()), "abc");
+  EXPECT_EQ(last.message, Message::NoEndpointReady);
+  EXPECT_EQ(last.code, Code::Unavailable);
+  EXPECT_GT(last.retry_after_s, 0);
+}
+
+TEST_F(PoolsTest, ClassAndRegionFailClosed) {
+  Wish secret = wish();
+  secret.secrecy = Secrecy::Confidential;
+  EXPECT_EQ(way(Outcome::Left, secret), "ab");
+  secret.secrecy = Secrecy::Secret;
+  EXPECT_EQ(way(Outcome::Left, secret), "");
+  EXPECT_EQ(last.message, Message::NotCleared);
+  EXPECT_EQ(last.code, Code::Forbidden);
+  // The tenant's own, whatever the request says; local is of no region until somebody says so.
+  table.clearances = {{"t", Secrecy::Internal, "cn"}, {"u", Secrecy::Public, "cn"}};
+  put();
+  EXPECT_EQ(way(Outcome::Left, wish()), "ab");
+  EXPECT_EQ(way(Outcome::Left, wish("else", "u")), "");
+  table.pools.push_back({"local", "cn", "", Secrecy::Internal, Policy::Least});
+  put();
+  EXPECT_EQ(way(Outcome::Left, wish("else", "u")), "local");
+  Wish scoped = wish();
+  scoped.may_use = [](std::string_view pool) { return pool == "far"; };
+  EXPECT_EQ(way(Outcome::Left, scoped), "");
+}
+
+TEST_F(PoolsTest, APoolWhoseRowIsGoneIsClearedForNothing) {
+  table.pools.clear();
+  put();
+  Wish internal = wish();
+  internal.secrecy = Secrecy::Internal;
+  EXPECT_EQ(way(Outcome::Left, internal), "");
+}
+
+TEST_F(PoolsTest, FailuresOpenTheCircuitAndCallersDoNot) {
+  for (int i = 0; i < 100; ++i) way(Outcome::Left, wish());
+  EXPECT_EQ(pools.status()[0].breaker, Breaker::State::Closed);
+  for (int i = 0; i < limits::kBreakerFailures; ++i) {
+    Course course;
+    auto place = pools.next(course, wish());
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->use->row().name, "a");
+    place->use->end(Outcome::Failed);
+  }
+  EXPECT_EQ(pools.status()[0].breaker, Breaker::State::Open);
+  refill();
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");
+  clock.advance(limits::kBreakerOpenFirst);
+  EXPECT_EQ(way(Outcome::Done, wish()).front(), 'a');
+}
+
+TEST_F(PoolsTest, ABusyEndpointRestsAndIsNotBroken) {
+  Course course;
+  auto place = pools.next(course, wish());
+  place->use->end(Outcome::Busy, 20);
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");
+  EXPECT_EQ(pools.status()[0].breaker, Breaker::State::Closed);
+  clock.advance(std::chrono::seconds(20));
+  EXPECT_EQ(way(Outcome::Left, wish()), "abc");
+}
+
+TEST_F(PoolsTest, PausedDrainingAndDownTakeNothingNew) {
+  Course course;
+  auto running = pools.next(course, wish());
+  table.endpoints[0].state = EndpointState::Draining;
+  pools.use(table);
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");
+  EXPECT_EQ(pools.status()[0].running, 1);  // what runs goes on, and is seen
+  running = fail_internal("");
+  EXPECT_EQ(pools.status()[0].running, 0);
+  EXPECT_EQ(pools.status()[0].outstanding, 0);
+  pools.probed("b", false);
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");  // one lost probe
+  pools.probed("b", false);
+  EXPECT_EQ(way(Outcome::Left, wish()), "c");
+  pools.probed("b", true);
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");
+  table.endpoints[1].state = EndpointState::Paused;
+  pools.use(table);
+  EXPECT_EQ(way(Outcome::Left, wish()), "c");
+  EXPECT_EQ(pools.probes().size(), 2u);
+}
+
+TEST_F(PoolsTest, AResumedEndpointWarmsUpWithOneRequest) {
+  table.endpoints[0].state = EndpointState::Paused;
+  pools.use(table);
+  table.endpoints[0].state = EndpointState::Active;
+  pools.use(table);
+  Course one, two;
+  auto first = pools.next(one, wish());
+  auto second = pools.next(two, wish());
+  EXPECT_EQ(first->use->row().name, "a");
+  EXPECT_EQ(second->use->row().name, "b");
+  first->use->answered();
+  EXPECT_EQ(way(Outcome::Left, wish()).front(), 'a');
+}
+
+TEST_F(PoolsTest, SecondTriesAreAShareOfTheFirst) {
+  int second = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    Course course;
+    auto place = pools.next(course, wish());
+    ASSERT_TRUE(place);
+    place->use->end(Outcome::Left);
+    second += pools.next(course, wish()) ? 1 : 0;
+  }
+  EXPECT_NEAR(second, 1'000 * limits::kRetryShare + limits::kRetryBudgetMax, 3);
+}
+
+// Its own requests are all second tries: the model's first ones pay for them.
+TEST_F(PoolsTest, AReservePoolLastsThroughAnOutage) {
+  table.endpoints[0].state = table.endpoints[1].state = EndpointState::Paused;
+  pools.use(table);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(way(Outcome::Left, wish()), "c") << i;
+}
+
+TEST_F(PoolsTest, CanaryByWeight) {
+  table.routes = {{"m", "near", "old", 90}, {"m", "near", "new", 10}};
+  put();
+  std::map<std::string, int> hits;
+  for (int i = 0; i < 1'000; ++i) {
+    Course course;
+    ++hits[pools.next(course, wish())->model];
+  }
+  EXPECT_NEAR(hits["new"], 100, 40);
+}
+
+TEST_F(PoolsTest, TheKeyIsNotShown) {
+  table.endpoints[0].key = "sk-very-secret";
+  pools.use(table);
+  EXPECT_TRUE(pools.status()[0].has_key);
+  EXPECT_EQ(pools.status()[0].row.key, "");
+}
+
+TEST_F(PoolsTest, LinkLocalAddressesAreLeftOut) {
+  table.endpoints[0].url = "http://169.254.169.254";
+  table.endpoints[0].link_local = false;
+  pools.use(table);
+  EXPECT_EQ(pools.status().size(), 2u);
+  table.endpoints[0].link_local = true;
+  pools.use(table);
+  EXPECT_EQ(pools.status().size(), 3u);
+}
+
+}  // namespace
+}  // namespace xc::fleet

@@ -1,0 +1,82 @@
+#include "schema/dialect.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <span>
+
+#include "schema/json_reader.h"
+
+namespace xc::schema {
+namespace {
+
+namespace json = boost::json;
+
+struct Renamed {
+  std::string_view ours, theirs;
+};
+struct Facts {
+  std::string_view name;
+  std::string_view health;
+  std::span<const std::string_view> drops;
+  std::span<const Renamed> renames;
+};
+
+// Fields beyond OpenAI's own: a strict server answers 400 to what it does not know.
+constexpr std::array<std::string_view, 8> kBeyondOpenAi{
+    "speculation",        "ignore_eos",           "top_k",         "min_p",
+    "repetition_penalty", "chat_template_kwargs", "parse_special", "add_special"};
+constexpr std::array<std::string_view, 1> kOurs{"speculation"};
+constexpr std::array<std::string_view, 3> kMindIeDrops{"speculation", "min_p",
+                                                       "parallel_tool_calls"};
+constexpr std::array<Renamed, 1> kLlamaNames{{{"repetition_penalty", "repeat_penalty"}}};
+
+constexpr std::array<Facts, 6> kFacts{{
+    {"openai", "/v1/models", kBeyondOpenAi, {}},
+    {"vllm", "/health", kOurs, {}},
+    {"sglang", "/health", kOurs, {}},
+    {"mindie", "/v1/models", kMindIeDrops, {}},
+    {"llama-server", "/health", kOurs, kLlamaNames},
+    {"xingcha", "/readyz", {}, {}},
+}};
+
+const Facts& facts_of(Vendor vendor) { return kFacts[static_cast<std::size_t>(vendor)]; }
+
+}  // namespace
+
+std::string_view name_of(Vendor vendor) { return facts_of(vendor).name; }
+
+std::optional<Vendor> vendor_of(std::string_view name) {
+  const auto found = std::ranges::find(kFacts, name, &Facts::name);
+  if (found == kFacts.end()) return std::nullopt;
+  return static_cast<Vendor>(found - kFacts.begin());
+}
+
+std::string_view health_path(Vendor vendor) { return facts_of(vendor).health; }
+
+bool takes_target(Vendor vendor, std::string_view target) {
+  if (target.starts_with("/internal/")) return false;
+  if (vendor == Vendor::Xingcha) return true;
+  return target == "/v1/chat/completions" || target == "/v1/completions" ||
+         target == "/v1/embeddings" || target == "/v1/rerank";
+}
+
+std::string body_for(Vendor vendor, std::string_view body, std::string_view model) {
+  Result<json::value> document = read_json(body);
+  json::object* request = document ? document->if_object() : nullptr;
+  if (request == nullptr) return std::string(body);
+  const Facts& facts = facts_of(vendor);
+  (*request)["model"] = model;
+  for (const std::string_view field : facts.drops) request->erase(field);
+  for (const auto& [ours, theirs] : facts.renames) {
+    const json::value* value = request->if_contains(ours);
+    if (value == nullptr) continue;
+    json::value moved = *value;
+    request->erase(ours);
+    (*request)[theirs] = std::move(moved);
+  }
+  return json_of(*request);
+}
+
+}  // namespace xc::schema
