@@ -148,6 +148,9 @@ inline constexpr std::size_t kPrefixesMax = 65'536;           // remembered in a
 // --- database ---
 inline constexpr milliseconds kDatabaseBusyTimeout{
     10'000};  // others hold the lock for milliseconds
+inline constexpr seconds kDatabaseConnectTimeout{5};  // a server in the same house answers in ms
+inline constexpr milliseconds kDatabaseStatementTimeout{60'000};  // usage of a year, on cold disks
+inline constexpr int kDatabaseTriesMax = 3;  // of a transaction that stood in another's way
 
 // --- keys ---
 inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is never hashed

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "audit/log_scan.h"
 #include "audit/text_codes.h"
 #include "base/limits.h"
 #include "gateway/admin_work.h"
@@ -64,7 +65,7 @@ Result<RecordQuery> record_query_of(const Call& call) {
 }
 
 // The first leaf at or after a time: times of leaves never go back.
-Result<std::uint64_t> first_since(const audit::Log& log, std::int64_t unix_ms, std::uint64_t end) {
+Result<std::uint64_t> first_since(audit::LogScan& log, std::int64_t unix_ms, std::uint64_t end) {
   std::uint64_t low = 0, high = end;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
@@ -103,17 +104,18 @@ std::optional<json::object> shown(const audit::Entry& entry, const RecordQuery& 
 }
 
 Result<std::string> records_of(const audit::Log& log, const RecordQuery& query) {
-  const std::uint64_t size = log.head().size;
+  audit::LogScan scan(log);
+  const std::uint64_t size = scan.size();
   std::uint64_t at = std::min(query.before, size);
   if (query.to != kForever) {
-    XC_TRY(const std::uint64_t end, first_since(log, query.to, at));
+    XC_TRY(const std::uint64_t end, first_since(scan, query.to, at));
     at = end;
   }
   json::array records;
   std::uint64_t scanned = 0;
   bool over = at == 0;
   while (!over && records.size() < query.limit && scanned++ < limits::kAuditScanMax) {
-    XC_TRY(const audit::Entry entry, log.read(--at));
+    XC_TRY(const audit::Entry entry, scan.read(--at));
     over = at == 0 || entry.leaf.unix_ms < query.from;
     if (entry.leaf.unix_ms < query.from) break;
     if (std::optional<json::object> one = shown(entry, query)) records.push_back(std::move(*one));

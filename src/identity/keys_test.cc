@@ -11,19 +11,19 @@
 #include "base/limits.h"
 #include "identity/key_hash.h"
 #include "identity/tenants.h"
-#include "store/test_folder.h"
+#include "store/test_database.h"
 
 namespace xc::identity {
 namespace {
 
-class KeysTest : public testing::Test {
+class KeysTest : public store::TestOnDatabases {
  protected:
   void SetUp() override {
-    database_ = std::move(*store::Database::open(folder_.path("x.db")));
+    TestOnDatabases::SetUp();
+    database_ = std::move(*store::Database::open(database_url()));
     tenants_ = std::make_unique<TenantStore>(*database_, clock_, random_);
     keys_ = std::move(*KeyStore::open(*database_, clock_, random_));
   }
-  store::TestFolder folder_;
   ManualClock clock_;
   SeededRandom random_{42};
   std::unique_ptr<store::Database> database_;
@@ -48,7 +48,7 @@ Message refusal(const Result<Caller>& result) {
   return result.error().message;
 }
 
-TEST_F(KeysTest, a_new_key_is_known_and_only_it) {
+TEST_P(KeysTest, a_new_key_is_known_and_only_it) {
   const auto made = keys_->create("first", "default");
   ASSERT_TRUE(made);
   EXPECT_EQ(made->secret.size(), 46u);
@@ -66,13 +66,13 @@ TEST_F(KeysTest, a_new_key_is_known_and_only_it) {
   EXPECT_EQ(refusal(verify(made->record.id)), Message::BadKey);
 }
 
-TEST_F(KeysTest, no_key_and_a_huge_key_are_refused) {
+TEST_P(KeysTest, no_key_and_a_huge_key_are_refused) {
   EXPECT_EQ(refusal(verify("")), Message::NoKey);
   EXPECT_EQ(refusal(verify(std::string(limits::kApiKeyBytesMax + 1, 'x'))), Message::BadKey);
   EXPECT_EQ(refusal(verify(std::string_view("\0\xff", 2))), Message::BadKey);
 }
 
-TEST_F(KeysTest, a_revoked_key_is_refused_at_once_and_keeps_its_first_time) {
+TEST_P(KeysTest, a_revoked_key_is_refused_at_once_and_keeps_its_first_time) {
   const auto kept = keys_->create("kept", "default");
   const auto made = keys_->create("leaver", "default");
   clock_.advance(std::chrono::seconds(5));
@@ -90,14 +90,14 @@ TEST_F(KeysTest, a_revoked_key_is_refused_at_once_and_keeps_its_first_time) {
   }
 }
 
-TEST_F(KeysTest, revoking_what_is_not_there_is_not_found) {
+TEST_P(KeysTest, revoking_what_is_not_there_is_not_found) {
   const Status missing = keys_->revoke("key_none");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Code::NotFound);
   EXPECT_EQ(missing.error().message, Message::NoSuchKey);
 }
 
-TEST_F(KeysTest, lists_show_the_prefix_and_never_more) {
+TEST_P(KeysTest, lists_show_the_prefix_and_never_more) {
   const auto made = keys_->create("我的钥匙", "default");
   const auto records = keys_->list();
   ASSERT_EQ(records->size(), 1u);
@@ -106,7 +106,7 @@ TEST_F(KeysTest, lists_show_the_prefix_and_never_more) {
   EXPECT_EQ(records->front().created_unix_ms, clock_.unix_ms());
 }
 
-TEST_F(KeysTest, names_are_bounded_and_printable) {
+TEST_P(KeysTest, names_are_bounded_and_printable) {
   EXPECT_FALSE(keys_->create("", "default"));
   EXPECT_FALSE(keys_->create(std::string(limits::kKeyNameBytesMax + 1, 'x'), "default"));
   EXPECT_FALSE(keys_->create("two\nlines", "default"));
@@ -115,9 +115,9 @@ TEST_F(KeysTest, names_are_bounded_and_printable) {
   EXPECT_EQ(keys_->list()->size(), 1u);
 }
 
-TEST_F(KeysTest, keys_outlive_the_process_and_reload_sees_anothers_changes) {
+TEST_P(KeysTest, keys_outlive_the_process_and_reload_sees_anothers_changes) {
   const auto mine = keys_->create("mine", "default");
-  auto other_database = std::move(*store::Database::open(folder_.path("x.db")));
+  auto other_database = std::move(*store::Database::open(database_url()));
   SeededRandom other_random(7);
   auto other = std::move(*KeyStore::open(*other_database, clock_, other_random));
   EXPECT_TRUE(other->verify(mine->secret, "192.0.2.1"));
@@ -130,20 +130,15 @@ TEST_F(KeysTest, keys_outlive_the_process_and_reload_sees_anothers_changes) {
   EXPECT_FALSE(verify(mine->secret));
 }
 
-TEST_F(KeysTest, the_database_files_never_hold_the_secret) {
+TEST_P(KeysTest, the_database_files_never_hold_the_secret) {
   const auto made = keys_->create("first", "default");
   const std::string unseen = made->secret.substr(made->record.prefix.size());
-  std::string bytes;
-  for (const auto& file : std::filesystem::directory_iterator(folder_.path(""))) {
-    std::ostringstream all;
-    all << std::ifstream(file.path(), std::ios::binary).rdbuf();
-    bytes += all.str();
-  }
+  const std::string bytes = stored_bytes();
   EXPECT_NE(bytes.find(made->record.id), std::string::npos);  // we did read the right files
   EXPECT_EQ(bytes.find(unseen), std::string::npos);
 }
 
-TEST_F(KeysTest, verify_goes_on_while_keys_change) {
+TEST_P(KeysTest, verify_goes_on_while_keys_change) {
   const auto steady = keys_->create("steady", "default");
   std::atomic<bool> stop{false};
   std::atomic<int> refused{0};
@@ -160,7 +155,7 @@ TEST_F(KeysTest, verify_goes_on_while_keys_change) {
   EXPECT_EQ(refused, 0);
 }
 
-TEST_F(KeysTest, a_key_carries_its_tenant_workspace_role_and_service_id) {
+TEST_P(KeysTest, a_key_carries_its_tenant_workspace_role_and_service_id) {
   ASSERT_TRUE(tenants_->create("acme"));
   ASSERT_TRUE(tenants_->add_workspace("acme", "search"));
   KeySpec spec{"robot", "acme", "search", Role::TenantAdmin, {}, {}};
@@ -178,7 +173,7 @@ TEST_F(KeysTest, a_key_carries_its_tenant_workspace_role_and_service_id) {
   EXPECT_EQ(keys_->find(key->record.id)->service_id, key->record.service_id);
 }
 
-TEST_F(KeysTest, what_cannot_be_is_not_made) {
+TEST_P(KeysTest, what_cannot_be_is_not_made) {
   const auto refusal_of = [&](KeySpec spec) {
     const auto key = keys_->create(spec);
     return key ? Message::None : key.error().message;
@@ -198,7 +193,7 @@ TEST_F(KeysTest, what_cannot_be_is_not_made) {
   EXPECT_TRUE(keys_->list()->empty());
 }
 
-TEST_F(KeysTest, scopes_survive_the_database) {
+TEST_P(KeysTest, scopes_survive_the_database) {
   KeySpec spec{"narrow"};
   spec.scopes = {{"qwen*", "tele?"}, {"/v1/*"}, {"gpu-*"}, {"10.0.0.0/8", "2001:db8::/32", "unix"}};
   const std::string secret = made(spec);
@@ -213,7 +208,7 @@ TEST_F(KeysTest, scopes_survive_the_database) {
   EXPECT_FALSE(caller->scopes->allows_pool("npu-1"));
 }
 
-TEST_F(KeysTest, a_key_is_refused_from_elsewhere_and_the_scope_is_named) {
+TEST_P(KeysTest, a_key_is_refused_from_elsewhere_and_the_scope_is_named) {
   KeySpec spec{"narrow"};
   spec.scopes.sources = {"10.0.0.0/8"};
   const std::string secret = made(spec);
@@ -228,7 +223,7 @@ TEST_F(KeysTest, a_key_is_refused_from_elsewhere_and_the_scope_is_named) {
   EXPECT_FALSE(verify(secret, ""));
 }
 
-TEST_F(KeysTest, a_key_ends_at_its_time) {
+TEST_P(KeysTest, a_key_ends_at_its_time) {
   KeySpec spec{"short"};
   spec.expires_unix_ms = clock_.unix_ms() + 1'000;
   const std::string secret = made(spec);
@@ -238,7 +233,7 @@ TEST_F(KeysTest, a_key_ends_at_its_time) {
   EXPECT_EQ(refusal(verify(secret)), Message::KeyExpired);
 }
 
-TEST_F(KeysTest, after_a_rotation_both_secrets_work_for_a_while) {
+TEST_P(KeysTest, after_a_rotation_both_secrets_work_for_a_while) {
   const auto first = keys_->create("turning", "default");
   const auto second = keys_->rotate(first->record.id, 10'000);
   ASSERT_TRUE(second);
@@ -262,7 +257,7 @@ TEST_F(KeysTest, after_a_rotation_both_secrets_work_for_a_while) {
   EXPECT_EQ(keys_->rotate(first->record.id, 0).error().message, Message::NoSuchKey);
 }
 
-TEST_F(KeysTest, a_revoked_key_takes_its_old_secret_along) {
+TEST_P(KeysTest, a_revoked_key_takes_its_old_secret_along) {
   const auto first = keys_->create("turning", "default");
   const auto second = keys_->rotate(first->record.id, 100'000);
   ASSERT_TRUE(keys_->revoke(first->record.id));
@@ -270,7 +265,7 @@ TEST_F(KeysTest, a_revoked_key_takes_its_old_secret_along) {
   EXPECT_FALSE(verify(second->secret));
 }
 
-TEST_F(KeysTest, a_suspended_tenant_has_no_keys_until_it_is_resumed) {
+TEST_P(KeysTest, a_suspended_tenant_has_no_keys_until_it_is_resumed) {
   ASSERT_TRUE(tenants_->create("acme"));
   const auto key = keys_->create("theirs", "acme");
   ASSERT_TRUE(tenants_->suspend("acme", true));
@@ -288,7 +283,7 @@ TEST_F(KeysTest, a_suspended_tenant_has_no_keys_until_it_is_resumed) {
   EXPECT_TRUE(verify(turned->secret));
 }
 
-TEST_F(KeysTest, the_last_use_is_coarse_and_is_kept) {
+TEST_P(KeysTest, the_last_use_is_coarse_and_is_kept) {
   const auto key = keys_->create("used", "default");
   EXPECT_FALSE(keys_->list()->front().last_used_unix_ms);
   ASSERT_TRUE(verify(key->secret));
@@ -305,9 +300,9 @@ TEST_F(KeysTest, the_last_use_is_coarse_and_is_kept) {
   EXPECT_EQ((*later)->list()->front().last_used_unix_ms, clock_.unix_ms());
 }
 
-TEST_F(KeysTest, another_process_notices_a_revocation_by_itself) {
+TEST_P(KeysTest, another_process_notices_a_revocation_by_itself) {
   const auto key = keys_->create("shared", "default");
-  auto other_database = std::move(*store::Database::open(folder_.path("x.db")));
+  auto other_database = std::move(*store::Database::open(database_url()));
   auto other = std::move(*KeyStore::open(*other_database, clock_, random_));
   EXPECT_TRUE(other->verify(key->secret, "unix"));
   ASSERT_TRUE(keys_->revoke(key->record.id));
@@ -315,7 +310,7 @@ TEST_F(KeysTest, another_process_notices_a_revocation_by_itself) {
   EXPECT_FALSE(other->verify(key->secret, "unix"));
 }
 
-TEST_F(KeysTest, one_tenant_cannot_take_the_room_of_all) {
+TEST_P(KeysTest, one_tenant_cannot_take_the_room_of_all) {
   ASSERT_TRUE(tenants_->create("acme"));
   const auto gone = keys_->create("gone", "acme");
   ASSERT_TRUE(keys_->revoke(gone->record.id));
@@ -335,14 +330,14 @@ TEST_F(KeysTest, one_tenant_cannot_take_the_room_of_all) {
   EXPECT_TRUE(keys_->create("others", "default"));
 }
 
-TEST_F(KeysTest, a_caller_knows_when_its_key_ends) {
+TEST_P(KeysTest, a_caller_knows_when_its_key_ends) {
   KeySpec spec{"short"};
   spec.expires_unix_ms = clock_.unix_ms() + 1'000;
   EXPECT_EQ(verify(made(spec))->expires_unix_ms, spec.expires_unix_ms);
   EXPECT_EQ(verify(made({"long"}))->expires_unix_ms, std::nullopt);
 }
 
-TEST_F(KeysTest, a_row_that_cannot_be_enforced_is_refused) {
+TEST_P(KeysTest, a_row_that_cannot_be_enforced_is_refused) {
   const auto key = keys_->create("odd", "default");
   ASSERT_TRUE(database_->execute("UPDATE api_keys SET sources = 'nonsense'"));
   ASSERT_TRUE(keys_->reload());
@@ -360,6 +355,8 @@ TEST(KeyHash, is_sha256_and_hex_is_read_strictly) {
   EXPECT_FALSE(hash_of_hex("g" + abc.substr(1)));
   EXPECT_FALSE(hash_of_hex(""));
 }
+
+INSTANTIATE_TEST_SUITE_P(On, KeysTest, store::on_all_databases(), store::name_of_kind);
 
 }  // namespace
 }  // namespace xc::identity

@@ -2,25 +2,24 @@
 
 #include "identity/quota_rules.h"
 #include "identity/quota_usage.h"
-#include "store/test_folder.h"
+#include "store/test_database.h"
 
 namespace xc::identity {
 namespace {
 
 constexpr std::int64_t kHour = 495'000;  // of 2026
 
-class Tables : public testing::Test {
+class Tables : public store::TestOnDatabases {
  protected:
   static UsageRow row(std::string key, std::int64_t hour, std::int64_t tokens) {
     return {hour, "t", "t/w", std::move(key), "m", "done", {1, tokens, 0, 2 * tokens, 3 * tokens}};
   }
-  store::TestFolder folder;
-  std::unique_ptr<store::Database> database = *store::Database::open(folder.path("q.db"));
+  std::unique_ptr<store::Database> database = *store::Database::open(database_url());
   ManualClock clock;
   QuotaLedger ledger{clock};
 };
 
-TEST_F(Tables, rules_are_in_force_at_once_and_after_a_restart) {
+TEST_P(Tables, rules_are_in_force_at_once_and_after_a_restart) {
   QuotaRules rules(*database, ledger);
   ASSERT_TRUE(rules.set({{Scope::Key, "k", Meter::TokensDay, 5'000'000'000, 50},
                          {Scope::Key, "k", Meter::Running, 3, 80}}));
@@ -40,7 +39,7 @@ TEST_F(Tables, rules_are_in_force_at_once_and_after_a_restart) {
   EXPECT_EQ(second.balance(Scope::Key, "k", Meter::Running).granted, kNoLimit);
 }
 
-TEST_F(Tables, bad_rules_change_nothing) {
+TEST_P(Tables, bad_rules_change_nothing) {
   QuotaRules rules(*database, ledger);
   EXPECT_FALSE(rules.set(
       {{Scope::Key, "k", Meter::Running, 3, 80}, {Scope::Key, "", Meter::Running, 3, 80}}));
@@ -52,7 +51,7 @@ TEST_F(Tables, bad_rules_change_nothing) {
   EXPECT_EQ(ledger.balance(Scope::Key, "k", Meter::Running).granted, kNoLimit);
 }
 
-TEST_F(Tables, usage_adds_up_and_remembers_its_place) {
+TEST_P(Tables, usage_adds_up_and_remembers_its_place) {
   UsageTable usage(*database);
   EXPECT_EQ(usage.cursor("log")->next, 0u);
   ASSERT_TRUE(usage.add("log", {row("a", kHour, 10), row("b", kHour, 1)}, {7, 5}));
@@ -68,7 +67,7 @@ TEST_F(Tables, usage_adds_up_and_remembers_its_place) {
   EXPECT_EQ((*groups)[0].sums.cost_micro, 15'000'000'030);
 }
 
-TEST_F(Tables, groups_by_anything_in_any_range) {
+TEST_P(Tables, groups_by_anything_in_any_range) {
   UsageTable usage(*database);
   ASSERT_TRUE(
       usage.add("log", {row("a", kHour, 1), row("a", kHour + 24, 2), row("b", kHour, 4)}, {1, 1}));
@@ -89,7 +88,7 @@ TEST_F(Tables, groups_by_anything_in_any_range) {
   }
 }
 
-TEST_F(Tables, the_ledger_begins_with_what_this_period_has_spent) {
+TEST_P(Tables, the_ledger_begins_with_what_this_period_has_spent) {
   UsageTable usage(*database);
   const std::int64_t now = kHour * 3'600'000 + 5;
   const std::int64_t today = unix_ms_of_day(day_of(now)) / 3'600'000;
@@ -105,6 +104,8 @@ TEST_F(Tables, the_ledger_begins_with_what_this_period_has_spent) {
   EXPECT_EQ(ledger.balance(Scope::Model, "m", Meter::Requests).settled, 0);
   EXPECT_TRUE(ledger.audit().conserved);
 }
+
+INSTANTIATE_TEST_SUITE_P(On, Tables, store::on_all_databases(), store::name_of_kind);
 
 }  // namespace
 }  // namespace xc::identity

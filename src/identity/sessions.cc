@@ -78,7 +78,7 @@ struct SessionStore::Parts {
   std::atomic<std::shared_ptr<const Sessions>> sessions{std::make_shared<const Sessions>()};
 
   Result<std::optional<Account>> account_of(const LoginRequest& request) const;
-  Status count_failure(const Account& account, std::int64_t now);
+  Status count_failure(const std::optional<Account>& open, std::int64_t now);
   // Error: BadLogin when the account was changed after it was looked at.
   Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
 };
@@ -121,15 +121,21 @@ Result<std::optional<Account>> SessionStore::Parts::account_of(const LoginReques
   return account;
 }
 
-Status SessionStore::Parts::count_failure(const Account& account, std::int64_t now) {
-  const bool lock = account.failures + 1 >= limits::kLoginFailuresMax;
-  const std::int64_t failures = lock ? 0 : account.failures + 1;
+// One change of one row on the disk in any case: else the time would tell whether the name exists.
+Status SessionStore::Parts::count_failure(const std::optional<Account>& open, std::int64_t now) {
+  if (!open) {
+    return database.execute(
+        "INSERT INTO identity_state (name, value) VALUES ('nobodys_failures', 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = identity_state.value + 1");
+  }
+  const bool lock = open->failures + 1 >= limits::kLoginFailuresMax;
+  const std::int64_t failures = lock ? 0 : open->failures + 1;
   constexpr std::int64_t kLockMs = std::chrono::milliseconds(limits::kLoginLockout).count();
   const store::Value until = lock ? store::Value(now + kLockMs) : store::Value(nullptr);
-  if (lock) log::warn("identity", "user {} is locked after failed logins", account.user.id);
+  if (lock) log::warn("identity", "user {} is locked after failed logins", open->user.id);
   return database.execute(
       "UPDATE users SET failures = :p0, locked_until_unix_ms = :p1 WHERE id = :p2",
-      {failures, until, account.user.id});
+      {failures, until, open->user.id});
 }
 
 Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t totp_step,
@@ -187,7 +193,7 @@ Result<Session> SessionStore::login(const LoginRequest& request) {
   }
   if (!admitted) {
     parts_->throttle.failed(request.peer, now);
-    if (open) XC_CHECK(parts_->count_failure(*account, now));
+    XC_CHECK(parts_->count_failure(open ? account : std::nullopt, now));
     log::info("identity", "login from {} refused{}", request.peer,
               account ? " for user " + account->user.id : std::string());
     return fail(Code::Unauthorized, Message::BadLogin);

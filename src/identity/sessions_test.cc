@@ -12,14 +12,14 @@
 #include "identity/accounts.h"
 #include "identity/login_throttle.h"
 #include "identity/totp.h"
-#include "store/test_folder.h"
+#include "store/test_database.h"
 
 namespace xc::identity {
 namespace {
 
 constexpr const char* kPassword = "correct horse battery";
 
-class SessionsTest : public testing::Test {
+class SessionsTest : public store::TestOnDatabases {
  protected:
   SessionsTest() { user_ = users().create({"li", "default", Role::PlatformAdmin, kPassword})->id; }
   UserStore& users() { return accounts_->users; }
@@ -33,16 +33,14 @@ class SessionsTest : public testing::Test {
     return result ? Message::None : result.error().message;
   }
 
-  store::TestFolder folder_;
   ManualClock clock_;
   SeededRandom random_{42};
-  std::unique_ptr<store::Database> database_ =
-      std::move(*store::Database::open(folder_.path("x.db")));
+  std::unique_ptr<store::Database> database_ = std::move(*store::Database::open(database_url()));
   std::unique_ptr<Accounts> accounts_ = std::move(*Accounts::open(*database_, clock_, random_));
   std::string user_;
 };
 
-TEST_F(SessionsTest, users_are_checked_when_made) {
+TEST_P(SessionsTest, users_are_checked_when_made) {
   const auto refused = [&](UserSpec spec) {
     const auto made = users().create(spec);
     return made ? Message::None : made.error().message;
@@ -58,7 +56,7 @@ TEST_F(SessionsTest, users_are_checked_when_made) {
   EXPECT_EQ(users().list()->size(), 2u);
 }
 
-TEST_F(SessionsTest, a_login_gives_a_token_that_ends) {
+TEST_P(SessionsTest, a_login_gives_a_token_that_ends) {
   const auto session = login();
   ASSERT_TRUE(session);
   EXPECT_TRUE(session->token.starts_with("xcs-"));
@@ -76,7 +74,7 @@ TEST_F(SessionsTest, a_login_gives_a_token_that_ends) {
   EXPECT_FALSE(sessions().verify(session->token));
 }
 
-TEST_F(SessionsTest, wrong_names_and_passwords_are_refused_alike) {
+TEST_P(SessionsTest, wrong_names_and_passwords_are_refused_alike) {
   for (const auto& result : {login("wrong password"), login(kPassword, "", "nobody"), login(""),
                              sessions().login({"nobody", "li", kPassword, "", "192.0.2.1"})}) {
     ASSERT_FALSE(result);
@@ -86,7 +84,32 @@ TEST_F(SessionsTest, wrong_names_and_passwords_are_refused_alike) {
   }
 }
 
-TEST_F(SessionsTest, failures_in_a_row_lock_the_account_for_a_while) {
+// Rows that were changed, or transactions that changed some: what has to go to the disk.
+TEST_P(SessionsTest, refused_logins_change_as_much_whether_the_name_exists_or_not) {
+  const std::string id = users().create({"gone", "default", Role::Developer, kPassword})->id;
+  ASSERT_TRUE(users().disable(id));
+  const auto changes = [this] {
+    const auto rows = database_->query(GetParam() == store::TestKind::Sqlite
+                                           ? "SELECT CAST(total_changes() AS TEXT)"
+                                           : "SELECT CAST(txid_current() AS TEXT)");
+    return std::stoll(std::get<std::string>(rows->front().front()));
+  };
+  const auto work = [&](const std::string& name, const std::string& tenant) {
+    const long long before = changes();
+    EXPECT_FALSE(sessions().login({tenant, name, "wrong password", "", "192.0.2.1"}));
+    return changes() - before;
+  };
+  const long long usual = work("li", "default");
+  EXPECT_GT(usual, GetParam() == store::TestKind::Sqlite ? 0 : 1);  // asking takes a number too
+  EXPECT_EQ(work("nobody", "default"), usual);
+  EXPECT_EQ(work("li", "nobody"), usual);
+  EXPECT_EQ(work("gone", "default"), usual);
+  for (int i = 1; i < limits::kLoginFailuresMax; ++i) EXPECT_EQ(work("li", "default"), usual);
+  EXPECT_EQ(refusal(login()), Message::BadLogin);  // locked by now
+  EXPECT_EQ(work("li", "default"), usual);
+}
+
+TEST_P(SessionsTest, failures_in_a_row_lock_the_account_for_a_while) {
   for (int i = 0; i < limits::kLoginFailuresMax - 1; ++i) EXPECT_FALSE(login("wrong password"));
   EXPECT_TRUE(login());  // begins anew
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login("wrong password"));
@@ -97,7 +120,7 @@ TEST_F(SessionsTest, failures_in_a_row_lock_the_account_for_a_while) {
   EXPECT_TRUE(login());
 }
 
-TEST_F(SessionsTest, a_new_password_unlocks_and_ends_sessions) {
+TEST_P(SessionsTest, a_new_password_unlocks_and_ends_sessions) {
   const auto session = login();
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login("wrong password"));
   ASSERT_TRUE(users().set_password(user_, "another good password"));
@@ -120,7 +143,7 @@ class Meddling final : public RandomSource {
   SeededRandom random_{7};
 };
 
-TEST_F(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
+TEST_P(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
   Meddling random;
   const auto store = *SessionStore::open(*database_, clock_, random);
   const auto outcome = [&](const std::string& name, auto change) {
@@ -142,7 +165,7 @@ TEST_F(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
   EXPECT_FALSE(users().find("default", "b")->last_login_unix_ms);
 }
 
-TEST_F(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
+TEST_P(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
   const std::string key = *bytes_of_base32(*users().enable_totp(user_));
   const auto code = [&](int beside) { return totp_code(key, clock_.unix_ms() / 30'000 + beside); };
   EXPECT_EQ(refusal(login()), Message::CodeNeeded);
@@ -155,13 +178,13 @@ TEST_F(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
   EXPECT_TRUE(login());
 }
 
-TEST_F(SessionsTest, wrong_codes_lock_too) {
+TEST_P(SessionsTest, wrong_codes_lock_too) {
   ASSERT_TRUE(users().enable_totp(user_));
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login(kPassword, "000000"));
   EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
 }
 
-TEST_F(SessionsTest, one_source_is_slowed_down_and_others_are_not) {
+TEST_P(SessionsTest, one_source_is_slowed_down_and_others_are_not) {
   for (int i = 0; i < limits::kLoginSourceFailuresMax; ++i) {
     EXPECT_EQ(refusal(login("wrong password", "", "nobody")), Message::BadLogin);
   }
@@ -174,7 +197,7 @@ TEST_F(SessionsTest, one_source_is_slowed_down_and_others_are_not) {
   EXPECT_TRUE(login());
 }
 
-TEST_F(SessionsTest, disabled_users_and_suspended_tenants_are_out) {
+TEST_P(SessionsTest, disabled_users_and_suspended_tenants_are_out) {
   ASSERT_TRUE(accounts_->tenants.create("acme"));
   ASSERT_TRUE(users().create({"wang", "acme", Role::TenantAdmin, kPassword}));
   const auto theirs = sessions().login({"acme", "wang", kPassword, "", "192.0.2.1"});
@@ -192,7 +215,7 @@ TEST_F(SessionsTest, disabled_users_and_suspended_tenants_are_out) {
   EXPECT_TRUE(sessions().verify(theirs->token));
 }
 
-TEST_F(SessionsTest, logout_ends_one_session) {
+TEST_P(SessionsTest, logout_ends_one_session) {
   const auto first = login();
   const auto second = login();
   ASSERT_TRUE(sessions().logout(first->token));
@@ -201,7 +224,7 @@ TEST_F(SessionsTest, logout_ends_one_session) {
   EXPECT_TRUE(sessions().logout("xcs-unknown"));
 }
 
-TEST_F(SessionsTest, a_user_has_few_sessions) {
+TEST_P(SessionsTest, a_user_has_few_sessions) {
   std::vector<std::string> tokens;
   for (std::size_t i = 0; i < limits::kSessionsPerUserMax + 1; ++i) {
     clock_.advance(std::chrono::seconds(1));
@@ -212,17 +235,12 @@ TEST_F(SessionsTest, a_user_has_few_sessions) {
   EXPECT_TRUE(sessions().verify(tokens.back()));
 }
 
-TEST_F(SessionsTest, sessions_outlive_the_process_and_their_tokens_are_not_kept) {
+TEST_P(SessionsTest, sessions_outlive_the_process_and_their_tokens_are_not_kept) {
   const auto session = login();
   const auto later = SessionStore::open(*database_, clock_, random_);
   ASSERT_TRUE(later);
   EXPECT_TRUE((*later)->verify(session->token));
-  std::string bytes;
-  for (const auto& file : std::filesystem::directory_iterator(folder_.path(""))) {
-    std::ostringstream all;
-    all << std::ifstream(file.path(), std::ios::binary).rdbuf();
-    bytes += all.str();
-  }
+  const std::string bytes = stored_bytes();
   EXPECT_NE(bytes.find(user_), std::string::npos);
   EXPECT_EQ(bytes.find(session->token.substr(4)), std::string::npos);
   EXPECT_EQ(bytes.find(kPassword), std::string::npos);
@@ -242,6 +260,8 @@ TEST(LoginThrottle, an_ipv6_network_counts_as_one_and_memory_is_bounded) {
   }
   EXPECT_EQ(throttle.wait_s("2001:db8::1", 2'000), 0) << "the oldest made room";
 }
+
+INSTANTIATE_TEST_SUITE_P(On, SessionsTest, store::on_all_databases(), store::name_of_kind);
 
 }  // namespace
 }  // namespace xc::identity

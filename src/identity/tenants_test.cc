@@ -6,22 +6,20 @@
 #include "identity/accounts.h"
 #include "identity/keys.h"
 #include "store/migrations.h"
-#include "store/test_folder.h"
+#include "store/test_database.h"
 
 namespace xc::identity {
 namespace {
 
-class TenantsTest : public testing::Test {
+class TenantsTest : public store::TestOnDatabases {
  protected:
-  store::TestFolder folder_;
   ManualClock clock_;
   SeededRandom random_{42};
-  std::unique_ptr<store::Database> database_ =
-      std::move(*store::Database::open(folder_.path("x.db")));
+  std::unique_ptr<store::Database> database_ = std::move(*store::Database::open(database_url()));
   TenantStore tenants_{*database_, clock_, random_};
 };
 
-TEST_F(TenantsTest, the_first_tenant_and_its_workspace_are_there) {
+TEST_P(TenantsTest, the_first_tenant_and_its_workspace_are_there) {
   const auto all = tenants_.list();
   ASSERT_TRUE(all);
   ASSERT_EQ(all->size(), 1u);
@@ -29,7 +27,7 @@ TEST_F(TenantsTest, the_first_tenant_and_its_workspace_are_there) {
   EXPECT_EQ(tenants_.workspaces()->front().name, "default");
 }
 
-TEST_F(TenantsTest, names_and_ids) {
+TEST_P(TenantsTest, names_and_ids) {
   const auto made = tenants_.create("acme");
   ASSERT_TRUE(made);
   EXPECT_EQ(made->id.size(), 32u);
@@ -45,7 +43,7 @@ TEST_F(TenantsTest, names_and_ids) {
   EXPECT_EQ(tenants_.find("other").error().message, Message::NoSuchTenant);
 }
 
-TEST_F(TenantsTest, workspaces_are_named_within_their_tenant) {
+TEST_P(TenantsTest, workspaces_are_named_within_their_tenant) {
   ASSERT_TRUE(tenants_.create("acme"));
   EXPECT_TRUE(tenants_.add_workspace("acme", "search"));
   EXPECT_TRUE(tenants_.add_workspace("default", "search"));
@@ -56,13 +54,14 @@ TEST_F(TenantsTest, workspaces_are_named_within_their_tenant) {
 
 // Adds rows numbered :p0 … :p1 - 1: room for one more stays.
 std::string filler(std::string_view table, std::string_view columns, std::string_view values) {
-  return "WITH RECURSIVE n(i) AS (SELECT :p0 UNION ALL SELECT i + 1 FROM n WHERE i < :p1 - 1) "
+  return "WITH RECURSIVE n(i) AS (SELECT CAST(:p0 AS BIGINT) UNION ALL SELECT i + 1 "
+         "FROM n WHERE i < :p1 - 1) "
          "INSERT INTO " +
          std::string(table) + " (" + std::string(columns) + ") SELECT " + std::string(values) +
          " FROM n";
 }
 
-TEST_F(TenantsTest, one_tenant_has_so_many_workspaces) {
+TEST_P(TenantsTest, one_tenant_has_so_many_workspaces) {
   ASSERT_TRUE(tenants_.create("acme"));
   ASSERT_TRUE(database_->execute(
       filler("workspaces", "id, tenant, name, created_unix_ms", "'id' || i, 'acme', 'w' || i, 1"),
@@ -75,7 +74,7 @@ TEST_F(TenantsTest, one_tenant_has_so_many_workspaces) {
   EXPECT_TRUE(tenants_.add_workspace("default", "over"));
 }
 
-TEST_F(TenantsTest, one_tenant_has_so_many_users) {
+TEST_P(TenantsTest, one_tenant_has_so_many_users) {
   ASSERT_TRUE(tenants_.create("acme"));
   ASSERT_TRUE(database_->execute(
       filler("users", "id, tenant, name, role, password_hash, created_unix_ms, disabled_unix_ms",
@@ -89,7 +88,7 @@ TEST_F(TenantsTest, one_tenant_has_so_many_users) {
   EXPECT_TRUE(users.create({"over", "default", Role::Developer, "correct horse battery"}));
 }
 
-TEST_F(TenantsTest, the_first_tenant_cannot_be_suspended) {
+TEST_P(TenantsTest, the_first_tenant_cannot_be_suspended) {
   EXPECT_FALSE(tenants_.suspend("default", true));
   EXPECT_FALSE(tenants_.suspend("nobody", true));
   ASSERT_TRUE(tenants_.create("acme"));
@@ -103,11 +102,11 @@ TEST_F(TenantsTest, the_first_tenant_cannot_be_suspended) {
 }
 
 // A database of the version before tenants existed.
-TEST(TenantsMigration, old_keys_keep_working_with_the_right_they_had) {
-  store::TestFolder folder;
+class TenantsMigration : public store::TestOnDatabases {};
+TEST_P(TenantsMigration, old_keys_keep_working_with_the_right_they_had) {
   ManualClock clock;
   SeededRandom random(1);
-  const std::string path = folder.path("x.db");
+  const std::string path = database_url();
   {
     const auto first = store::all_migrations().first(1);
     auto old = std::move(*store::Database::open(path, first));
@@ -140,6 +139,10 @@ TEST(TenantsMigration, old_keys_keep_working_with_the_right_they_had) {
   EXPECT_EQ((*accounts)->tenants.list()->size(), 2u);
   EXPECT_EQ((*accounts)->tenants.workspaces()->size(), 2u);
 }
+
+INSTANTIATE_TEST_SUITE_P(On, TenantsTest, store::on_all_databases(), store::name_of_kind);
+
+INSTANTIATE_TEST_SUITE_P(On, TenantsMigration, store::on_all_databases(), store::name_of_kind);
 
 }  // namespace
 }  // namespace xc::identity

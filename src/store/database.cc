@@ -6,18 +6,13 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/limits.h"
 #include "base/log.h"
+#include "store/postgres_session.h"
 #include "store/sqlite_session.h"
 
 namespace xc::store {
 namespace {
-
-std::unexpected<Error> database_error(const std::exception& error) {
-  // what() of the driver's error quotes the statement with its values; those may be secrets.
-  const auto* from_driver = dynamic_cast<const soci::soci_error*>(&error);
-  return fail(Code::Internal, Message::DatabaseError,
-              {from_driver ? from_driver->get_error_message() : std::string(error.what())});
-}
 
 // Binds by address, so it lives in one place until the statement has run.
 struct Bound {
@@ -28,7 +23,8 @@ struct Bound {
   std::string text;
 };
 
-// A placeholder without a value would silently be NULL in SQLite.
+// A placeholder without a value would silently be NULL in SQLite, and what follows a zero byte
+// would silently be cut off by PostgreSQL's driver.
 std::vector<Bound> bound_of(std::string_view sql, const std::vector<Value>& parameters) {
   if (sql.find(fmt::format(":p{}", parameters.size())) != std::string_view::npos) {
     throw soci::soci_error("a placeholder has no value");
@@ -40,6 +36,7 @@ std::vector<Bound> bound_of(std::string_view sql, const std::vector<Value>& para
     if (const auto* integer = std::get_if<std::int64_t>(&parameters[i])) b.integer = *integer;
     if (const auto* real = std::get_if<double>(&parameters[i])) b.real = *real;
     if (const auto* text = std::get_if<std::string>(&parameters[i])) b.text = *text;
+    if (b.text.find('\0') != std::string::npos) throw soci::soci_error("a text has a zero byte");
     if (std::holds_alternative<std::nullptr_t>(parameters[i])) b.null = soci::i_null;
   }
   return all;
@@ -115,9 +112,67 @@ std::vector<Row> run_query(soci::session& session, std::string_view sql,
 struct Database::Parts {
   mutable std::mutex lock;  // held for one statement or transaction
   soci::session session;
-  std::string path;
+  std::string url;    // of PostgreSQL; empty: SQLite
+  std::string shown;  // in messages
   int version = 0;
+
+  std::unexpected<Error> error_of(const std::exception& error) const;
+  // Under lock, like the rest. True when the connection was lost and there is a new one.
+  bool connected_again();
+  void begin();
+  void attempt(const std::vector<Statement>& statements);
 };
+
+std::unexpected<Error> Database::Parts::error_of(const std::exception& error) const {
+  // what() of the driver's error quotes the statement with its values; those may be secrets.
+  const auto* from_driver = dynamic_cast<const soci::soci_error*>(&error);
+  std::string message = from_driver ? from_driver->get_error_message() : std::string(error.what());
+  if (!url.empty()) message = plain_message(std::move(message), url);
+  return fail(Code::Internal, Message::DatabaseError, {std::move(message)});
+}
+
+bool Database::Parts::connected_again() {
+  if (url.empty() || session.is_connected()) return false;
+  session.close();
+  open_postgres(session, url);
+  log::info("store", "connected to the database again");
+  return true;
+}
+
+void Database::Parts::begin() {
+  // IMMEDIATE takes SQLite's write lock now, where the busy time-out works; a lock upgraded in the
+  // middle fails at once instead.
+  if (url.empty()) {
+    session << "BEGIN IMMEDIATE";
+    return;
+  }
+  try {
+    session << "BEGIN";
+  } catch (const std::exception&) {
+    if (!connected_again()) throw;
+    session << "BEGIN";
+  }
+}
+
+void Database::Parts::attempt(const std::vector<Statement>& statements) {
+  begin();
+  try {
+    for (const Statement& statement : statements) {
+      run(session, statement.sql, statement.parameters);
+    }
+    session << "COMMIT";
+  } catch (const std::exception&) {
+    try {
+      session << "ROLLBACK";
+    } catch (const std::exception& second) {
+      // SQLite rolls back by itself on some errors (disk full), and PostgreSQL when the connection
+      // is lost; then there is nothing to undo.
+      log::warn("store", "a transaction could not be rolled back by us: {}",
+                text_of(error_of(second).error(), Language::En));
+    }
+    throw;
+  }
+}
 
 Database::Database(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Database::~Database() = default;
@@ -130,29 +185,38 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& url,
                                                  std::span<const Migration> migrations) {
   constexpr std::string_view kSqlite = "sqlite://";
   std::string path = url.starts_with(kSqlite) ? url.substr(kSqlite.size()) : url;
-  if (const std::size_t scheme = path.find("://"); scheme != std::string::npos) {
+  auto parts = std::make_unique<Parts>();
+  if (is_postgres(url)) {
+    parts->url = url;
+    path = shown_postgres(url);
+  } else if (const std::size_t scheme = path.find("://"); scheme != std::string::npos) {
     // Only the scheme: the rest of the URL may hold a password.
     return fail(Code::Internal, Message::DatabaseUnsupported, {path.substr(0, scheme + 3) + "…"});
   }
+  parts->shown = path;
   try {
-    auto parts = std::make_unique<Parts>();
-    XC_CHECK(open_sqlite(parts->session, path));
-    parts->path = std::move(path);
-    std::unique_ptr<Database> database(new Database(std::move(parts)));
-    XC_CHECK(database->migrate(migrations));
-    return database;
+    if (parts->url.empty()) {
+      XC_CHECK(open_sqlite(parts->session, path));
+    } else {
+      open_postgres(parts->session, url);
+    }
   } catch (const std::exception& error) {
-    return database_error(error);
+    return parts->error_of(error);
   }
+  std::unique_ptr<Database> database(new Database(std::move(parts)));
+  XC_CHECK(database->migrate(migrations));
+  return database;
 }
 
 Status Database::execute(std::string_view sql, const std::vector<Value>& parameters) {
+  // Of a single statement PostgreSQL would not say whether it had begun when the connection broke.
+  if (!parts_->url.empty()) return transaction({Statement{std::string(sql), parameters}});
   const std::lock_guard hold(parts_->lock);
   try {
     run(parts_->session, sql, parameters);
     return {};
   } catch (const std::exception& error) {
-    return database_error(error);
+    return parts_->error_of(error);
   }
 }
 
@@ -160,44 +224,47 @@ Result<std::vector<Row>> Database::query(std::string_view sql,
                                          const std::vector<Value>& parameters) {
   const std::lock_guard hold(parts_->lock);
   try {
+    try {
+      return run_query(parts_->session, sql, parameters);
+    } catch (const std::exception&) {
+      if (!parts_->connected_again()) throw;
+    }
     return run_query(parts_->session, sql, parameters);
   } catch (const std::exception& error) {
-    return database_error(error);
+    return parts_->error_of(error);
   }
 }
 
 Status Database::transaction(const std::vector<Statement>& statements) {
   const std::lock_guard hold(parts_->lock);
-  try {
-    // IMMEDIATE takes the write lock now, where the busy time-out works; a lock upgraded in the
-    // middle fails at once instead.
-    parts_->session << "BEGIN IMMEDIATE";
-  } catch (const std::exception& error) {
-    return database_error(error);
-  }
-  try {
-    for (const Statement& statement : statements) {
-      run(parts_->session, statement.sql, statement.parameters);
-    }
-    parts_->session << "COMMIT";
-    return {};
-  } catch (const std::exception& error) {
-    const auto failure = database_error(error);
+  for (int tries = 1;; ++tries) {
     try {
-      parts_->session << "ROLLBACK";
-    } catch (const std::exception& second) {
-      // SQLite rolls back by itself on some errors (disk full); then there is nothing to undo.
-      log::warn("store", "rollback: {}", second.what());
+      parts_->attempt(statements);
+      return {};
+    } catch (const std::exception& error) {
+      if (tries < limits::kDatabaseTriesMax && may_run_again(error)) continue;
+      return parts_->error_of(error);
     }
-    return failure;
   }
 }
 
 int Database::schema_version() const { return parts_->version; }
 
+// One process at a time migrates a PostgreSQL database; the server gives the lock back when that
+// process dies. SQLite's own lock does: see below.
+Status Database::migrate(std::span<const Migration> migrations) {
+  if (parts_->url.empty()) return migrate_alone(migrations);
+  // Any number that is the same in all versions of this program: "xingcha" on a telephone.
+  constexpr std::int64_t kLock = 9'464'242;
+  XC_CHECK(execute("SELECT pg_advisory_lock(:p0)", {kLock}));
+  const Status done = migrate_alone(migrations);
+  XC_CHECK(execute("SELECT pg_advisory_unlock(:p0)", {kLock}));
+  return done;
+}
+
 // Another process may migrate the same file at the same time: whoever loses the race finds the
 // step done and goes on.
-Status Database::migrate(std::span<const Migration> migrations) {
+Status Database::migrate_alone(std::span<const Migration> migrations) {
   const auto current = [this]() -> Result<int> {
     XC_TRY(const std::vector<Row> rows, query("SELECT version FROM schema_version"));
     std::int64_t highest = 0;
@@ -209,7 +276,7 @@ Status Database::migrate(std::span<const Migration> migrations) {
   const int known = migrations.empty() ? 0 : migrations.back().version;
   if (version > known) {
     return fail(Code::Internal, Message::DatabaseTooNew,
-                {parts_->path, fmt::format("{}", version), fmt::format("{}", known)});
+                {parts_->shown, fmt::format("{}", version), fmt::format("{}", known)});
   }
   for (const Migration& step : migrations) {
     if (step.version <= version) continue;

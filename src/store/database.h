@@ -20,9 +20,10 @@ using Row = std::vector<Value>;
 
 class Database {
  public:
-  // "sqlite:///abs/path.db", a plain path, or "postgresql://…" (not in this build). Makes the file
+  // "sqlite:///abs/path.db", a plain path, or "postgresql://…" as libpq reads it. Makes the file
   // (mode 0600) when there is none and runs the migrations, each in its own transaction; several
-  // processes may open one file. Error: DatabaseError, DatabaseTooNew, DatabaseUnsupported.
+  // processes may open one database at once. Error: DatabaseError, DatabaseTooNew,
+  // DatabaseUnsupported.
   static Result<std::unique_ptr<Database>> open(const std::string& url);
   static Result<std::unique_ptr<Database>> open(const std::string& url,
                                                 std::span<const Migration> migrations);
@@ -30,6 +31,9 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // A PostgreSQL server that was away is connected to again by the next call. A query is then
+  // asked again; a change only when the server had not begun it, so nothing happens twice. A
+  // change whose commit got no answer is an error, and may have happened.
   // Placeholders are :p0, :p1, …. Parameters are always bound, never pasted. Error: DatabaseError.
   Status execute(std::string_view sql, const std::vector<Value>& parameters = {});
   Result<std::vector<Row>> query(std::string_view sql, const std::vector<Value>& parameters = {});
@@ -45,6 +49,7 @@ class Database {
   struct Parts;
   explicit Database(std::unique_ptr<Parts> parts);
   Status migrate(std::span<const Migration> migrations);
+  Status migrate_alone(std::span<const Migration> migrations);
   std::unique_ptr<Parts> parts_;
 };
 

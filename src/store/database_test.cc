@@ -7,20 +7,29 @@
 #include <limits>
 #include <thread>
 
-#include "store/test_folder.h"
+#include "store/postgres_session.h"
+#include "store/test_database.h"
 
 namespace xc::store {
 namespace {
 
-class DatabaseTest : public testing::Test {
+class DatabaseTest : public TestOnDatabases {
  protected:
-  TestFolder folder_;
-  std::string path_ = folder_.path("xingcha.db");
+  std::string path_ = database_url();
   std::unique_ptr<Database> opened(std::span<const Migration> steps = all_migrations()) {
     auto database = Database::open(path_, steps);
     EXPECT_TRUE(database) << (database ? "" : text_of(database.error(), Language::En));
     return database ? std::move(*database) : nullptr;
   }
+};
+INSTANTIATE_TEST_SUITE_P(On, DatabaseTest, on_all_databases(), name_of_kind);
+
+// What only a file has.
+class SqliteTest : public testing::Test {
+ protected:
+  TestFolder folder_;
+  std::string path_ = folder_.path("xingcha.db");
+  std::unique_ptr<Database> opened() { return std::move(*Database::open(path_)); }
 };
 
 const Migration kItems{1,
@@ -33,7 +42,7 @@ const Migration kParts{2,
                         "INSERT INTO items (id, name) VALUES (1, 'first')"}};
 const Migration kBroken{3, "broken", {"DELETE FROM items", "CREATE NONSENSE"}};
 
-TEST_F(DatabaseTest, migrations_run_once_in_order) {
+TEST_P(DatabaseTest, migrations_run_once_in_order) {
   const std::vector<Migration> first{kItems};
   const std::vector<Migration> second{kItems, kParts};
   EXPECT_EQ(opened(first)->schema_version(), 1);
@@ -43,13 +52,13 @@ TEST_F(DatabaseTest, migrations_run_once_in_order) {
   EXPECT_EQ(again->query("SELECT name FROM items")->size(), 1u);
 }
 
-TEST_F(DatabaseTest, the_programs_own_migrations_are_numbered_without_gaps) {
+TEST_P(DatabaseTest, the_programs_own_migrations_are_numbered_without_gaps) {
   int expected = 1;
   for (const Migration& step : all_migrations()) EXPECT_EQ(step.version, expected++);
   EXPECT_EQ(opened()->schema_version(), expected - 1);
 }
 
-TEST_F(DatabaseTest, a_step_that_fails_leaves_nothing_and_later_runs_again) {
+TEST_P(DatabaseTest, a_step_that_fails_leaves_nothing_and_later_runs_again) {
   const std::vector<Migration> good{kItems, kParts};
   const std::vector<Migration> bad{kItems, kParts, kBroken};
   EXPECT_EQ(opened(good)->schema_version(), 2);
@@ -61,24 +70,25 @@ TEST_F(DatabaseTest, a_step_that_fails_leaves_nothing_and_later_runs_again) {
   EXPECT_EQ(database->query("SELECT id FROM items")->size(), 1u);
 }
 
-TEST_F(DatabaseTest, a_newer_programs_file_is_refused_with_both_versions) {
+TEST_P(DatabaseTest, a_newer_programs_file_is_refused_with_both_versions) {
   const std::vector<Migration> newer{kItems, kParts};
   const std::vector<Migration> older{kItems};
   opened(newer);
   const auto refused = Database::open(path_, older);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, Message::DatabaseTooNew);
-  EXPECT_EQ(refused.error().args, (std::vector<std::string>{path_, "2", "1"}));
+  const std::string shown = GetParam() == TestKind::Sqlite ? path_ : shown_postgres(path_);
+  EXPECT_EQ(refused.error().args, (std::vector<std::string>{shown, "2", "1"}));
 }
 
-TEST_F(DatabaseTest, other_databases_are_refused_without_their_password) {
-  const auto refused = Database::open("postgresql://user:hunter2@host/db");
+TEST_F(SqliteTest, other_databases_are_refused_without_their_password) {
+  const auto refused = Database::open("mysql://user:hunter2@host/db");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, Message::DatabaseUnsupported);
   EXPECT_EQ(text_of(refused.error(), Language::En).find("hunter2"), std::string::npos);
 }
 
-TEST_F(DatabaseTest, sqlite_url_and_odd_folder_names_open) {
+TEST_F(SqliteTest, sqlite_url_and_odd_folder_names_open) {
   const std::string odd = folder_.path("a b=c 数据");
   std::filesystem::create_directory(odd);
   EXPECT_TRUE(Database::open("sqlite://" + odd + "/x.db"));
@@ -87,7 +97,7 @@ TEST_F(DatabaseTest, sqlite_url_and_odd_folder_names_open) {
   EXPECT_FALSE(Database::open(""));
 }
 
-TEST_F(DatabaseTest, only_the_owner_reads_the_files) {
+TEST_F(SqliteTest, only_the_owner_reads_the_files) {
   auto database = opened();
   for (const char* suffix : {"", "-wal", "-shm"}) {
     struct stat facts{};
@@ -96,7 +106,7 @@ TEST_F(DatabaseTest, only_the_owner_reads_the_files) {
   }
 }
 
-TEST_F(DatabaseTest, settings_are_in_force) {
+TEST_F(SqliteTest, settings_are_in_force) {
   auto database = opened();
   EXPECT_EQ(std::get<std::string>((*database->query("PRAGMA journal_mode"))[0][0]), "wal");
   const auto number = [&](const char* sql) {
@@ -109,7 +119,7 @@ TEST_F(DatabaseTest, settings_are_in_force) {
   EXPECT_GT(number("PRAGMA busy_timeout"), 0);
 }
 
-TEST_F(DatabaseTest, every_kind_of_value_comes_back) {
+TEST_P(DatabaseTest, every_kind_of_value_comes_back) {
   const std::vector<Migration> steps{kItems};
   auto database = opened(steps);
   const std::int64_t big = std::numeric_limits<std::int64_t>::max();
@@ -130,7 +140,7 @@ TEST_F(DatabaseTest, every_kind_of_value_comes_back) {
       database->query("SELECT id FROM items WHERE name = :p0", {std::string("x")})->empty());
 }
 
-TEST_F(DatabaseTest, a_wrong_statement_is_an_error_and_hides_values) {
+TEST_P(DatabaseTest, a_wrong_statement_is_an_error_and_hides_values) {
   const std::vector<Migration> steps{kItems};
   auto database = opened(steps);
   EXPECT_FALSE(database->execute("NONSENSE"));
@@ -139,10 +149,12 @@ TEST_F(DatabaseTest, a_wrong_statement_is_an_error_and_hides_values) {
   const Status twice = database->execute("INSERT INTO items (id, name) VALUES (:p0, :p1)",
                                          {std::int64_t{7}, std::string("secret")});
   ASSERT_FALSE(twice);
+  EXPECT_FALSE(database->execute("INSERT INTO items (id, name) VALUES (:p0, :p1)",
+                                 {std::int64_t{8}, std::string("cut\0off", 7)}));
   EXPECT_EQ(text_of(twice.error(), Language::En).find("secret"), std::string::npos);
 }
 
-TEST_F(DatabaseTest, a_transaction_is_all_or_nothing) {
+TEST_P(DatabaseTest, a_transaction_is_all_or_nothing) {
   const std::vector<Migration> steps{kItems, kParts};
   auto database = opened(steps);
   const std::string insert = "INSERT INTO items (id) VALUES (:p0)";
@@ -153,7 +165,7 @@ TEST_F(DatabaseTest, a_transaction_is_all_or_nothing) {
   EXPECT_EQ(database->query("SELECT id FROM items")->size(), 3u);
 }
 
-TEST_F(DatabaseTest, two_processes_worth_of_handles_write_without_losing_one) {
+TEST_P(DatabaseTest, two_processes_worth_of_handles_write_without_losing_one) {
   const std::vector<Migration> steps{kItems};
   const auto write = [&](std::int64_t from) {
     auto database = Database::open(path_, steps);  // both may run the migration

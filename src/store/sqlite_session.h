@@ -1,5 +1,5 @@
-// Opens a SQLite file with the settings this program relies on. A PostgreSQL session will be the
-// second function of this kind. Throws what the driver throws; Database turns it into an Error.
+// Opens a SQLite file with the settings this program relies on. Throws what the driver throws;
+// Database turns it into an Error.
 #pragma once
 
 #include <soci/soci.h>

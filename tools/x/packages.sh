@@ -16,12 +16,12 @@ build_packages() {
   boost=$(boost_version)
   echo "ca-certificates clang-19 lld-19 cmake ninja-build ccache pkg-config git python3 python3-pip
     python3-venv libboost$boost-dev libboost-json$boost-dev libboost-url$boost-dev libssl-dev
-    zlib1g-dev libsqlite3-dev libsoci-dev libspdlog-dev libfmt-dev libcli11-dev
+    zlib1g-dev libsqlite3-dev libsoci-dev libpq-dev libspdlog-dev libfmt-dev libcli11-dev
     libtomlplusplus-dev libcurl4-openssl-dev prometheus-cpp-dev libedit-dev libgtest-dev
     libgmock-dev libargon2-dev"
   have_node || echo "nodejs npm"
 }
-test_packages() { echo "chromium fonts-noto-cjk procps"; }
+test_packages() { echo "postgresql chromium fonts-noto-cjk procps"; }
 bench_packages() { echo "wrk nginx-light"; }
 fuzz_packages() { echo "libclang-rt-19-dev"; }
 format_packages() { echo "clang-format-19"; }

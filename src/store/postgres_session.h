@@ -1,0 +1,26 @@
+// Opens a PostgreSQL session with the settings this program relies on, and says what its errors
+// mean. Throws what the driver throws; Database turns it into an Error.
+#pragma once
+
+#include <soci/soci.h>
+
+#include <string>
+#include <string_view>
+
+namespace xc::store {
+
+// "postgresql://…" or "postgres://…", as libpq reads it.
+bool is_postgres(std::string_view url);
+// Its scheme and host, fit for logs: no user, no password, no parameters.
+std::string shown_postgres(std::string_view url);
+
+// Waits at most limits::kDatabaseConnectTimeout for a connection, and for a lock or an answer no
+// longer than limits::kDatabaseBusyTimeout and kDatabaseStatementTimeout.
+void open_postgres(soci::session& session, const std::string& url);
+
+// Two transactions stood in each other's way and the server undid this one: it may run again.
+bool may_run_again(const std::exception& error);
+// The first line of an error. What follows quotes values; nor is the URL's password ever in it.
+std::string plain_message(std::string message, std::string_view url);
+
+}  // namespace xc::store
