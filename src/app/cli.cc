@@ -220,6 +220,7 @@ std::vector<Command> all_commands() {
   commands.push_back(user_command());
   commands.push_back(doctor_command());
   commands.push_back(bench_command());
+  commands.push_back(eval_command());
   commands.push_back(usage_command());
   commands.push_back(pool_command());
   commands.push_back(endpoint_command());

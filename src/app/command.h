@@ -78,6 +78,7 @@ Command tenant_command();
 Command user_command();
 Command doctor_command();
 Command bench_command();
+Command eval_command();
 Command usage_command();
 Command pool_command();
 Command endpoint_command();

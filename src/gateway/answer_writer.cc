@@ -1,22 +1,24 @@
 #include "gateway/answer_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 
 namespace xc::gateway {
 
-namespace {
-
-constexpr std::string_view kEvents = "text/event-stream";
-
-}  // namespace
-
 void AnswerWriter::set_headers() {
   net::Headers& headers = call_.exchange.reply_headers();
   headers.set("Cache-Control", "no-cache");
   headers.set("X-Accel-Buffering", "no");  // nginx would hold events back
   add_receipt(call_);
+}
+
+void AnswerWriter::note(const std::vector<schema::Delta>& deltas) {
+  const bool unread = std::any_of(deltas.begin(), deltas.end(),
+                                  [](const schema::Delta& delta) { return delta.unread_call; });
+  if (!unread || call_.exchange.started()) return;
+  call_.exchange.reply_headers().set("X-Xingcha-Warning", std::string(schema::kUnreadCall));
 }
 
 Task<Status> AnswerWriter::send(std::string& bytes) {
@@ -26,7 +28,7 @@ Task<Status> AnswerWriter::send(std::string& bytes) {
     written = co_await call_.exchange.write(bytes);
   } else {
     set_headers();
-    written = co_await call_.exchange.begin_stream(200, kEvents, bytes);
+    written = co_await call_.exchange.begin_stream(200, type_, bytes);
   }
   bytes.clear();
   co_return written;
@@ -42,7 +44,7 @@ Task<Status> AnswerWriter::finish(std::string& bytes) {
     ended = co_await call_.exchange.end_stream(bytes);
   } else {  // all of it came at once
     set_headers();
-    ended = co_await call_.exchange.reply(200, kEvents, std::move(bytes));
+    ended = co_await call_.exchange.reply(200, type_, std::move(bytes));
   }
   if (ended) call_.audit.outcome(200);
   co_return ended;

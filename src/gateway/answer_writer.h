@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -14,8 +15,13 @@ namespace xc::gateway {
 // gone. The status line leaves with the first bytes, so that until then an error is a status.
 class AnswerWriter {
  public:
-  AnswerWriter(Call& call, bool stream) : call_(call), stream_(stream) {}
+  // `type`: of a stream's content; lives as long as this.
+  AnswerWriter(Call& call, bool stream, std::string_view type)
+      : call_(call), stream_(stream), type_(type) {}
 
+  // What the answer's head has to say of these deltas. Once the head has left, the stream's last
+  // events say it.
+  void note(const std::vector<schema::Delta>& deltas);
   // Sends and clears; nothing happens when there is nothing.
   Task<Status> send(std::string& bytes);
   Task<Status> finish(std::string& bytes);
@@ -28,6 +34,7 @@ class AnswerWriter {
 
   Call& call_;
   const bool stream_;
+  const std::string_view type_;
 };
 
 }  // namespace xc::gateway

@@ -7,6 +7,7 @@
 #include "schema/anthropic.h"
 #include "schema/model_name.h"
 #include "schema/openai.h"
+#include "schema/telechat.h"
 
 namespace xc::gateway {
 namespace {
@@ -93,6 +94,7 @@ std::string render_error(Shape shape, const Error& error, Language language,
   if (shape == Shape::Anthropic) {
     return schema::anthropic::render_error(error, language, request_id);
   }
+  if (shape == Shape::TeleChat) return schema::telechat::render_error(error, language, request_id);
   return schema::render_error(error, language);
 }
 

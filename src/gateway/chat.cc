@@ -1,11 +1,14 @@
 #include "gateway/chat.h"
 
+#include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "gateway/answer_writer.h"
 #include "gateway/stages.h"
 #include "gateway/upstream.h"
 #include "schema/openai.h"
+#include "schema/telechat.h"
 
 namespace xc::gateway {
 namespace {
@@ -22,6 +25,24 @@ schema::ReplyHead head_of(const Call& call, const Question& question,
   return head;
 }
 
+bool is_telechat(const ModelRow& row) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  constexpr std::string_view kName = "telechat";
+  return !std::ranges::search(row.name, kName, same).empty();
+}
+
+// For requests that name no model.
+Result<std::string> telechat_model(const Call& call) {
+  std::vector<ModelRow> rows = call.services.models();
+  std::erase_if(rows, [&call](const ModelRow& row) {
+    return !row.parent.empty() || !may_use(call.caller, row);
+  });
+  const auto found = std::ranges::find_if(rows, is_telechat);
+  if (found != rows.end()) return found->name;
+  if (rows.size() == 1) return rows.front().name;
+  return fail_field("model", Message::MissingField, {"model"});
+}
+
 }  // namespace
 
 // caller_of → parse → screen → reserve → admit → route → start → { next → spend → guard.admit →
@@ -32,6 +53,12 @@ schema::ReplyHead head_of(const Call& call, const Question& question,
 Task<Status> converse(Call& call, QuestionParser parse) {
   Result<Question> question = parse(call.request().body);
   if (!question) co_return std::unexpected(std::move(question.error()));
+  Status answered = co_await converse(call, std::move(*question));
+  co_return answered;
+}
+
+Task<Status> converse(Call& call, Question asked) {
+  const Question* const question = &asked;
   Status screened = screen(question->model);
   if (!screened) co_return screened;
   Result<Reservation> reservation = reserve(call, question->model, question->estimate);
@@ -47,7 +74,7 @@ Task<Status> converse(Call& call, QuestionParser parse) {
   const ops::Trace::Stage stage = call.trace.stage("generate");
   const std::unique_ptr<Sink> sink = question->sink(head_of(call, *question, *generation));
   const OutputGuard guard(question->choices);
-  AnswerWriter writer(call, question->stream);
+  AnswerWriter writer(call, question->stream, question->stream_type);
   std::vector<schema::Delta> deltas;
   std::string bytes;
   sink->start(generation->prompt(), bytes);
@@ -61,6 +88,7 @@ Task<Status> converse(Call& call, QuestionParser parse) {
       Status broken = co_await writer.break_off(*sink, std::move(admitted.error()));
       co_return broken;
     }
+    writer.note(deltas);
     for (const schema::Delta& delta : deltas) sink->add(delta, bytes);
     if (!question->stream || generation->ended()) continue;  // the end leaves in one piece
     Status sent = co_await writer.send(bytes);
@@ -77,6 +105,29 @@ Task<Status> chat(Call& call) { return converse(call, &parse_chat_question); }
 Task<Status> completions(Call& call) { return converse(call, &parse_completion_question); }
 Task<Status> messages(Call& call) { return converse(call, &parse_message_question); }
 Task<Status> responses(Call& call) { return converse(call, &parse_response_question); }
+
+namespace {
+
+Result<Question> telechat_question(const Call& call, bool stream) {
+  XC_TRY(schema::ChatRequest request, schema::telechat::parse_dialog(call.request().body));
+  if (request.model.empty()) {
+    XC_TRY(request.model, telechat_model(call));
+  }
+  request.stream = stream;
+  return telechat_question_of(std::move(request), call.request_id);
+}
+
+Task<Status> answer_telechat(Call& call, bool stream) {
+  Result<Question> question = telechat_question(call, stream);
+  if (!question) co_return std::unexpected(std::move(question.error()));
+  Status answered = co_await converse(call, std::move(*question));
+  co_return answered;
+}
+
+}  // namespace
+
+Task<Status> telechat_text(Call& call) { return answer_telechat(call, true); }
+Task<Status> telechat_json(Call& call) { return answer_telechat(call, false); }
 
 Task<Status> stored_response(Call& call) {
   co_return fail(Code::NotFound, Message::NoResponse, {call.parameter});

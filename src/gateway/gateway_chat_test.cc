@@ -147,6 +147,34 @@ TEST_F(GatewayTest, responses) {
   EXPECT_NE(stored.body.find("resp_1"), std::string::npos);
 }
 
+TEST_F(GatewayTest, telechats_own_contract) {
+  const std::string dialog = R"("dialog":[{"role":"user","content":"hello"}])";
+  const std::string named = R"({"model":"fake",)" + dialog;
+  const Reply text = post("/telechat/gptDialog/v2", named + "}");
+  EXPECT_EQ(text.status, 200) << text.body;
+  EXPECT_EQ(text.body, "hello");
+  EXPECT_TRUE(text.headers.get("Content-Type").starts_with("text/plain"));
+  EXPECT_FALSE(text.headers.get("X-Xingcha-Receipt").empty());
+  const Reply whole = post("/telechat/gptDialog/v4", named + "}", {{"X-Request-Id", "mine"}});
+  EXPECT_EQ(whole.status, 200) << whole.body;
+  EXPECT_EQ(whole.at("/seqid"), "mine");
+  EXPECT_EQ(whole.at("/flag"), "1");
+  EXPECT_EQ(whole.at("/data/content"), "hello");
+  EXPECT_EQ(whole.at("/content"), "hello");
+  // Several models, none of them a TeleChat.
+  const Reply which = post("/telechat/gptDialog/v4", "{" + dialog + "}");
+  EXPECT_EQ(which.status, 400);
+  EXPECT_EQ(which.at("/code"), "10301");
+  for (const char* path : {"/telechat/gptDialog/v2", "/telechat/gptDialog/v4"}) {
+    EXPECT_EQ(post(path, named + R"(,"top_p":1})").at("/code"), "10305");
+    EXPECT_EQ(post(path, R"({"model":"fake","dialog":[{"role":"bot","content":"x"}]})").at("/code"),
+              "10904");
+    const Reply absent = post(path, R"({"model":"absent",)" + dialog + "}");
+    EXPECT_EQ(absent.at("/code"), "10903") << absent.body;
+    EXPECT_GE(absent.status, 400);
+  }
+}
+
 TEST_F(GatewayTest, inquiries) {
   const Reply floats = post("/v1/embeddings", R"({"model":"f","input":["ab","cd"]})");
   EXPECT_EQ(floats.status, 200) << floats.body;

@@ -72,6 +72,16 @@ Result<Question> parse_message_question(std::string_view json) {
   return question;
 }
 
+Question telechat_question_of(schema::ChatRequest request, std::string seqid) {
+  auto kept = std::make_shared<schema::ChatRequest>(std::move(request));
+  Question question = chat_like(*kept, "telechat-");
+  question.stream_type = "text/plain; charset=utf-8";
+  question.sink = [kept, seqid = std::move(seqid)](const schema::ReplyHead&) {
+    return telechat_sink(seqid, kept->stream);
+  };
+  return question;
+}
+
 Result<Question> parse_response_question(std::string_view json) {
   XC_TRY(schema::responses::ResponsesRequest parsed, schema::responses::parse(json));
   auto request = std::make_shared<schema::responses::ResponsesRequest>(std::move(parsed));

@@ -16,9 +16,10 @@ namespace xc::gateway {
 struct Question {
   std::string model;  // as the caller named it
   bool stream = false;
+  std::string_view stream_type = "text/event-stream";
   int choices = 1;  // that the answer may have
   Estimate estimate;
-  Ask ask;          // for an endpoint: always a stream with usage
+  Ask ask;  // for an endpoint: always a stream with usage
   ChunkParser parser = nullptr;
   std::string_view id_prefix;  // of the reply's id
   // Owns the parsed request; once.
@@ -30,5 +31,7 @@ Result<Question> parse_chat_question(std::string_view json);
 Result<Question> parse_completion_question(std::string_view json);
 Result<Question> parse_message_question(std::string_view json);   // Anthropic
 Result<Question> parse_response_question(std::string_view json);  // OpenAI Responses
+// TeleChat's contract: a stream is bare text. `seqid` names the answer.
+Question telechat_question_of(schema::ChatRequest request, std::string seqid);
 
 }  // namespace xc::gateway

@@ -31,6 +31,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/messages/count_tokens", kKey, Shape::Anthropic, &count_tokens},
     Route{"POST", "/v1/responses", kKey, Shape::OpenAi, &responses},
     Route{"GET", "/v1/responses/{id}", kKey, Shape::OpenAi, &stored_response},
+    Route{"POST", "/telechat/gptDialog/v2", kKey, Shape::TeleChat, &telechat_text},
+    Route{"POST", "/telechat/gptDialog/v4", kKey, Shape::TeleChat, &telechat_json},
     Route{"POST", "/tokenize", kKey, Shape::OpenAi, &tokenize},
     Route{"POST", "/detokenize", kKey, Shape::OpenAi, &detokenize},
     Route{"GET", "/admin/workers", kKey, Shape::OpenAi, &list_workers},
@@ -120,6 +122,7 @@ Match match_route(std::string_view method, std::string_view path) {
 }
 
 Shape shape_of(std::string_view path) {
+  if (path.starts_with("/telechat/")) return Shape::TeleChat;
   return path.starts_with("/v1/messages") ? Shape::Anthropic : Shape::OpenAi;
 }
 

@@ -6,6 +6,7 @@
 
 #include "net/sse.h"
 #include "schema/anthropic.h"
+#include "schema/telechat.h"
 
 namespace xc::gateway {
 namespace {
@@ -82,6 +83,24 @@ class MessageSink final : public Sink {
   schema::anthropic::MessageEvents events_;
 };
 
+// The bare text of choice 0.
+class TextSink final : public Sink {
+ public:
+  explicit TextSink(std::string seqid) : seqid_(std::move(seqid)) {}
+
+  void add(const schema::Delta& delta, std::string& out) override {
+    if (delta.choice == 0) out += delta.content;
+  }
+  void finish(std::string&) override {}
+  // Text has no place for an error: it goes on a line of its own.
+  void fail(const Error& error, Language language, std::string& out) override {
+    out += '\n' + schema::telechat::render_error(error, language, seqid_) + '\n';
+  }
+
+ private:
+  std::string seqid_;
+};
+
 class ResponseSink final : public Sink {
  public:
   ResponseSink(schema::ReplyHead head, const schema::responses::ResponsesRequest& request)
@@ -136,6 +155,13 @@ std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatReq
     return schema::anthropic::render_reply(head, answer, request.stop);
   };
   return std::make_unique<WholeSink>(std::move(render));
+}
+
+std::unique_ptr<Sink> telechat_sink(std::string seqid, bool stream) {
+  if (stream) return std::make_unique<TextSink>(std::move(seqid));
+  return std::make_unique<WholeSink>([seqid = std::move(seqid)](const schema::Collector& answer) {
+    return schema::telechat::render_reply(seqid, answer);
+  });
 }
 
 std::unique_ptr<Sink> response_sink(schema::ReplyHead head,

@@ -33,6 +33,8 @@ std::unique_ptr<Sink> chat_sink(schema::ReplyHead head, const schema::ChatReques
 std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
                                       const schema::CompletionRequest& request);
 std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatRequest& request);
+// Thoughts and calls have no place in it.
+std::unique_ptr<Sink> telechat_sink(std::string seqid, bool stream);
 std::unique_ptr<Sink> response_sink(schema::ReplyHead head,
                                     const schema::responses::ResponsesRequest& request);
 

@@ -70,6 +70,7 @@ class MessageEvents {
   std::unique_ptr<ArgumentStream> arguments_;  // of the open tool_use block
   Finish finish_ = Finish::Stop;
   std::string stop_match_;
+  bool unread_call_ = false;
   Usage usage_;
 };
 

@@ -111,6 +111,7 @@ std::vector<Event> MessageEvents::add(const Delta& delta) {
   std::vector<Event> out;
   if (delta.usage) usage_ = *delta.usage;
   if (delta.choice != 0) return out;
+  unread_call_ = unread_call_ || delta.unread_call;
   if (!delta.reasoning.empty()) {
     if (block_ != Block::Thinking) {
       open(Block::Thinking, R"({"type":"thinking","thinking":"","signature":""})", out);
@@ -141,6 +142,7 @@ std::vector<Event> MessageEvents::finish() {
   append_stop(delta, stop_of(finish_, stop_match_, stop_sequences_, tool_index_ >= 0));
   delta.end();
   append_usage(object.key("usage"), usage_);
+  if (unread_call_) object.text("warning", kUnreadCall);
   object.end();
   out.push_back(std::move(event));
   out.push_back({"message_stop", R"({"type":"message_stop"})"});

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -177,8 +178,13 @@ struct Delta {
   std::optional<Usage> usage;      // the request's last delta, alone
   std::optional<Timings> timings;  // with usage; rendered as "timings" in chunks
   std::string stop_match;  // beside Finish::Stop: which of the request's stops ended it, if any
+  // The content so far has a tool call that could not be read, as the model wrote it.
+  bool unread_call = false;
   // On the request's first delta: prompt_tokens and cached_tokens, when the engine knows them then.
   std::optional<Usage> prompt;
 };
+
+// How Delta::unread_call is called in chunks ("warning" of the choice) and in X-Xingcha-Warning.
+inline constexpr std::string_view kUnreadCall = "tool_call_unreadable";
 
 }  // namespace xc::schema

@@ -82,7 +82,7 @@ Status read_message(const json::object& choice, Delta& out) {
 
 bool says_nothing(const Delta& delta) {
   return delta.content.empty() && delta.reasoning.empty() && delta.tool_calls.empty() &&
-         delta.logprobs.empty() && !delta.finish;
+         delta.logprobs.empty() && !delta.finish && !delta.unread_call;
 }
 
 template <typename ReadText>
@@ -98,6 +98,7 @@ Result<std::optional<Delta>> read_choice(const json::value& item, ReadText read_
     delta.logprobs = logprobs_of(*logprobs);
   }
   delta.finish = finish_of(*choice);
+  delta.unread_call = text_in(*choice, "warning") == kUnreadCall;
   // vLLM's and our worker's; a number there is a token id and says nothing to the caller.
   if (delta.finish == Finish::Stop) delta.stop_match = text_in(*choice, "stop_reason");
   if (says_nothing(delta)) return std::nullopt;

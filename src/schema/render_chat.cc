@@ -114,6 +114,7 @@ std::string render_chat_chunk(const ReplyHead& head, const Delta& delta, bool fi
   } else {
     append_logprobs(choice.key("logprobs"), delta.logprobs);
   }
+  if (delta.unread_call) choice.text("warning", kUnreadCall);
   if (delta.finish) {
     choice.text("finish_reason", name_of(*delta.finish));
     if (!delta.stop_match.empty()) choice.text("stop_reason", delta.stop_match);

@@ -66,6 +66,7 @@ class ResponseEvents {
   int output_index_ = -1;  // of the open or last item
   int tool_index_ = -1;    // the highest call seen
   Finish finish_ = Finish::Stop;
+  bool unread_call_ = false;
   Usage usage_;
 };
 

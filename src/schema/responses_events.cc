@@ -144,12 +144,14 @@ std::vector<Event> ResponseEvents::add(const Delta& delta) {
   add_text(ItemKind::Reasoning, delta.reasoning);
   add_text(ItemKind::Message, delta.content);
   for (const ToolCallDelta& call : delta.tool_calls) add_call(call, delta, out);
+  unread_call_ = unread_call_ || delta.unread_call;
   if (delta.finish) finish_ = *delta.finish;
   return out;
 }
 
 std::vector<Event> ResponseEvents::finish() {
-  const Standing standing = standing_of(finish_, usage_);
+  Standing standing = standing_of(finish_, usage_);
+  standing.unread_call = unread_call_;
   std::vector<Event> out;
   close(standing.status, out);
   emit_response(out, standing.status == "completed" ? "response.completed" : "response.incomplete",

@@ -39,6 +39,7 @@ struct Standing {
   std::string_view incomplete_reason;  // empty: null
   std::string error_json = "null";
   const Usage* usage = nullptr;  // null while in progress
+  bool unread_call = false;
 };
 Standing standing_of(Finish finish, const Usage& usage);
 std::string response_json(const ReplyHead& head, std::string_view echo_json,

@@ -141,6 +141,7 @@ std::string response_json(const ReplyHead& head, std::string_view echo_json,
   } else {
     append_reply_usage(object.key("usage"), *standing.usage);
   }
+  if (standing.unread_call) object.text("warning", kUnreadCall);
   object.flag("store", false);
   object.flag("background", false);
   object.raw("previous_response_id", "null");

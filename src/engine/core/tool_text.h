@@ -1,9 +1,8 @@
-// Tool calls that a model wrote as plain JSON instead of its template's tags: one object
-// {"name": …, "arguments": {…}}, an array of them, or several <tool_call> blocks; alone or in a
-// code fence; naming declared tools only. Anything else is text and is delivered as text.
-// One per choice; pure.
+// The forms in which models write tool calls, as text, and how they are told of tools that their
+// chat template has no place for. Pure; thread-safe. output_reader.h finds the text of a call.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,25 +11,26 @@
 
 namespace xc::engine {
 
-class ToolText {
- public:
-  explicit ToolText(std::vector<std::string> tool_names);
+// The calls in `text`, without ids and with the arguments as the model wrote them; none when it is
+// anything but calls of declared tools. Forms: {"name":…,"arguments"|"parameters":{…}},
+// {"type":"function","function":{…}}, an array of these.
+std::vector<schema::ToolCall> calls_in_json(std::string_view text,
+                                            const std::vector<schema::Tool>& tools);
+// The same for what stands between a pair of tags: JSON as above; Xing4's
+// name<param_key>k</param_key><param_value>v</param_value>… (also GLM's arg_key, arg_value), whose
+// values become what the tool's schema says; DeepSeek's name<｜tool▁sep｜>{…}, and R1's
+// function<｜tool▁sep｜>name and the arguments in a code fence.
+std::vector<schema::ToolCall> calls_in_block(std::string_view text,
+                                             const std::vector<schema::Tool>& tools);
+// The same for a whole answer: JSON or <tool_call> blocks, alone or in a code fence.
+std::vector<schema::ToolCall> calls_in_answer(std::string_view text,
+                                              const std::vector<schema::Tool>& tools);
 
-  // Returns what may leave now: nothing while all the text so far may still be a call.
-  std::string add(std::string_view text);
-  struct End {
-    std::string text;
-    std::vector<schema::ToolCall> calls;  // without ids
-  };
-  End finish();
-
- private:
-  std::vector<schema::ToolCall> calls_in(std::string_view text) const;
-
-  std::vector<std::string> names_;
-  std::string held_;
-  bool plain_ = false;  // it cannot be a call any more
-};
+enum class Likeness : std::uint8_t { No, Unsure, Likely };
+// Whether an answer that begins like this may be a call in plain JSON. Likely: the end decides.
+Likeness likeness_of_call(std::string_view beginning);
+// Text that was meant as a call of a declared tool, though it cannot be read as one.
+bool speaks_of_call(std::string_view text, const std::vector<schema::Tool>& tools);
 
 // A JSON schema that admits exactly one call of one of these tools.
 std::string call_schema(const std::vector<schema::Tool>& tools);

@@ -5,69 +5,51 @@
 namespace xc::engine {
 namespace {
 
-struct Outcome {
-  std::string text;
-  std::vector<schema::ToolCall> calls;
-};
+const std::vector<schema::Tool> kTools{
+    {"add", "", R"({"type":"object","properties":{"a":{"type":"integer"},"s":{"type":"string"}}})",
+     false},
+    {"go", "", "{}", false}};
 
-Outcome run(const std::string& text, std::size_t cut) {
-  ToolText reader({"get_weather", "add"});
-  Outcome outcome;
-  for (std::size_t i = 0; i < text.size(); i += cut) {
-    outcome.text += reader.add(std::string_view(text).substr(i, cut));
+std::string only(const std::vector<schema::ToolCall>& calls) {
+  return calls.size() == 1 ? calls[0].name + " " + calls[0].arguments : "none";
+}
+
+TEST(ToolText, arguments_are_the_models_own_words) {
+  const std::string call = R"({"name": "add", "arguments": {"a": 1.50, "s": "\u4e2d, }\"{"} })";
+  EXPECT_EQ(only(calls_in_json(call, kTools)), R"(add {"a": 1.50, "s": "\u4e2d, }\"{"})");
+  EXPECT_EQ(only(calls_in_json(R"({"parameters":{},"name":"go"})", kTools)), "go {}");
+  EXPECT_EQ(only(calls_in_json(R"({"name":"go","arguments":"{\"x\": 1}"})", kTools)),
+            R"(go {"x": 1})");
+  EXPECT_EQ(only(calls_in_json(
+                R"({"type":"function","function":{"name":"go","arguments":{"x":[1,2]}}})", kTools)),
+            R"(go {"x":[1,2]})");
+}
+
+TEST(ToolText, tagged_values_become_what_the_schema_says) {
+  const auto tagged = [](const std::string& pairs) {
+    return only(calls_in_block("add" + pairs, kTools));
+  };
+  EXPECT_EQ(tagged("<param_key>a</param_key><param_value>7</param_value>"), R"(add {"a":7})");
+  EXPECT_EQ(tagged("<param_key>s</param_key><param_value>7</param_value>"), R"(add {"s":"7"})");
+  EXPECT_EQ(tagged("<param_key>x</param_key><param_value>[1]</param_value>"), R"(add {"x":[1]})");
+  EXPECT_EQ(tagged("<param_key>x</param_key><param_value>a\n\"b</param_value>"),
+            R"(add {"x":"a\n\"b"})");
+  EXPECT_EQ(tagged(""), "add {}");
+  EXPECT_EQ(tagged("<param_key>a</param_key>"), "none");
+  EXPECT_EQ(tagged("<param_key>a</param_key><param_value>7"), "none");
+}
+
+TEST(ToolText, likeness_is_known_early) {
+  for (const std::string text : {"", " ", "{", "{ \"na", "```", "```js", "[{", "``"}) {
+    EXPECT_EQ(likeness_of_call(text), Likeness::Unsure) << text;
   }
-  ToolText::End end = reader.finish();
-  outcome.text += end.text;
-  outcome.calls = std::move(end.calls);
-  return outcome;
-}
-
-TEST(ToolText, calls_are_found_whatever_the_cut) {
-  const std::string call = R"({"name": "add", "arguments": {"a": 1, "b": [2]}})";
-  const std::vector<std::string> forms{call,
-                                       "\n " + call + "\n",
-                                       "```json\n" + call + "\n```",
-                                       "```\n" + call + "```\n",
-                                       "[" + call + "]",
-                                       "<tool_call>\n" + call + "\n</tool_call>",
-                                       "<tool_call>" + call};
-  for (const std::string& form : forms) {
-    for (std::size_t cut = 1; cut <= form.size(); ++cut) {
-      const Outcome outcome = run(form, cut);
-      ASSERT_EQ(outcome.calls.size(), 1u) << form << " cut " << cut;
-      EXPECT_EQ(outcome.calls[0].name, "add");
-      EXPECT_EQ(outcome.calls[0].arguments, R"({"a":1,"b":[2]})");
-      EXPECT_EQ(outcome.text, "");
-    }
+  for (const std::string text :
+       {"x", "{\"city\"", "{}", "```python", "`a", "```\nx", "[1", "~~~"}) {
+    EXPECT_EQ(likeness_of_call(text), Likeness::No) << text;
   }
-}
-
-TEST(ToolText, several_calls) {
-  const std::string a = R"({"name":"add","arguments":{}})";
-  const std::string w = R"({"name":"get_weather","parameters":{"city":"北京"}})";
-  EXPECT_EQ(run("[" + a + "," + w + "]", 3).calls.size(), 2u);
-  const Outcome tags = run("<tool_call>" + a + "</tool_call>\n<tool_call>" + w + "</tool_call>", 5);
-  ASSERT_EQ(tags.calls.size(), 2u);
-  EXPECT_EQ(tags.calls[1].arguments, R"({"city":"北京"})");
-}
-
-TEST(ToolText, everything_else_is_delivered_as_text) {
-  for (const std::string text : {"The answer is 4.", R"({"name":"unknown","arguments":{}})",
-                                 R"({"name":"add"})", R"({"name":"add","arguments":{}} and more)",
-                                 "```json\n{\"a\":1}\n```", "{", "", "```python\nprint(1)\n```",
-                                 R"({"name":"add","arguments":{"a":)", "<tool_calling> is fun"}) {
-    for (std::size_t cut = 1; cut <= text.size() + 1; ++cut) {
-      const Outcome outcome = run(text, cut);
-      EXPECT_TRUE(outcome.calls.empty()) << text;
-      EXPECT_EQ(outcome.text, text);
-    }
+  for (const std::string text : {"{\"name\"", "[{\"arguments\": ", "```json\n{\"name\":"}) {
+    EXPECT_EQ(likeness_of_call(text), Likeness::Likely) << text;
   }
-}
-
-TEST(ToolText, plain_text_is_not_delayed) {
-  ToolText reader({"add"});
-  EXPECT_EQ(reader.add("He"), "He");
-  EXPECT_EQ(reader.add("{"), "{");
 }
 
 TEST(ToolText, schema_of_one_and_of_several_tools) {

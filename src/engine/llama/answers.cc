@@ -4,10 +4,9 @@ namespace xc::engine::llama {
 
 StreamAnswer::StreamAnswer(std::shared_ptr<PieceQueue> queue, Poke poke, int choices,
                            std::shared_ptr<const common_chat_parser_params> parser,
-                           const std::vector<std::string>& tool_names,
-                           std::function<std::string()> make_id)
+                           const OutputForm& form, std::function<std::string()> make_id)
     : queue_(std::move(queue)), poke_(std::move(poke)) {
-  for (int i = 0; i < choices; ++i) readers_.emplace_back(parser, tool_names, make_id);
+  for (int i = 0; i < choices; ++i) readers_.emplace_back(parser, form, make_id);
 }
 
 StreamAnswer::~StreamAnswer() {
@@ -51,7 +50,7 @@ void StreamAnswer::take(Piece piece) {
   }
   const bool says_something = !delta.content.empty() || !delta.reasoning.empty() ||
                               !delta.tool_calls.empty() || !delta.logprobs.empty() ||
-                              delta.finish.has_value();
+                              delta.unread_call || delta.finish.has_value();
   if (piece.prompt) prompt_ = piece.prompt;
   if (says_something) {
     delta.prompt = std::exchange(prompt_, std::nullopt);

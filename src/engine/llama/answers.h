@@ -19,8 +19,8 @@ class StreamAnswer final : public DeltaAnswer {
  public:
   // parser null: all text is content.
   StreamAnswer(std::shared_ptr<PieceQueue> queue, Poke poke, int choices,
-               std::shared_ptr<const common_chat_parser_params> parser,
-               const std::vector<std::string>& tool_names, std::function<std::string()> make_id);
+               std::shared_ptr<const common_chat_parser_params> parser, const OutputForm& form,
+               std::function<std::string()> make_id);
   ~StreamAnswer() override;
   std::optional<Result<schema::Delta>> poll() override;
   bool ended() const override { return ended_ && ready_.empty(); }

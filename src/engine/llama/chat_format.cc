@@ -178,6 +178,20 @@ bool template_knows_tools(const common_chat_templates* templates) {
   return (tools != caps.end() && tools->second) || (calls != caps.end() && calls->second);
 }
 
+// Forms of calls that output_reader reads. Templates that share a tag but put other things into it
+// stay with the library.
+bool has_own_calls(const std::string& source, OutputForm& form) {
+  const auto has = [&source](std::string_view text) {
+    return source.find(text) != std::string::npos;
+  };
+  if (has("<｜tool▁call▁begin｜>")) {
+    form = deepseek_form();
+    return true;
+  }
+  form = hermes_form();
+  return has("<tool_call>") && !has("<function=") && !has("<invoke") && !has("<|tool_call>");
+}
+
 }  // namespace
 
 const std::string& media_marker() {
@@ -196,6 +210,28 @@ std::unique_ptr<ChatFormat> ChatFormat::open(const Model& model) {
   format->templates_ = std::make_unique<Templates>();
   try {
     format->templates_->handle = common_chat_templates_init(model.get(), "");
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "chat template not usable: {}\n", e.what());
+    return nullptr;
+  }
+  return examined(std::move(format));
+}
+
+std::unique_ptr<ChatFormat> ChatFormat::of_template(const std::string& source) {
+  std::unique_ptr<ChatFormat> format(new ChatFormat());
+  format->templates_ = std::make_unique<Templates>();
+  try {
+    format->templates_->handle = common_chat_templates_init(nullptr, source);
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+  return examined(std::move(format));
+}
+
+// Finds out what the template can do.
+std::unique_ptr<ChatFormat> ChatFormat::examined(std::unique_ptr<ChatFormat> format) {
+  const common_chat_templates* handle = format->templates_->handle.get();
+  try {
     common_chat_templates_inputs probe;
     probe.use_jinja = true;
     common_chat_msg hello;
@@ -203,10 +239,19 @@ std::unique_ptr<ChatFormat> ChatFormat::open(const Model& model) {
     hello.content = "hello";
     probe.messages.push_back(hello);
     probe.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
-    const common_chat_params params =
-        common_chat_templates_apply(format->templates_->handle.get(), probe);
-    format->thinking_ = params.supports_thinking;
-    format->knows_tools_ = template_knows_tools(format->templates_->handle.get());
+    const common_chat_params params = common_chat_templates_apply(handle, probe);
+    const std::string source =
+        common_chat_templates_source(handle) + common_chat_templates_source(handle, "tool_use");
+    format->knows_tools_ = template_knows_tools(handle);
+    format->own_calls_ = has_own_calls(source, format->calls_);
+    OutputForm& form = format->calls_;
+    if (!params.thinking_start_tag.empty() && !params.thinking_end_tags.empty()) {
+      form.think_open = params.thinking_start_tag;
+      form.think_close = params.thinking_end_tags.front();
+    }
+    // Some only name the tag, to drop earlier thoughts: their models think without being told.
+    form.thinks = params.supports_thinking || source.find(form.think_close) != std::string::npos;
+    format->thinking_ = form.thinks;
   } catch (const std::exception& e) {
     fmt::print(stderr, "chat template not usable: {}\n", e.what());
     return nullptr;
@@ -214,12 +259,51 @@ std::unique_ptr<ChatFormat> ChatFormat::open(const Model& model) {
   return format;
 }
 
+// Whether output_reader reads the whole output, or what the library's parser calls content.
+bool ChatFormat::reads_itself(const schema::ChatRequest& request) const {
+  if (own_calls_) return true;
+  const bool readable = !calls_.thinks || calls_.think_open == OutputForm().think_open;
+  return readable && (!knows_tools_ || !offers_tools(request));
+}
+
+OutputForm ChatFormat::form_of(const schema::ChatRequest& request,
+                               const std::string& prompt) const {
+  OutputForm form = calls_;
+  form.tools = offered(request);
+  form.thinks = form.thinks && reads_itself(request);
+  if (!form.thinks) return form;
+  const std::size_t last = prompt.find_last_not_of(" \n");
+  form.thinking = prompt.substr(0, last + 1).ends_with(form.think_open);
+  const schema::Message* turn = request.messages.empty() ? nullptr : &request.messages.back();
+  const bool goes_on = turn != nullptr && turn->role == schema::Role::Assistant &&
+                       turn->parts.empty() && !turn->reasoning.empty();
+  form.thinking = form.thinking || goes_on;
+  return form;
+}
+
+namespace {
+
+// Tags that are special tokens in some vocabularies, which would not be shown.
+std::vector<std::string> visible_tags(const OutputForm& form) {
+  std::vector<std::string> tags;
+  if (form.thinks) tags = {form.think_open, form.think_close};
+  if (form.tools.empty()) return tags;
+  for (const CallTags& call : form.calls) {
+    tags.push_back(call.open);
+    tags.push_back(call.close);
+  }
+  tags.insert(tags.end(), form.around_calls.begin(), form.around_calls.end());
+  tags.push_back("<｜tool▁sep｜>");
+  return tags;
+}
+
+}  // namespace
+
 // Without tools and thinking the output is plain content: then the template is only rendered, and
 // the analysis that derives an output parser from it (milliseconds a request) is skipped.
 Result<RenderedChat> ChatFormat::render(const schema::ChatRequest& request) const {
   RenderedChat rendered;
   const std::vector<schema::Tool> tools = offered(request);
-  for (const schema::Tool& tool : tools) rendered.tool_names.push_back(tool.name);
   const bool plain = !thinking_ && (tools.empty() || !knows_tools_);
   const bool rewrite = !knows_tools_ && speaks_of_tools(request);
   if (rewrite) {
@@ -242,6 +326,12 @@ Result<RenderedChat> ChatFormat::render(const schema::ChatRequest& request) cons
       }
     } else {
       rendered.constraint = constraint_of(params, !tools.empty());
+    }
+    rendered.form = form_of(request, rendered.prompt);
+    for (const std::string& text : visible_tags(rendered.form)) {
+      rendered.constraint.preserved.push_back(text);
+    }
+    if (!reads_itself(request)) {
       auto parser = std::make_shared<common_chat_parser_params>(params);
       parser->reasoning_format = COMMON_REASONING_FORMAT_AUTO;
       parser->parse_tool_calls = !tools.empty();
@@ -261,28 +351,29 @@ Result<RenderedChat> ChatFormat::render(const schema::ChatRequest& request) cons
 
 struct ChatReader::Parts {
   std::shared_ptr<const common_chat_parser_params> parser;
-  std::optional<ToolText> tools;
+  std::optional<OutputReader> reader;
   std::function<std::string()> make_id;
   std::string text;
   common_chat_msg message;
   std::vector<std::string> ids;
-  bool calls = false;
+  int calls = 0;
   bool reasoning = false;
 
   void parse(bool partial, schema::Delta& delta);
+  void parse_safely(std::string_view more, bool final, schema::Delta& delta);
 };
 
-ChatReader::ChatReader(std::shared_ptr<const common_chat_parser_params> parser,
-                       std::vector<std::string> tool_names, std::function<std::string()> make_id)
+ChatReader::ChatReader(std::shared_ptr<const common_chat_parser_params> parser, OutputForm form,
+                       std::function<std::string()> make_id)
     : parts_(std::make_unique<Parts>()) {
   parts_->parser = std::move(parser);
-  if (!tool_names.empty()) parts_->tools.emplace(std::move(tool_names));
+  if (form.thinks || !form.tools.empty()) parts_->reader.emplace(std::move(form));
   parts_->make_id = std::move(make_id);
 }
 ChatReader::~ChatReader() = default;
 ChatReader::ChatReader(ChatReader&&) noexcept = default;
 
-bool ChatReader::has_tool_calls() const { return parts_->calls; }
+bool ChatReader::has_tool_calls() const { return parts_->calls > 0; }
 bool ChatReader::in_reasoning() const { return parts_->reasoning; }
 
 namespace {
@@ -306,9 +397,24 @@ void ChatReader::Parts::parse(bool partial, schema::Delta& delta) {
   for (const auto& diff : common_chat_msg_diff::compute_diffs(message, next)) {
     append_diff(diff, delta);
   }
-  calls = !next.tool_calls.empty();
-  reasoning = !next.reasoning_content.empty() && next.content.empty() && !calls;
+  calls = static_cast<int>(next.tool_calls.size());
+  reasoning = !next.reasoning_content.empty() && next.content.empty() && calls == 0;
   message = std::move(next);
+}
+
+void ChatReader::Parts::parse_safely(std::string_view more, bool final, schema::Delta& delta) {
+  text += more;
+  try {
+    parse(!final, delta);
+  } catch (const std::exception&) {  // an unfinished construct; at the end: what is readable
+    try {
+      if (final) parse(true, delta);
+    } catch (const std::exception&) {
+    }
+    if (!final) return;
+    if (message.empty()) delta.content += text;
+    delta.unread_call = calls == 0 && reader.has_value();
+  }
 }
 
 void ChatReader::read(std::string_view text, bool final, schema::Delta& delta) {
@@ -316,28 +422,20 @@ void ChatReader::read(std::string_view text, bool final, schema::Delta& delta) {
   if (p.parser == nullptr) {
     delta.content += text;
   } else {
-    p.text += text;
-    try {
-      p.parse(!final, delta);
-    } catch (const std::exception&) {  // an unfinished construct; at the end: what is readable
-      try {
-        if (final) p.parse(true, delta);
-      } catch (const std::exception&) {
-      }
-      if (final && p.message.empty()) delta.content += p.text;
-    }
+    p.parse_safely(text, final, delta);
   }
-  if (!p.tools || p.calls) return;
-  delta.content = p.tools->add(delta.content);
-  if (!final) return;
-  ToolText::End end = p.tools->finish();
-  delta.content += end.text;
-  for (std::size_t i = 0; i < end.calls.size(); ++i) {
-    schema::ToolCall& call = end.calls[i];
+  if (!p.reader || (p.parser != nullptr && p.calls > 0)) return;
+  OutputParts parts;
+  p.reader->add(delta.content, parts);
+  if (final) p.reader->finish(parts);
+  delta.content = std::move(parts.content);
+  delta.reasoning += parts.reasoning;
+  delta.unread_call = delta.unread_call || parts.unread_call;
+  if (p.parser == nullptr) p.reasoning = p.reader->in_reasoning();
+  for (schema::ToolCall& call : parts.calls) {
     delta.tool_calls.push_back(
-        {static_cast<int>(i), p.make_id(), std::move(call.name), std::move(call.arguments)});
+        {p.calls++, p.make_id(), std::move(call.name), std::move(call.arguments)});
   }
-  p.calls = !end.calls.empty();
 }
 
 }  // namespace xc::engine::llama

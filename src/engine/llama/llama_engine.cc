@@ -266,7 +266,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::chat(const schema::ChatRequest
                         request.ignore_eos, request.n));
   EngineThread* thread = thread_.get();
   auto answer = std::make_unique<StreamAnswer>(
-      job->queue, [thread] { thread->poke(); }, request.n, rendered.parser, rendered.tool_names,
+      job->queue, [thread] { thread->poke(); }, request.n, rendered.parser, rendered.form,
       new_call_id);
   return launch(std::move(job), std::move(answer), past);
 }

@@ -68,8 +68,7 @@ Result<std::unique_ptr<DeltaAnswer>> LlamaEngine::complete_one(
                         request.n));
   EngineThread* thread = thread_.get();
   auto answer = std::make_unique<StreamAnswer>(
-      job->queue, [thread] { thread->poke(); }, request.n, nullptr, std::vector<std::string>(),
-      nullptr);
+      job->queue, [thread] { thread->poke(); }, request.n, nullptr, OutputForm(), nullptr);
   return launch(std::move(job), std::move(answer), past);
 }
 
