@@ -29,6 +29,14 @@ std::uint64_t bytes_of(const std::string& path) {
   return static_cast<std::uint64_t>(facts.st_size);
 }
 
+// "1.5B", "135M"; empty when nothing is known.
+std::string parameter_size_of(std::uint64_t parameters) {
+  constexpr double kMillion = 1e6, kBillion = 1e9;
+  const auto count = static_cast<double>(parameters);
+  if (count >= kBillion) return fmt::format("{:.1f}B", count / kBillion);
+  return parameters > 0 ? fmt::format("{:.0f}M", count / kMillion) : std::string();
+}
+
 gateway::ModelRow row_of(const catalog::InstalledModel& model, const Config& config) {
   gateway::ModelRow row;
   row.name = model.name;
@@ -38,6 +46,8 @@ gateway::ModelRow row_of(const catalog::InstalledModel& model, const Config& con
   row.context = shape_of(config.settings_of(model.name), model.facts).context;
   row.family = model.facts.architecture;
   row.quantization = model.facts.quantization;
+  row.sha256 = model.sha256;
+  row.parameter_size = parameter_size_of(model.facts.parameters);
   row.licence = model.licence;
   row.capabilities = model.capabilities;
   return row;
@@ -52,6 +62,7 @@ gateway::ModelRow row_of_adapter(const catalog::InstalledModel& adapter, gateway
   row.created_unix = adapter.installed_unix_ms / 1000;
   row.bytes = adapter.bytes;
   row.quantization = adapter.facts.quantization;
+  row.sha256 = adapter.sha256;
   row.licence = adapter.licence;
   return row;
 }
@@ -155,8 +166,24 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
   return *rows_;
 }
 
+// "ID:adapter" or "ID", where the id is that of a model: with its name instead.
+std::string ModelShelf::without_id(std::string_view name) const {
+  constexpr std::size_t kIdDigits = 32;
+  const std::string_view id = name.substr(0, kIdDigits);
+  const bool whole =
+      name.size() == kIdDigits || (name.size() > kIdDigits && name[kIdDigits] == ':');
+  if (!whole || id.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
+    return std::string(name);
+  }
+  for (const gateway::ModelRow& row : rows()) {
+    if (row.service_id() == id) return row.name + std::string(name.substr(kIdDigits));
+  }
+  return std::string(name);
+}
+
 // Names may hold colons themselves: first as a whole, then as an adapter behind a model's alias.
-Result<ModelShelf::Named> ModelShelf::find(std::string_view name) const {
+Result<ModelShelf::Named> ModelShelf::find(std::string_view asked) const {
+  const std::string name = without_id(asked);
   Result<catalog::InstalledModel> whole = store_.find(name);
   if (!whole) {
     if (whole.error().message != Message::NoModel) return std::unexpected(std::move(whole.error()));

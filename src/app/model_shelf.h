@@ -39,6 +39,7 @@ class ModelShelf {
     std::optional<catalog::InstalledModel> adapter;
   };
   Result<Named> find(std::string_view name) const;
+  std::string without_id(std::string_view name) const;
   std::uint64_t adapter_bytes_of(const std::string& model) const;
 
   const catalog::ModelStore& store_;

@@ -28,7 +28,7 @@ Task<Status> AnswerWriter::send(std::string& bytes) {
     written = co_await call_.exchange.write(bytes);
   } else {
     set_headers();
-    written = co_await call_.exchange.begin_stream(200, type_, bytes);
+    written = co_await call_.exchange.begin_stream(200, media_type_, bytes);
   }
   bytes.clear();
   co_return written;
@@ -44,7 +44,7 @@ Task<Status> AnswerWriter::finish(std::string& bytes) {
     ended = co_await call_.exchange.end_stream(bytes);
   } else {  // all of it came at once
     set_headers();
-    ended = co_await call_.exchange.reply(200, type_, std::move(bytes));
+    ended = co_await call_.exchange.reply(200, media_type_, std::move(bytes));
   }
   if (ended) call_.audit.outcome(200);
   co_return ended;

@@ -1,7 +1,8 @@
-// Sends an answer to its caller: as server-sent events, or as one JSON body.
+// Sends an answer to its caller: as a stream, or as one JSON body.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -15,9 +16,9 @@ namespace xc::gateway {
 // gone. The status line leaves with the first bytes, so that until then an error is a status.
 class AnswerWriter {
  public:
-  // `type`: of a stream's content; lives as long as this.
-  AnswerWriter(Call& call, bool stream, std::string_view type)
-      : call_(call), stream_(stream), type_(type) {}
+  // `media_type`: of a stream; text that outlives it.
+  AnswerWriter(Call& call, bool stream, std::string_view media_type)
+      : call_(call), stream_(stream), media_type_(media_type) {}
 
   // What the answer's head has to say of these deltas. Once the head has left, the stream's last
   // events say it.
@@ -34,7 +35,7 @@ class AnswerWriter {
 
   Call& call_;
   const bool stream_;
-  const std::string_view type_;
+  const std::string_view media_type_;
 };
 
 }  // namespace xc::gateway

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "schema/anthropic.h"
 #include "schema/model_name.h"
+#include "schema/ollama.h"
 #include "schema/openai.h"
 #include "schema/telechat.h"
 
@@ -54,7 +55,9 @@ Result<identity::Caller> caller_of(const net::Request& request, const Services& 
 
 Result<ModelRow> model_row(const Services& services, std::string_view name) {
   const auto has = [](const ModelRow& row, std::string_view wanted) {
-    return row.name == wanted || std::ranges::find(row.aliases, wanted) != row.aliases.end();
+    const bool by_id = !wanted.empty() && row.service_id() == wanted;
+    return by_id || row.name == wanted ||
+           std::ranges::find(row.aliases, wanted) != row.aliases.end();
   };
   const schema::ModelName parts = schema::split_adapter(name);
   const std::vector<ModelRow> rows = services.models();
@@ -95,6 +98,7 @@ std::string render_error(Shape shape, const Error& error, Language language,
     return schema::anthropic::render_error(error, language, request_id);
   }
   if (shape == Shape::TeleChat) return schema::telechat::render_error(error, language, request_id);
+  if (shape == Shape::Ollama) return schema::ollama::render_error(error, language);
   return schema::render_error(error, language);
 }
 

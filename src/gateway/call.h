@@ -49,8 +49,8 @@ std::string_view secret_of(const net::Request& request);
 // Stage 1: who calls. Error: as KeyStore::verify and SessionStore::verify.
 Result<identity::Caller> caller_of(const net::Request& request, const Services& services);
 
-// The row of GET /v1/models with this name or alias. Error: NoModel; NoAdapter for model:adapter
-// when the model is there.
+// The row of GET /v1/models with this name, alias or service id. Error: NoModel; NoAdapter for
+// model:adapter when the model is there.
 Result<ModelRow> model_row(const Services& services, std::string_view name);
 // The same for what the caller asks to use. Error: also Forbidden with ScopeRefused when the key's
 // models do not include it, whether it is there or not.

@@ -50,15 +50,8 @@ Result<std::string> telechat_model(const Call& call) {
 //
 // caller_of runs at the door for every route, and the door's AuditEntry commits when it goes.
 // Whatever breaks returns its error; the destructors settle, cancel and give back.
-Task<Status> converse(Call& call, QuestionParser parse) {
-  Result<Question> question = parse(call.request().body);
+Task<Status> converse(Call& call, Result<Question> question) {
   if (!question) co_return std::unexpected(std::move(question.error()));
-  Status answered = co_await converse(call, std::move(*question));
-  co_return answered;
-}
-
-Task<Status> converse(Call& call, Question asked) {
-  const Question* const question = &asked;
   Status screened = screen(question->model);
   if (!screened) co_return screened;
   Result<Reservation> reservation = reserve(call, question->model, question->estimate);
@@ -74,7 +67,8 @@ Task<Status> converse(Call& call, Question asked) {
   const ops::Trace::Stage stage = call.trace.stage("generate");
   const std::unique_ptr<Sink> sink = question->sink(head_of(call, *question, *generation));
   const OutputGuard guard(question->choices);
-  AnswerWriter writer(call, question->stream, question->stream_type);
+  sink->watch({&call.services.clock, call.audit.begun(), reservation->waited()});
+  AnswerWriter writer(call, question->stream, sink->media_type());
   std::vector<schema::Delta> deltas;
   std::string bytes;
   sink->start(generation->prompt(), bytes);
@@ -101,6 +95,10 @@ Task<Status> converse(Call& call, Question asked) {
   co_return finished;
 }
 
+Task<Status> converse(Call& call, QuestionParser parse) {
+  return converse(call, parse(call.request().body));
+}
+
 Task<Status> chat(Call& call) { return converse(call, &parse_chat_question); }
 Task<Status> completions(Call& call) { return converse(call, &parse_completion_question); }
 Task<Status> messages(Call& call) { return converse(call, &parse_message_question); }
@@ -117,17 +115,10 @@ Result<Question> telechat_question(const Call& call, bool stream) {
   return telechat_question_of(std::move(request), call.request_id);
 }
 
-Task<Status> answer_telechat(Call& call, bool stream) {
-  Result<Question> question = telechat_question(call, stream);
-  if (!question) co_return std::unexpected(std::move(question.error()));
-  Status answered = co_await converse(call, std::move(*question));
-  co_return answered;
-}
-
 }  // namespace
 
-Task<Status> telechat_text(Call& call) { return answer_telechat(call, true); }
-Task<Status> telechat_json(Call& call) { return answer_telechat(call, false); }
+Task<Status> telechat_text(Call& call) { return converse(call, telechat_question(call, true)); }
+Task<Status> telechat_json(Call& call) { return converse(call, telechat_question(call, false)); }
 
 Task<Status> stored_response(Call& call) {
   co_return fail(Code::NotFound, Message::NoResponse, {call.parameter});

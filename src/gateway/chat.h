@@ -7,7 +7,8 @@
 namespace xc::gateway {
 
 Task<Status> converse(Call& call, QuestionParser parse);
-Task<Status> converse(Call& call, Question question);
+// The same for a body that is read already.
+Task<Status> converse(Call& call, Result<Question> question);
 
 Task<Status> chat(Call& call);
 Task<Status> completions(Call& call);

@@ -30,7 +30,10 @@ struct ModelRow {
   int context = 0;
   std::string family, quantization, licence;
   std::vector<std::string> capabilities;
-  std::string parent = {};  // of "model:adapter": the model; else empty
+  std::string parent = {};          // of "model:adapter": the model; else empty
+  std::string sha256 = {};          // of the weights
+  std::string parameter_size = {};  // "1.5B"; empty: not known
+  std::string service_id() const { return sha256.substr(0, 32); }  // 32 hex digits, or empty
 };
 // Installed models; cheap enough for each call (cached by the wiring). Thread-safe.
 using ModelLister = std::function<std::vector<ModelRow>()>;

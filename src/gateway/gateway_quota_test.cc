@@ -53,6 +53,10 @@ TEST_F(GatewayQuota, a_budget_that_is_used_up_in_every_shape) {
   EXPECT_EQ(anthropic.at("/error/type"), "billing_error");
   EXPECT_NE(anthropic.at("/error/message").find("预算"), std::string::npos);
   EXPECT_EQ(post("/v1/embeddings", R"({"model":"f","input":"x"})").status, 402);
+  const std::string chat = R"({"model":"f","messages":[{"role":"user","content":"x"}]})";
+  EXPECT_EQ(post("/api/chat", chat).status, 402);
+  EXPECT_EQ(post("/api/generate", R"({"model":"f","prompt":"x","raw":true})").status, 402);
+  EXPECT_EQ(post("/api/embed", R"({"model":"f","input":"x"})").status, 402);
   EXPECT_EQ(post("/tokenize", R"({"model":"f","content":"x"})").status, 200);  // is free
   limit("workspace", "default/default", "tokens_per_day", "null");
   EXPECT_EQ(complete().status, 200);

@@ -22,6 +22,10 @@ TEST_F(GatewayTest, every_route_that_needs_a_key_says_so) {
       EXPECT_EQ(wrong.at("/flag"), "0");
       continue;
     }
+    if (route.shape == Shape::Ollama) {
+      EXPECT_FALSE(wrong.at("/error").empty());
+      continue;
+    }
     const bool anthropic = route.shape == Shape::Anthropic;
     EXPECT_EQ(wrong.at("/error/type"),
               anthropic ? "authentication_error" : "invalid_request_error");

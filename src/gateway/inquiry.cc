@@ -28,6 +28,10 @@ Task<Status> inquire(Call& call, InquiryParser parse) {
   if (!json) co_return std::unexpected(std::move(json.error()));
   Result<Finding> finding = inquiry->read(*json);
   if (!finding) co_return std::unexpected(std::move(finding.error()));
+  if (inquiry->stamp != nullptr) {
+    const Duration total = call.services.clock.now() - call.audit.begun();
+    inquiry->stamp(finding->body, total, reservation->waited());
+  }
   reservation->spend(finding->usage);
   reservation->settle();
   Status replied = co_await reply_json(call, 200, std::move(finding->body));

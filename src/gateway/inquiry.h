@@ -22,6 +22,8 @@ struct Inquiry {
   Ask ask;  // for the endpoint
   // The endpoint's JSON in the caller's shape.
   std::function<Result<Finding>(std::string_view json)> read;
+  // Adds to the body how long the whole took and a worker was waited for; may be absent.
+  void (*stamp)(std::string& body, Duration total, Duration loading) = nullptr;
   Estimate estimate{};  // nothing for what is free: counting tokens
 };
 

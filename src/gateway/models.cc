@@ -31,8 +31,8 @@ std::string_view state_text(fleet::State state) {
 }
 
 json::object render_model(const ModelRow& row, const std::vector<fleet::ModelStatus>& workers) {
-  const auto worker = std::ranges::find(
-      workers, row.parent.empty() ? row.name : row.parent, &fleet::ModelStatus::name);
+  const auto worker = std::ranges::find(workers, row.parent.empty() ? row.name : row.parent,
+                                        &fleet::ModelStatus::name);
   const bool known = worker != workers.end();
   json::object about;
   about["state"] = state_text(known ? worker->state : fleet::State::Available);
@@ -43,6 +43,7 @@ json::object render_model(const ModelRow& row, const std::vector<fleet::ModelSta
   about["family"] = row.family;
   about["quantization"] = row.quantization;
   about["licence"] = row.licence;
+  about["service_id"] = row.service_id();
   about["aliases"] = json::value_from(row.aliases);
   json::object model{{"id", row.name},
                      {"object", "model"},

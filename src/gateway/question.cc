@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/limits.h"
 #include "schema/anthropic.h"
 #include "schema/openai.h"
 #include "schema/responses.h"
@@ -19,6 +20,18 @@ std::string body_for_endpoint(Request& request) {
   request.stream = stream;
   request.include_usage = include_usage;
   return body;
+}
+
+Question completion_like(schema::CompletionRequest& request) {
+  Question question;
+  question.model = request.model;
+  question.stream = request.stream;
+  question.choices = request.n * static_cast<int>(request.prompts.size());
+  question.estimate = estimate_of(request);
+  question.ask = {request.model, "/v1/completions", body_for_endpoint(request)};
+  question.parser = &schema::parse_completion_chunk;
+  question.id_prefix = "cmpl-";
+  return question;
 }
 
 Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
@@ -48,14 +61,7 @@ Result<Question> parse_chat_question(std::string_view json) {
 Result<Question> parse_completion_question(std::string_view json) {
   XC_TRY(schema::CompletionRequest parsed, schema::parse_completion(json));
   auto request = std::make_shared<schema::CompletionRequest>(std::move(parsed));
-  Question question;
-  question.model = request->model;
-  question.stream = request->stream;
-  question.choices = request->n * static_cast<int>(request->prompts.size());
-  question.estimate = estimate_of(*request);
-  question.ask = {request->model, "/v1/completions", body_for_endpoint(*request)};
-  question.parser = &schema::parse_completion_chunk;
-  question.id_prefix = "cmpl-";
+  Question question = completion_like(*request);
   question.sink = [request](schema::ReplyHead head) {
     return completion_sink(std::move(head), *request);
   };
@@ -75,7 +81,6 @@ Result<Question> parse_message_question(std::string_view json) {
 Question telechat_question_of(schema::ChatRequest request, std::string seqid) {
   auto kept = std::make_shared<schema::ChatRequest>(std::move(request));
   Question question = chat_like(*kept, "telechat-");
-  question.stream_type = "text/plain; charset=utf-8";
   question.sink = [kept, seqid = std::move(seqid)](const schema::ReplyHead&) {
     return telechat_sink(seqid, kept->stream);
   };
@@ -88,6 +93,19 @@ Result<Question> parse_response_question(std::string_view json) {
   Question question = chat_like(request->chat, "resp_");
   question.sink = [request](schema::ReplyHead head) {
     return response_sink(std::move(head), *request);
+  };
+  return question;
+}
+
+Question ollama_question(schema::ollama::Request parsed) {
+  auto request = std::make_shared<schema::ollama::Request>(std::move(parsed));
+  Question question =
+      request->raw ? completion_like(*request->raw) : chat_like(request->chat, "ollama-");
+  if (!request->chat.max_tokens) {  // as long as there is room: a guess, not all of the room
+    question.estimate.tokens.completion = limits::kQuotaCompletionGuess;
+  }
+  question.sink = [request](schema::ReplyHead head) {
+    return ollama_sink(std::move(head), *request);
   };
   return question;
 }

@@ -10,13 +10,13 @@
 #include "gateway/estimate.h"
 #include "gateway/sink.h"
 #include "gateway/upstream.h"
+#include "schema/ollama.h"
 
 namespace xc::gateway {
 
 struct Question {
   std::string model;  // as the caller named it
   bool stream = false;
-  std::string_view stream_type = "text/event-stream";
   int choices = 1;  // that the answer may have
   Estimate estimate;
   Ask ask;  // for an endpoint: always a stream with usage
@@ -33,5 +33,7 @@ Result<Question> parse_message_question(std::string_view json);   // Anthropic
 Result<Question> parse_response_question(std::string_view json);  // OpenAI Responses
 // TeleChat's contract: a stream is bare text. `seqid` names the answer.
 Question telechat_question_of(schema::ChatRequest request, std::string seqid);
+
+Question ollama_question(schema::ollama::Request request);
 
 }  // namespace xc::gateway

@@ -12,6 +12,7 @@
 #include "gateway/health.h"
 #include "gateway/inquiry.h"
 #include "gateway/models.h"
+#include "gateway/ollama.h"
 
 namespace xc::gateway {
 namespace {
@@ -33,6 +34,14 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/responses/{id}", kKey, Shape::OpenAi, &stored_response},
     Route{"POST", "/telechat/gptDialog/v2", kKey, Shape::TeleChat, &telechat_text},
     Route{"POST", "/telechat/gptDialog/v4", kKey, Shape::TeleChat, &telechat_json},
+    Route{"POST", "/api/chat", kKey, Shape::Ollama, &ollama_chat},
+    Route{"POST", "/api/generate", kKey, Shape::Ollama, &ollama_generate},
+    Route{"POST", "/api/embed", kKey, Shape::Ollama, &ollama_embed},
+    Route{"POST", "/api/embeddings", kKey, Shape::Ollama, &ollama_embeddings},
+    Route{"GET", "/api/tags", kKey, Shape::Ollama, &ollama_tags},
+    Route{"POST", "/api/show", kKey, Shape::Ollama, &ollama_show},
+    Route{"GET", "/api/ps", kKey, Shape::Ollama, &ollama_ps},
+    Route{"GET", "/api/version", kOpen, Shape::Ollama, &ollama_version},
     Route{"POST", "/tokenize", kKey, Shape::OpenAi, &tokenize},
     Route{"POST", "/detokenize", kKey, Shape::OpenAi, &detokenize},
     Route{"GET", "/admin/workers", kKey, Shape::OpenAi, &list_workers},
@@ -123,6 +132,7 @@ Match match_route(std::string_view method, std::string_view path) {
 
 Shape shape_of(std::string_view path) {
   if (path.starts_with("/telechat/")) return Shape::TeleChat;
+  if (path.starts_with("/api/")) return Shape::Ollama;
   return path.starts_with("/v1/messages") ? Shape::Anthropic : Shape::OpenAi;
 }
 

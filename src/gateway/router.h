@@ -15,7 +15,7 @@ namespace xc::gateway {
 struct Call;
 
 // Whose way of writing errors a route has.
-enum class Shape : std::uint8_t { OpenAi, Anthropic, TeleChat };
+enum class Shape : std::uint8_t { OpenAi, Anthropic, Ollama, TeleChat };
 
 struct Route {
   std::string_view method;

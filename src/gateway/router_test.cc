@@ -32,6 +32,7 @@ TEST(Router, errors_have_the_shape_of_the_address) {
   EXPECT_EQ(shape_of("/v1/messages/batches"), Shape::Anthropic);
   EXPECT_EQ(shape_of("/v1/chat/completions"), Shape::OpenAi);
   EXPECT_EQ(shape_of(""), Shape::OpenAi);
+  for (const Route& route : routes()) EXPECT_EQ(shape_of(route.pattern), route.shape);
 }
 
 }  // namespace

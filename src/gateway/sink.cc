@@ -88,6 +88,7 @@ class TextSink final : public Sink {
  public:
   explicit TextSink(std::string seqid) : seqid_(std::move(seqid)) {}
 
+  std::string_view media_type() const override { return "text/plain; charset=utf-8"; }
   void add(const schema::Delta& delta, std::string& out) override {
     if (delta.choice == 0) out += delta.content;
   }

@@ -3,19 +3,32 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "schema/chat.h"
+#include "schema/ollama.h"
 #include "schema/openai.h"
 #include "schema/responses.h"
 
 namespace xc::gateway {
 
-// One per answer. Calls: start, add…, then finish or fail; each appends to `out` what can be sent.
-// A stream variant gives SSE as it comes, a whole variant nothing until finish gives the body.
+// For shapes that tell durations. The clock outlives the sink.
+struct Watch {
+  const Clock* clock = nullptr;
+  SteadyTime begun{};  // when the request came
+  Duration loading{};  // how long a model was waited for
+};
+
+// One per answer. Calls: watch, start, add…, then finish or fail; each appends to `out` what can be
+// sent. A stream variant gives SSE as it comes, a whole variant nothing until finish gives the
+// body.
 class Sink {
  public:
   virtual ~Sink() = default;
+  virtual std::string_view media_type() const { return "text/event-stream"; }  // of a stream
+  virtual void watch(const Watch& watch) { static_cast<void>(watch); }
   // `known`: what is known of the prompt before the first delta; zeros when nothing is.
   virtual void start(const schema::Usage& known, std::string& out) {
     static_cast<void>(known);
@@ -35,6 +48,7 @@ std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
 std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatRequest& request);
 // Thoughts and calls have no place in it.
 std::unique_ptr<Sink> telechat_sink(std::string seqid, bool stream);
+std::unique_ptr<Sink> ollama_sink(schema::ReplyHead head, const schema::ollama::Request& request);
 std::unique_ptr<Sink> response_sink(schema::ReplyHead head,
                                     const schema::responses::ResponsesRequest& request);
 

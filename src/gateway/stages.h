@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "fleet/fleet.h"
@@ -42,6 +43,10 @@ class Reservation {
   // The answer is complete.
   void settle();
 
+  // For a worker, once it is known.
+  Duration waited() const {
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(waited_s_));
+  }
   const identity::Tokens& estimate() const { return estimate_; }
 
  private:

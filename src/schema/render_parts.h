@@ -20,6 +20,8 @@ void append_tool_call(std::string& out, const ToolCall& call);
 // {"queue_ms","prefill_ms","decode_ms"}
 void append_timings(std::string& out, const Timings& timings);
 void append_usage(std::string& out, const Usage& usage);
+// [0.5,-1.25], shortest texts that read back as the same floats.
+void append_vector(std::string& out, const std::vector<float>& vector);
 // {"prompt_tokens", "total_tokens"}: embeddings and rerank.
 void append_prompt_usage(std::string& out, std::int64_t prompt_tokens);
 // [{"token","logprob","bytes","top_logprobs"}], as the Responses API has it.

@@ -23,6 +23,14 @@ void append_float(std::string& out, float value) {
   }
 }
 
+// Little-endian float32, as OpenAI sends it.
+std::string base64_of_vector(const std::vector<float>& vector) {
+  static_assert(std::endian::native == std::endian::little);
+  return base64_of({reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float)});
+}
+
+}  // namespace
+
 void append_vector(std::string& out, const std::vector<float>& vector) {
   out.reserve(out.size() + vector.size() * 14);
   out += '[';
@@ -32,14 +40,6 @@ void append_vector(std::string& out, const std::vector<float>& vector) {
   }
   out += ']';
 }
-
-// Little-endian float32, as OpenAI sends it.
-std::string base64_of_vector(const std::vector<float>& vector) {
-  static_assert(std::endian::native == std::endian::little);
-  return base64_of({reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float)});
-}
-
-}  // namespace
 
 std::string render_embeddings(std::string_view model, const Embeddings& answer, bool base64) {
   std::string out;

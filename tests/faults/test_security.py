@@ -64,6 +64,8 @@ def image_requests(url):
         "model": paths.MODEL,
         "input": [{"role": "user", "content": [{"type": "input_image", "image_url": url}]}],
     }
+    yield "/api/chat", {"model": paths.MODEL, "messages": [{"role": "user", "content": "?", "images": [url]}]}
+    yield "/api/generate", {"model": paths.MODEL, "prompt": "?", "images": [url]}
 
 
 def test_no_address_in_a_request_is_fetched(api):
@@ -94,6 +96,7 @@ def test_nothing_in_a_body_becomes_a_head(api):
     for path, body in (
         ("/v1/chat/completions", {**chat, "model": INJECTED}),
         ("/v1/messages", {**chat, "model": INJECTED}),
+        ("/api/chat", {**chat, "model": INJECTED}),
         ("/v1/completions", {"model": INJECTED, "prompt": "a"}),
         ("/v1/chat/completions", {**chat, "model": paths.MODEL, "tool_choice": INJECTED}),
         ("/admin/keys", {"name": INJECTED}),
@@ -206,7 +209,7 @@ def test_secrets_and_conversations_are_not_written_down():
         chat = {"model": paths.MODEL, "max_tokens": 8, "messages": [{"role": "user", "content": prompt}]}
         answer = api.request("POST", "/v1/chat/completions", chat, key=made)
         assert answer.status == 200
-        for path in ("/v1/chat/completions", "/v1/messages", f"/v1/models?key={typed}"):
+        for path in ("/v1/chat/completions", "/v1/messages", "/api/chat", f"/v1/models?key={typed}"):
             assert api.request("POST", path, chat, {"x-api-key": typed}, key=None).status in (401, 405)
         assert api.get("/admin/whoami", key=token).status == 200
         secrets = {

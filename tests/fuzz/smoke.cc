@@ -10,12 +10,13 @@
 #include <string>
 #include <vector>
 
-#define XC_TARGETS(X)                                                                         \
-  X(http)                                                                                     \
-  X(sse)                                                                                      \
-  X(gguf)                                                                                     \
-  X(config) X(chat_request) X(completion_request) X(embedding_request) X(rerank_request)      \
-      X(messages_request) X(responses_request) X(reply_chunk) X(safetensors) X(sentencepiece) \
+#define XC_TARGETS(X)                                                                              \
+  X(http)                                                                                          \
+  X(sse)                                                                                           \
+  X(gguf)                                                                                          \
+  X(config)                                                                                        \
+  X(chat_request) X(completion_request) X(embedding_request) X(rerank_request) X(messages_request) \
+      X(ollama_request) X(responses_request) X(reply_chunk) X(safetensors) X(sentencepiece)        \
           X(tokenizer_json) X(hf_config) X(chunk_file) X(audit_file) X(identity)
 
 #define XC_DECLARE(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
