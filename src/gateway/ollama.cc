@@ -48,8 +48,9 @@ Task<Status> load(Call& call, ollama::Kind kind, std::string model) {
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;
-  Result<fleet::Lease> lease = co_await route(call, *reservation, model);
-  if (!lease) co_return std::unexpected(std::move(lease.error()));
+  const Ask ask{.model = model, .target = "/v1/chat/completions"};
+  Result<Seat> seat = co_await route(call, *reservation, ask);
+  if (!seat) co_return std::unexpected(std::move(seat.error()));
   reservation->settle();
   Status replied = co_await reply_empty(call, kind, std::move(model), "load");
   co_return replied;

@@ -4,7 +4,9 @@
 #include <soci/soci.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <thread>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -105,6 +107,14 @@ std::vector<Row> run_query(soci::session& session, std::string_view sql,
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+// Two that stood in each other's way and began again at the same moment would do so for ever: the
+// clock's last digits part them.
+void give_way(int tries) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  std::this_thread::sleep_for(std::chrono::microseconds(count * 7919 % (tries * 200'000)));
 }
 
 }  // namespace
@@ -242,9 +252,11 @@ Status Database::transaction(const std::vector<Statement>& statements) {
       parts_->attempt(statements);
       return {};
     } catch (const std::exception& error) {
-      if (tries < limits::kDatabaseTriesMax && may_run_again(error)) continue;
-      return parts_->error_of(error);
+      if (tries == limits::kDatabaseTriesMax || !may_run_again(error)) {
+        return parts_->error_of(error);
+      }
     }
+    give_way(tries);
   }
 }
 
