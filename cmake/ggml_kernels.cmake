@@ -15,7 +15,7 @@ function(xc_add_kernels folder)
     if(target MATCHES "^ggml-cpu-[a-z0-9_]+$" AND NOT target MATCHES "-feats$")
       set(kernels "${XC_ROOT}/src/engine/llama/kernels")
       target_sources(${target} PRIVATE
-        "${kernels}/attention.cc" "${kernels}/attention_wrap.cc"
+        "${kernels}/attention.cc" "${kernels}/attention_few.cc" "${kernels}/attention_wrap.cc"
         "${kernels}/min_gemm.cc" "${kernels}/sgemm_wrap.cc")
       target_include_directories(${target} PRIVATE "${XC_ROOT}/src")
       target_link_options(${target} PRIVATE
