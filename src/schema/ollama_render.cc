@@ -16,6 +16,13 @@ std::int64_t nanoseconds(double ms) {
   return static_cast<std::int64_t>(ms * kNanosecondsPerMs);
 }
 
+// A reply is a line. Within JSON's strings line ends are escaped: these are white space.
+std::string on_one_line(std::string_view json) {
+  std::string line(json);
+  std::ranges::replace_if(line, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return line;
+}
+
 std::string_view reason_of(Finish finish) {
   switch (finish) {
     case Finish::Length:
@@ -43,7 +50,7 @@ void append_calls(std::string& out, const std::vector<ToolCall>& calls, std::siz
     JsonWriter function(call.key("function"));
     function.integer("index", static_cast<std::int64_t>(first + i));
     function.text("name", calls[i].name);
-    function.raw("arguments", anthropic::input_of(calls[i].arguments));
+    function.raw("arguments", on_one_line(anthropic::input_of(calls[i].arguments)));
     function.end();
     call.end();
   }
