@@ -138,8 +138,7 @@ def ask(api, stream):
     return "whole" if data and data[-1] == "[DONE]" else "broken stream"
 
 
-@pytest.mark.xfail(strict=False, reason="on a loaded machine one to three of 200 are refused with 503 although the good "
-                                        "endpoint stands: open")
+@pytest.mark.xfail(strict=False, reason="a few of 200 are refused with 503 although the good endpoint stands: open")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_callers_see_of_faulty_upstreams(server, seed):
     """Two endpoints that fail most of the time and one that works: nobody but those whose answer broke off
