@@ -68,6 +68,16 @@ def test_another_tenants_ids_are_answered_as_ids_that_nobody_has(api, tenants):
     assert theirs.api.get("/v1/models", key=theirs.key["key"]).status == 200
 
 
+def without_own_targets(reply, ours):
+    """Our own calls are on record with the address we wrote, ids that other tests tried in it too."""
+    told = reply.body.decode()
+    for record in reply.json().get("records", []) if reply.status == 200 and "records" in told else []:
+        whole = json.dumps(record, separators=(",", ":"))
+        if f'"tenant":"{ours.name}"' in whole:
+            told = told.replace(whole, re.sub(r'"target":"[^"]*"', "", whole))
+    return told
+
+
 def test_no_answer_speaks_of_another_tenant(api, tenants):
     """Every GET, plain and with the other's name in each filter."""
     ours, theirs = tenants
@@ -77,8 +87,7 @@ def test_no_answer_speaks_of_another_tenant(api, tenants):
         for query in ("", f"?tenant={theirs.name}", f"?key={theirs.key['id']}", "?group_by=tenant,key,workspace"):
             reply = ours.ask("GET", path + query)
             assert reply.status < 500, f"{path}{query}: {reply}"
-            # Our own calls are on record with the address we wrote, other tests' ids in it too.
-            told = re.sub(r'"target":"[^"]*"', "", reply.body.decode())
+            told = without_own_targets(reply, ours)
             for mark in theirs.marks():
                 # An error may repeat what the caller wrote.
                 assert mark not in told or (reply.status >= 400 and mark in query), f"{path}{query} tells {mark}"
