@@ -134,7 +134,12 @@ def build_llama_server():
 
 
 def model_path(name):
-    store = Path(os.environ["XC_TEST_HOME"]) / "models"
+    """The weights of a model of the catalogue; pulled into the test home when it is not there."""
+    home = Path(os.environ["XC_TEST_HOME"])
+    store = home / "models"
+    if not (store / "manifests" / f"{name}.json").exists():
+        subprocess.run([ROOT / "build/bin/xingcha", "pull", name], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "XINGCHA_HOME": str(home)})
     manifest = json.loads((store / "manifests" / f"{name}.json").read_text())
     text = json.dumps(manifest)
     digest = re.search(r'"sha256": "([0-9a-f]{64})"', text).group(1)

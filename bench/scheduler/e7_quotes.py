@@ -1,6 +1,6 @@
 """E7: answers that quote their prompt, with and without speculation, and open chat."""
 from client import ask, must
-from plan import DEFAULT, TUNED
+from plan import DEFAULT, MODEL, TUNED
 from sides import running
 from table import Result
 
@@ -12,25 +12,44 @@ PASSAGE = (
 RECORDS = ('{"orders": [' + ", ".join(
     f'{{"id": {4100 + 7 * i}, "customer": "Customer {chr(65 + i)}", "city": "{city}", "paid": true, "items": {i + 2}}}'
     for i, city in enumerate(("Shanghai", "Chengdu", "Harbin", "Xiamen", "Lanzhou", "Wuhan"))) + "]}")
-CODE = '''def total_price(basket, discounts):
-    total = 0.0
-    for item in basket:
-        price = item.unit_price * item.quantity
-        for discount in discounts:
-            if discount.applies_to(item):
-                price = price - discount.amount_for(item)
-        total = total + max(price, 0.0)
-    return round(total, 2)
+CODE = '''class Ledger:
+    def __init__(self, owner, currency="CNY"):
+        self.owner = owner
+        self.currency = currency
+        self.entries = []
+        self.closed = False
+
+    def add(self, day, amount, note=""):
+        if self.closed:
+            raise ValueError("the ledger is closed")
+        entry = {"day": day, "amount": amount, "note": note}
+        self.entries.append(entry)
+        return entry
+
+    def balance(self, until=None):
+        total = 0
+        for entry in self.entries:
+            if until is not None and entry["day"] > until:
+                continue
+            total = total + entry["amount"]
+        return total
+
+    def close(self):
+        self.closed = True
+        return self.balance()
 '''
 # (name, question, how the answer begins): begun, so that a small model quotes as a large one would.
 QUOTES = [
     ("RAG answer", f"Text:\n{PASSAGE}\n\nWhat are the rules of the harbour? Quote the text.",
      "The text says: \"The harbour of Nanhai was dredged in 1931"),
     ("JSON", f"Give this JSON again with every \"paid\" unchanged:\n{RECORDS}", '{"orders": [{"id": 4100,'),
-    ("code edit", f"Add a docstring to this function, change nothing else:\n```python\n{CODE}```",
-     "```python\ndef total_price(basket, discounts):\n    \"\"\"The price of a basket.\"\"\"\n    total = 0.0\n"),
 ]
 CHATS = [("open chat", "Tell me about a walk by the sea at night and what you thought of.", "")]
+# The small model does not edit code, it shortens it: this is asked of the product's default model.
+EDITOR = "qwen2.5-coder-1.5b-instruct"
+EDITS = [
+    ("code edit", f"Rename the method `balance` to `total` in this class. Answer with the whole class and nothing "
+                  f"else:\n```python\n{CODE}```", "```python\nclass Ledger:\n")]
 SPECULATING = ("--spec-type", "ngram-simple", "--spec-ngram-simple-size-n", "4", "--spec-ngram-simple-size-m", "16")
 
 
@@ -42,18 +61,17 @@ def tokens_of(side, question, begun):
     return answer["tokens"]
 
 
-def run(plan):
+def measure(plan, result, model, asked):
+    """Rows of the table: one for each (name, question, beginning), all of one model."""
     out = plan.count(192, 96)
-    own = plan.own()
-    sides = [own, plan.peer(DEFAULT), plan.peer(TUNED, *SPECULATING)]
-    auto, off = "xingcha auto", "xingcha off"
-    result = Result("E7", "speculation", f"decode tokens/s of one stream, {out} out; chat at temperature 0.8")
+    own = plan.own(model=model)
+    sides = [own, plan.peer(DEFAULT, model=model), plan.peer(TUNED, *SPECULATING, model=model)]
     result.take_flags(sides)
-    result.flags.update({auto: 'speculation: "auto"', off: 'speculation: "off"'})
+    auto, off = "xingcha auto", "xingcha off"
     ways = [(auto, own, {"speculation": "auto"}), (off, own, {"speculation": "off"}),
             (DEFAULT, sides[1], {}), (TUNED, sides[2], {})]
     with running(*sides):
-        for name, question, begun in QUOTES + CHATS:
+        for name, question, begun in asked:
             prompt = tokens_of(own, question, begun)
             chat = (name, question, begun) in CHATS
             more = {"temperature": 0.8, "seed": 7} if chat else {}
@@ -64,4 +82,13 @@ def run(plan):
             row = result.row(f"{name}, tok/s", {way: r[1:] for way, r in rates.items()}, better="high")
             least = 0.97 if chat else 1.3
             row.times_better(f"≥ {least} × off", off, least)
+
+
+def run(plan):
+    out = plan.count(192, 96)
+    result = Result("E7", "speculation", f"decode tokens/s of one stream, {out} out; chat at temperature 0.8; "
+                                         f"code edit by {EDITOR}")
+    result.flags.update({"xingcha auto": 'speculation: "auto"', "xingcha off": 'speculation: "off"'})
+    measure(plan, result, MODEL, QUOTES + CHATS)
+    measure(plan, result, EDITOR, EDITS)
     return result

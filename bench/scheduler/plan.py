@@ -3,6 +3,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers import model_path
 from sides import Own, Peer
 
 MODEL = "smollm2-135m-instruct"
@@ -14,18 +15,17 @@ class Plan:
     scale: float
     repeats: int
     program: Path  # llama-server
-    gguf: Path
     facts: dict  # of the model, from its manifest
 
     def count(self, full, least=16):
         """A token count of the issue's table, shrunk; never below `least`."""
         return max(min(least, full), round(full * self.scale))
 
-    def own(self, name="xingcha", **settings):
-        return Own(MODEL, name, **settings)
+    def own(self, name="xingcha", model=MODEL, **settings):
+        return Own(model, name, **settings)
 
-    def peer(self, name, *flags):
-        return Peer(MODEL, name, self.program, self.gguf, *map(str, flags))
+    def peer(self, name, *flags, model=MODEL):
+        return Peer(model, name, self.program, model_path(model), *map(str, flags))
 
     def kv_bytes_per_token(self):
         """K and V of every layer in f16."""

@@ -73,7 +73,7 @@ def main():
     options = options_of(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end and homes go, as with Ctrl-C
     path = model_path(MODEL)
-    plan = Plan(options.scale, options.repeats, build_llama_server(), path, facts_of(path.parents[1]))
+    plan = Plan(options.scale, options.repeats, build_llama_server(), facts_of(path.parents[1]))
     out = {"facts": facts_of_run(options), "workloads": []}
     print(json.dumps(out["facts"], ensure_ascii=False), flush=True)
     for name in options.only:

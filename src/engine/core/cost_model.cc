@@ -38,6 +38,23 @@ StepCostModel::Vector StepCostModel::features(const StepShape& shape) {
   return {1, prefill, rows, (prefill + rows) * std::max(shape.cells, 0)};
 }
 
+// At pace 1: by the line, or by what so many rows were seen to cost.
+double StepCostModel::shape_ms(const State& state, const Vector& x) {
+  const Vector& theta = state.theta;
+  if (x[1] == 0) {
+    const auto relative = state.rows.relative(static_cast<int>(x[2]));
+    if (relative) return *relative * (theta[0] + theta[2]) + theta[3] * x[3];
+  }
+  return dot(theta, x);
+}
+
+void StepCostModel::learn_rows(State& state, const Vector& x, double ms) {
+  if (x[1] > 0) return;
+  const double one = state.theta[0] + state.theta[2];
+  const double weights = ms / state.pace - state.theta[3] * x[3];  // without the look at cells
+  state.rows.observe(static_cast<int>(x[2]), std::max(weights / one, kFloorShare));
+}
+
 StepCostModel::State StepCostModel::guess() {
   State state;
   state.theta = kShapeGuess;
@@ -115,6 +132,7 @@ void StepCostModel::start_over(State& state, const Vector& x, double ms) {
   state.covariance = fresh.covariance;
   state.misses = 0;
   state.seen = 0;
+  state.rows = {};
   state.pace = ms / dot(state.theta, x);
   fold_pace(state);
 }
@@ -122,20 +140,20 @@ void StepCostModel::start_over(State& state, const Vector& x, double ms) {
 // One step of a Kalman filter in units of the prediction, so that a short step teaches as much as
 // a long one.
 void StepCostModel::learn_shape(State& state, const Vector& x, double ms) {
-  const double shape_ms = dot(state.theta, x);
-  const double scale = shape_ms / dot(kShapeGuess, x);
+  const double line_ms = dot(state.theta, x);
+  const double scale = line_ms / dot(kShapeGuess, x);
   Vector reference{};
   for (std::size_t i = 0; i < kFeatures; ++i) {
     reference[i] = std::max(state.theta[i], 10 * kFloorShare * kShapeGuess[i] * scale);
     state.covariance[i][i] += std::pow(kDrift * reference[i], 2);
   }
   Vector z{};
-  for (std::size_t i = 0; i < kFeatures; ++i) z[i] = x[i] / shape_ms;
+  for (std::size_t i = 0; i < kFeatures; ++i) z[i] = x[i] / line_ms;
   Vector gain{};
   for (std::size_t i = 0; i < kFeatures; ++i) gain[i] = dot(state.covariance[i], z);
   const double variance = dot(gain, z) + kNoise * kNoise;
   const double error_max = state.seen <= kWarmUp ? kErrorMaxEarly : kErrorMax;
-  const double error = std::clamp(ms / (state.pace * shape_ms) - 1, -error_max, error_max);
+  const double error = std::clamp(ms / (state.pace * line_ms) - 1, -error_max, error_max);
   for (std::size_t i = 0; i < kFeatures; ++i) {
     const double next = state.theta[i] + gain[i] / variance * error;
     state.theta[i] = std::max(next, kFloorShare * kShapeGuess[i] * scale);
@@ -163,22 +181,28 @@ void StepCostModel::observe(const StepShape& shape, double ms) {
   State& state = state_for(shape.threads);
   const Vector x = features(shape);
   if (state.seen == 0) {  // the scale of this machine
-    state.pace = ms / dot(state.theta, x);
+    state.pace = ms / shape_ms(state, x);
     fold_pace(state);
   }
+  // The line learns what the rows' own costs do not say: each deviation has one owner.
+  const double seen_ms = ms;
+  ms *= dot(state.theta, x) / shape_ms(state, x);
   state.recent[state.seen % kWindow] = {x, ms};
   ++state.seen;
   state.prefill_seen = std::max(state.prefill_seen, shape.prefill_tokens);
   find_pace(state);
-  if (believable(state, x, ms)) learn_shape(state, x, ms);
-  if (state.misses > kMissesMax) start_over(state, x, ms);
+  if (believable(state, x, ms)) {
+    learn_shape(state, x, ms);
+    learn_rows(state, x, seen_ms);
+  }
+  if (state.misses > kMissesMax) start_over(state, x, seen_ms);
   find_pace(state);
   if (state.pace < 0.5 || state.pace > 2) fold_pace(state);
 }
 
 double StepCostModel::predict(const StepShape& shape) const {
   const State& state = nearest(shape.threads);
-  return state.pace * dot(state.theta, features(shape));
+  return state.pace * shape_ms(state, features(shape));
 }
 
 int StepCostModel::prefill_budget(double target_ms, int threads, int decode_rows, int cells,

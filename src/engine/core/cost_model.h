@@ -1,18 +1,21 @@
 // How long a step will take, learnt from the steps before:
 //   ms = pace · (a + b·prefill + c·decode_rows + d·(prefill + decode_rows)·cells)
-// The shape a, b, c, d is a Kalman filter over relative errors; the pace is the median of the last
-// few steps against the shape, so a machine that slows down is followed within four steps and a
-// single pause (a busy neighbour) moves nothing. One model per number of threads; a new one starts
-// from its nearest neighbour. Deterministic, no clock. Engine thread only.
+// and for a few decode rows without a prompt, where they were seen, RowCosts in place of a +
+// c·rows. The shape a, b, c, d is a Kalman filter over relative errors; the pace is the median of
+// the last few steps against the shape, so a machine that slows down is followed within four steps
+// and a single pause (a busy neighbour) moves nothing. One model per number of threads; a new one
+// starts from its nearest neighbour. Deterministic, no clock. Engine thread only.
 //
 // Coefficients never fall below a small positive bound: no prediction is negative or zero, and
-// every prediction grows with every argument.
+// every prediction grows with every argument, but for a few decode rows as they were seen.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+
+#include "engine/core/row_costs.h"
 
 namespace xc::engine {
 
@@ -58,8 +61,11 @@ class StepCostModel {
     int prefill_seen = 0;            // the largest
     int misses = 0;                  // steps far off, less those near
     std::array<bool, 2> was_long{};  // the last step without, with a prompt took far too long
+    RowCosts rows;                   // in units of a + c
   };
   static Vector features(const StepShape& shape);
+  static double shape_ms(const State& state, const Vector& x);
+  static void learn_rows(State& state, const Vector& x, double ms);
   static State guess();
   static bool believable(State& state, const Vector& x, double ms);
   static void learn_shape(State& state, const Vector& x, double ms);

@@ -61,6 +61,10 @@ class Scheduler {
   std::vector<Row> plan(SteadyTime now, int threads);
   // The step was computed. Refused guesses are taken back by grew().
   void computed(const std::vector<Row>& rows, double ms);
+  // A trial step of so many decode rows, of nobody's tokens, took this long.
+  void tried(int threads, int rows, double ms) {
+    cost_.observe({threads, 0, rows, pool_.cells_used()}, ms);
+  }
   // The device had no room for the step (or for an image), nothing was computed. Makes some; false
   // when there is none to make: the caller ends what it planned. What was planned is void.
   bool make_room();

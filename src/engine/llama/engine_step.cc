@@ -27,6 +27,10 @@ const Media* media_at(const Job& job, int token) {
 
 // The abort callback of the library, called between operations of a running step.
 bool EngineThread::step_cancelled() const {
+  if (probing_) {
+    const std::lock_guard lock(mutex_);
+    return has_news();
+  }
   if (rows_.empty()) return false;
   return std::all_of(rows_.begin(), rows_.end(), [](const Scheduler::Row& row) {
     return run_of(*row.lane).job->queue->cancelled();

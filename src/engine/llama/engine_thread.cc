@@ -132,21 +132,48 @@ bool EngineThread::wait_for_work() {
     wake_.wait_for(lock, kDiskPoll, [this] { return has_news(); });
   } else if (vector_jobs_.empty() && !scheduler_.has_work()) {
     governor_.resume();
-    save_while_idle(lock);
+    use_idle_time(lock);
     wake_.wait(lock, [this] { return has_news(); });
   }
   poked_ = false;
   return !stop_;
 }
 
-void EngineThread::save_while_idle(std::unique_lock<std::mutex>& lock) {
-  bool more = shelf_ != nullptr;
-  if (more && wake_.wait_for(lock, kIdleBeforeSaving, [this] { return has_news(); })) return;
+// Saves what the cache holds, then tries what steps cost, until somebody asks for something.
+void EngineThread::use_idle_time(std::unique_lock<std::mutex>& lock) {
+  if (wake_.wait_for(lock, kIdleBeforeSaving, [this] { return has_news(); })) return;
+  bool more = true;
   while (more && !has_news()) {
     lock.unlock();
-    more = scheduler_.save_idle();
+    more = (shelf_ != nullptr && scheduler_.save_idle()) || probe_rows();
     lock.lock();
   }
+}
+
+// One trial step in the sequence that ranges are copied through. False: there is none to make.
+bool EngineThread::probe_rows() {
+  const int threads = governor_.threads(std::chrono::steady_clock::now());
+  const std::optional<RowProbe::Step> trial = probe_.next(threads);
+  const SequencePool& pool = scheduler_.pool();
+  if (!trial || pool.cells() - pool.cells_used() < RowProbe::kRowsMax) return false;
+  if (model_.options().speculation == "off" || !model_.can_share_prefixes()) return false;
+  const int scratch = model_.options().sequences;
+  batch_.clear();
+  for (int i = 0; i < trial->rows; ++i) batch_.add(0, i, scratch, true);
+  if (threads != llama_n_threads(context_.get())) {
+    llama_set_n_threads(context_.get(), threads, threads);
+  }
+  probing_ = true;
+  const auto started = std::chrono::steady_clock::now();
+  const int code = llama_decode(context_.get(), batch_.raw());
+  if (code == 0) llama_synchronize(context_.get());
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - started;
+  probing_ = false;
+  llama_memory_seq_rm(llama_get_memory(context_.get()), scratch, -1, -1);
+  if (code == 2) return false;  // somebody asks: again at the next pause
+  probe_.tried(threads);
+  if (code == 0 && trial->counts) scheduler_.tried(threads, trial->rows, took.count());
+  return true;
 }
 
 void EngineThread::take_inbox() {

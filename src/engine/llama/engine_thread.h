@@ -14,6 +14,7 @@
 #include "engine/core/thread_governor.h"
 #include "engine/llama/cache.h"
 #include "engine/llama/model.h"
+#include "engine/llama/row_probe.h"
 #include "engine/llama/run.h"
 #include "engine/llama/vectors.h"
 #include "engine/llama/vision.h"
@@ -43,7 +44,8 @@ class EngineThread {
  private:
   void loop();
   bool wait_for_work();
-  void save_while_idle(std::unique_lock<std::mutex>& lock);
+  void use_idle_time(std::unique_lock<std::mutex>& lock);
+  bool probe_rows();
   void take_inbox();
   void admit_job(std::unique_ptr<Job> job);
   static void resume_lanes(Run& run, Job& job);
@@ -82,6 +84,8 @@ class EngineThread {
   std::unique_ptr<ChunkShelf> shelf_;
   Scheduler scheduler_;
   ThreadGovernor governor_;
+  RowProbe probe_;
+  bool probing_ = false;  // a step of nobody's tokens runs; a request ends it
   std::deque<std::unique_ptr<VectorJob>> vector_jobs_;
   bool stalled_ = false;  // the last plan was empty though there is work: the disk is awaited
 
