@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace xc::engine {
 namespace {
@@ -55,10 +56,7 @@ int ThreadGovernor::threads(SteadyTime now) {
   if (times && last_) {
     const std::chrono::duration<double> passed = now - last_look_;
     threads_ = threads_for((times->others - last_->others) / passed.count(), cores_, threads_max_);
-    decided_ = now;
-    look_ = kLook;
-  } else if (now - decided_ > kMemory) {
-    threads_ = threads_max_;
+    look_ = std::exchange(paused_look_, kLook);
   }
   last_ = times;
   last_look_ = now;

@@ -30,17 +30,14 @@ class ThreadGovernor {
   // Call before each step; looks at the machine every kLook at most, and for the first time after
   // kFirstLook: a short answer is not to be over before a neighbour is seen.
   int threads(SteadyTime now);
-  // Call when steps begin again after a pause: what others did meanwhile says nothing of now. What
-  // was decided while we last ran is kept for kMemory, then all threads get another chance.
-  void resume() {
-    last_.reset();
-    look_ = kFirstLook;
-  }
+  // Call when there are no steps for now. The next decision is by what others took meanwhile, and
+  // the one after it comes soon: one step with a neighbour on a core costs as much as twenty with a
+  // thread too few.
+  void resume() { look_ = paused_look_ = kFirstLook; }
 
  private:
   static constexpr std::chrono::milliseconds kLook{250};
   static constexpr std::chrono::milliseconds kFirstLook{60};  // six ticks of /proc/stat
-  static constexpr std::chrono::seconds kMemory{10};
   int cores_;
   int threads_max_;
   Reader reader_;
@@ -48,7 +45,7 @@ class ThreadGovernor {
   std::optional<CpuTimes> last_;
   SteadyTime last_look_{};
   std::chrono::milliseconds look_ = kFirstLook;
-  SteadyTime decided_{};
+  std::chrono::milliseconds paused_look_ = kLook;  // the look after the next
 };
 
 }  // namespace xc::engine
