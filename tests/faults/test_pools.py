@@ -38,6 +38,7 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         upstream = self.server.upstream
+        upstream.headers = dict(self.headers)
         mode = upstream.next_mode()
         if mode == "kill":
             self.close_connection = True
@@ -174,6 +175,21 @@ def test_what_callers_see_of_faulty_upstreams(server, seed):
     assert api.metric("xingcha_quota_reservations") == 0
     for upstream in [*faulty, good]:
         upstream.close()
+
+
+def test_a_trace_goes_on_at_an_endpoint_and_its_state_does_not(server):
+    api = server.api
+    good = Upstream(["good"], 0)
+    put(api, "pools/traced", {})
+    put(api, "endpoints/traced-1", {"pool": "traced", "url": good.url, "vendor": "vllm"})
+    put(api, "routes/traced", {"targets": [{"pool": "traced", "model": "theirs"}]})
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01", "tracestate": "who=them"}
+    body = {"model": "traced", "messages": [{"role": "user", "content": "hi"}]}
+    assert api.post("/v1/chat/completions", body, headers=headers).status == 200
+    seen = {name.lower(): value for name, value in good.headers.items()}
+    assert trace in seen["traceparent"] and "tracestate" not in seen
+    good.close()
 
 
 def test_two_servers_in_a_chain(server):
