@@ -253,6 +253,7 @@ inline constexpr seconds kLeaseLife{30};  // not renewed for so long: its gatewa
 inline constexpr int kLeaseQuietTicks = 10;         // unused for so many kUsageInterval: given back
 inline constexpr milliseconds kLeaseSpentFresh{500};  // a spent budget is asked for this seldom
 inline constexpr milliseconds kLeaseAwayPause{1'000};  // and a database that is away
+inline constexpr seconds kLeaseWait{5};  // of a request for its lease; one takes milliseconds
 inline constexpr int kLeaseTriesMax = 8;  // others took what was leased for this request
 inline constexpr std::size_t kLeasesPerTick = 256;  // in one transaction; the rest a tick later
 

@@ -36,10 +36,7 @@ class Leasing {
   Leasing(const Leasing&) = delete;
   Leasing& operator=(const Leasing&) = delete;
 
-  void run() {
-    if (books_.leases() == nullptr) return;
-    grant_ = books_.leases()->reserve({key_, workspace_, tenant_, model_}, tokens_);
-  }
+  void run() { grant_ = books_.leases()->reserve({key_, workspace_, tenant_, model_}, tokens_); }
   Granted take() { return std::exchange(grant_, std::unexpected(identity::Refusal{})); }
 
  private:
@@ -185,14 +182,17 @@ Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estima
   const identity::Tokens tokens = bounded(estimate, row->context);
   const identity::Party party{call.audit.key(), call.audit.workspace(), call.audit.tenant(),
                               call.audit.model()};
-  Granted grant = call.services.books.ledger().reserve(party, tokens);
-  if (!grant && grant.error().leased) {
-    auto leasing = std::make_shared<Leasing>(call.services.books, party, tokens);
+  Books& books = call.services.books;
+  Granted grant = books.ledger().reserve(party, tokens);
+  if (!grant && grant.error().leased && books.leases() != nullptr && !books.leases()->is_away()) {
+    auto leasing = std::make_shared<Leasing>(books, party, tokens);
     net::BlockingPool* const lane = call.services.database_lane;
     std::function<void()> work = [leasing] { leasing->run(); };
-    Task<void> running = (lane != nullptr ? *lane : call.services.blocking).run(work);
-    co_await std::move(running);
-    grant = leasing->take();
+    const Deadline soon = call.deadline.sooner(Deadline::after(limits::kLeaseWait));
+    Task<bool> running = (lane != nullptr ? *lane : call.services.blocking).run_until(work, soon);
+    const bool ended = co_await std::move(running);
+    if (ended) grant = leasing->take();
+    if (!ended) books.leases()->cut_off();
   }
   if (!grant) co_return std::unexpected(refused(call, grant.error()));
   co_return Reservation(call, *grant, tokens);

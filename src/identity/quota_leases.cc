@@ -53,7 +53,7 @@ std::expected<Grant, Refusal> QuotaLeases::reserve(const Party& party, const Tok
   for (int tries = 0;; ++tries) {
     std::expected<Grant, Refusal> grant = ledger_.reserve(party, estimate);
     if (grant || !grant.error().leased || tries == limits::kLeaseTriesMax) return grant;
-    if (clock_.now().time_since_epoch().count() < away_until_ns_) return grant;
+    if (is_away()) return grant;
     std::vector<Ask> asks;
     for (const Leased& leased : ledger_.shortages(party, estimate)) {
       asks.push_back({leased, leased.needed - leased.remaining + slice_of(leased), leased.needed});

@@ -35,6 +35,7 @@ class QuotaLeases {
   Status release();
   // The database did not answer: until the next tick that works nothing is asked of it.
   void cut_off();
+  bool is_away() const { return clock_.now().time_since_epoch().count() < away_until_ns_; }
 
   // What belongs into the transaction that adds these rows to the usage table.
   std::vector<store::Database::Statement> booked(const std::vector<UsageRow>& rows) const;

@@ -332,6 +332,34 @@ def test_a_gateway_on_an_island(postgres, upstream):
     wire.cut()
 
 
+def test_a_database_that_does_not_answer(postgres, upstream):
+    """Worse than one that is gone: whoever asks it waits. Only those who need a new lease do, and not for long."""
+    postgres.make_database("frozen")
+    wire = Wire(postgres.socket())
+    with fleet(postgres, "frozen", [wire.url("frozen")], upstream) as made:
+        api = made.api()
+        tight = api.post("/admin/keys", {"name": "tight"}).json()
+        limits = {"tokens_per_month": 100 * RESERVATION}
+        put(api, "quotas", {"scope": "key", "name": tight["id"], "limits": limits})
+        def ask(key):
+            return api.post("/v1/completions", BODY, key=key)
+
+        assert ask(tight["key"]).status == 200
+        wire.freeze()
+        try:
+            while (reply := ask(tight["key"])).status == 200:
+                pass
+            assert reply.status == 503 and int(reply.headers["retry-after"]) > 0, reply
+            for _ in range(20):
+                assert ask(api.key).status == 200
+        finally:
+            wire.thaw()
+        wait_until(lambda: ask(tight["key"]).status == 200, "there is more to lease")
+        wait_until(lambda: api.metric("xingcha_quota_reservations") == 0, "nothing is left reserved")
+        assert api.metric("xingcha_quota_conserved") == 1
+    wire.cut()
+
+
 def test_one_server_on_postgresql(postgres):
     """The usual things, on the other database."""
     url = postgres.make_database("alone")

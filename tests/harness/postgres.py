@@ -63,12 +63,15 @@ class Postgres:
 
 
 class Wire:
-    """A TCP port that leads to a Unix socket. cut(): connections break, and new ones are refused."""
+    """A TCP port that leads to a Unix socket. cut(): connections break, and new ones are refused. freeze(): nothing
+    comes through, and nothing breaks."""
 
     def __init__(self, target):
         self._target = target
         self._lock = threading.Lock()
         self._open = set()
+        self._flows = threading.Event()
+        self._flows.set()
         self._listener = None
         self.port = None
         self.mend()
@@ -92,6 +95,12 @@ class Wire:
                     end.shutdown(socket.SHUT_RDWR)
             self._open.clear()
 
+    def freeze(self):
+        self._flows.clear()
+
+    def thaw(self):
+        self._flows.set()
+
     def url(self, database):
         return f"postgresql://xingcha@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
@@ -106,10 +115,10 @@ class Wire:
                 for a, b in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
 
-    @staticmethod
-    def _pump(source, sink):
+    def _pump(self, source, sink):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._flows.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
