@@ -96,7 +96,7 @@ void Platform::open_operations() {
 Task<void> Platform::keep_watch() {
   while (!stopping_) {
     std::function<void()> work = [this] { tower_->look(*running()); };
-    Task<void> looking = database_lane_.run(work);
+    Task<void> looking = blocking_.run(work);
     co_await std::move(looking);
     Task<void> pause = net::sleep_for(limits::kWatchInterval);
     co_await std::move(pause);

@@ -62,6 +62,17 @@ std::string booking(std::string_view table, std::string_view column) {
       table, column);
 }
 
+// The usage of an account from hour :p4 on; :p1 is its name. A select list and what follows it.
+std::string used_since(Scope scope, Meter meter) {
+  return fmt::format(
+      "CAST(COALESCE(SUM({}), 0) AS BIGINT) FROM usage_hours WHERE hour >= :p4 AND {} = :p1",
+      is_money(meter) ? "cost_micro" : "prompt_tokens + completion_tokens", column_of(scope));
+}
+
+std::int64_t hour_of(Meter meter, std::int64_t period) {
+  return (is_daily(meter) ? unix_ms_of_day(period) : unix_ms_of_month(period)) / kHourMs;
+}
+
 Result<std::vector<Row>> rows_of(const Result<std::vector<store::Row>>& found) {
   if (!found) return std::unexpected(found.error());
   std::vector<Row> rows;
@@ -107,18 +118,20 @@ std::vector<Statement> book(const std::string& log, const std::vector<UsageRow>&
 }
 
 Statement open_pot(Scope scope, const std::string& name, Meter meter, std::int64_t period) {
-  const std::int64_t from =
-      (is_daily(meter) ? unix_ms_of_day(period) : unix_ms_of_month(period)) / kHourMs;
-  return {
-      fmt::format(
-          "INSERT INTO budget_pots (scope, name, meter, period, settled) "
-          "SELECT :p0, :p1, :p2, :p3, CAST(COALESCE(SUM({}), 0) AS BIGINT) FROM usage_hours "
-          "WHERE NOT EXISTS (SELECT 1 FROM budget_pots b WHERE b.scope = :p0 AND b.name = :p1 "
-          "AND b.meter = :p2 AND b.period >= :p3) AND hour >= :p4 AND {} = :p1 "
-          "ON CONFLICT (scope, name, meter) DO UPDATE SET period = excluded.period, "
-          "settled = excluded.settled WHERE budget_pots.period < excluded.period",
-          is_money(meter) ? "cost_micro" : "prompt_tokens + completion_tokens", column_of(scope)),
-      {text(name_of(scope)), name, text(name_of(meter)), period, from}};
+  return {fmt::format("INSERT INTO budget_pots (scope, name, meter, period, settled) "
+                      "SELECT :p0, :p1, :p2, :p3, {} AND NOT EXISTS (SELECT 1 FROM budget_pots b "
+                      "WHERE b.scope = :p0 AND b.name = :p1 AND b.meter = :p2 AND b.period >= :p3) "
+                      "ON CONFLICT (scope, name, meter) DO UPDATE SET period = excluded.period, "
+                      "settled = excluded.settled WHERE budget_pots.period < excluded.period",
+                      used_since(scope, meter)),
+          {text(name_of(scope)), name, text(name_of(meter)), period, hour_of(meter, period)}};
+}
+
+Statement correct_pot(Scope scope, const std::string& name, Meter meter, std::int64_t period) {
+  return {fmt::format("UPDATE budget_pots SET settled = (SELECT {}) WHERE scope = :p0 "
+                      "AND name = :p1 AND meter = :p2 AND period = :p3",
+                      used_since(scope, meter)),
+          {text(name_of(scope)), name, text(name_of(meter)), period, hour_of(meter, period)}};
 }
 
 Statement open_lease(const std::string& log, const Leased& leased) {

@@ -20,6 +20,8 @@ Statement lock();
 std::vector<Statement> book(const std::string& log, const std::vector<UsageRow>& rows);
 // Makes the budget's row for this period from the usage so far, when there is none.
 Statement open_pot(Scope scope, const std::string& name, Meter meter, std::int64_t period);
+// Makes it what the usage table says: a gateway of an older program adds usage and no more.
+Statement correct_pot(Scope scope, const std::string& name, Meter meter, std::int64_t period);
 // Makes this gateway's row for this period: taken is what it has reserved and settled already.
 Statement open_lease(const std::string& log, const Leased& leased);
 // At most `want` more, and no more than is left.

@@ -28,7 +28,13 @@ QuotaLeases::QuotaLeases(store::Database& database, QuotaLedger& ledger, const C
 
 Status QuotaLeases::begin() {
   const std::lock_guard held(mutex_);
-  return database_.transaction(lease_rows::drop(log_, false));
+  XC_TRY(const std::vector<lease_rows::Row> pots, lease_rows::read_pots(database_));
+  std::vector<store::Database::Statement> statements = lease_rows::drop(log_, false);
+  for (const lease_rows::Row& pot : pots) {
+    if (pot.period != ledger_.period_of(pot.meter)) continue;
+    statements.push_back(lease_rows::correct_pot(pot.scope, pot.name, pot.meter, pot.period));
+  }
+  return database_.transaction(statements);
 }
 
 Status QuotaLeases::release() {

@@ -24,7 +24,8 @@ class QuotaLeases {
   // `log`: this gateway's audit log, in hex; no other gateway has it.
   QuotaLeases(store::Database& database, QuotaLedger& ledger, const Clock& clock, std::string log);
 
-  // Forgets what the last process of this gateway held. Once, before anything is reserved.
+  // Forgets what the last process of this gateway held, and makes the budgets agree with the usage
+  // table. Once, before anything is reserved.
   Status begin();
   // As the ledger's, after leasing what it found too little of. Refusal::leased is left set when
   // the database is away, or when others were faster again and again: then waiting helps.

@@ -194,6 +194,18 @@ TEST_F(Leases, a_restart_begins_with_nothing_and_counts_what_was_used) {
   EXPECT_TRUE(a->spend(kBudget - 200));
 }
 
+TEST_F(Leases, what_an_older_program_added_counts_after_the_next_start) {
+  ASSERT_TRUE(a->spend(10));
+  a->roll_up();
+  const UsageRow row{clock.unix_ms() / 3'600'000, "t", "t/w", "k", "m", "done", {1, 300, 0, 0, 0}};
+  ASSERT_TRUE(b->usage.add("b", {row}, {1, 1}));
+  EXPECT_EQ(shared().settled, 10);
+  b.reset();
+  b = add("b");
+  EXPECT_EQ(shared().settled, 310);
+  EXPECT_FALSE(b->spend(kBudget - 309));
+}
+
 TEST_F(Leases, a_new_month_begins_with_the_whole_budget) {
   ASSERT_TRUE(a->spend(kBudget - 10));
   a->roll_up();
