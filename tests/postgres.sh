@@ -21,7 +21,7 @@ run() {
 }
 start_server() {
   run pg_ctl -s -w -t 60 -D "$folder/data" -l "$folder/log" -o "-c listen_addresses='' \
-    -c unix_socket_directories='$folder' -c fsync=off -c shared_buffers=16MB -c max_connections=100" \
+    -c unix_socket_directories='$folder' -c fsync=off -c autovacuum=off -c shared_buffers=16MB -c max_connections=100" \
     start </dev/null >/dev/null
 }
 stop_server() { run pg_ctl -s -w -m immediate -D "$folder/data" stop </dev/null >/dev/null; }

@@ -61,6 +61,8 @@ struct Door {
   net::BlockingPool blocking{2};
   net::Client client{runtime, 128};
   std::unique_ptr<xc::fleet::Fleet> fleet;
+  xc::fleet::Pools pools{clock, random};
+  xc::fleet::PoolStore pool_store{*database};
 };
 
 xc::fleet::FleetOptions fleet_options(const std::string& folder, const std::string& mock) {
@@ -87,7 +89,7 @@ Task<void> roll_up(Door& door) {
   for (;;) {
     Task<void> pause = net::sleep_for(std::chrono::seconds(1));
     co_await std::move(pause);
-    std::function<void()> work = [&door] { static_cast<void>(door.books->roll_up()); };
+    std::function<void()> work = [&door] { static_cast<void>(door.books->keep_up()); };
     Task<void> running = door.blocking.run(work);
     co_await std::move(running);
   }
@@ -138,9 +140,9 @@ int serve(const std::string& mode, const std::string& address, const std::string
   door.fleet = std::make_unique<xc::fleet::Fleet>(door.runtime, door.blocking, door.client,
                                                   fleet_options(folder, mock), &resolve,
                                                   [] { return std::uint64_t{1} << 30; });
-  gateway::Gateway governed(gateway::Services{door.runtime, door.blocking, door.client, *door.fleet,
-                                              *door.keys, *door.accounts, door.clock, door.random,
-                                              &rows, "bench", *door.books});
+  gateway::Gateway governed(gateway::Services{
+      door.runtime, door.blocking, door.client, *door.fleet, *door.keys, *door.accounts, door.clock,
+      door.random, &rows, "bench", *door.books, door.pools, door.pool_store});
   net::ServerOptions options;
   options.address = address;
   net::Handler keyed = [&door](net::Exchange& exchange) { return pass_on(door, exchange); };

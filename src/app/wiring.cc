@@ -130,9 +130,10 @@ Status Platform::start() {
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
   open_operations();
-  gateway_ = std::make_unique<gateway::Gateway>(gateway::Services{
-      runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
-      [this] { return model_rows(); }, XC_VERSION, *books_, pools_, *pool_store_, &operations_});
+  gateway_ = std::make_unique<gateway::Gateway>(
+      gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
+                        [this] { return model_rows(); }, XC_VERSION, *books_, pools_, *pool_store_,
+                        &operations_, &database_lane_});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
   gateway_->watch(*server_);
@@ -184,6 +185,9 @@ void Platform::run() {
   tower_->start(tasks_);
   tasks_.spawn(runtime_.executor(0), [this] { return keep_watch(); });
   runtime_.run();
+  // The last settlements, and what was leased goes back at once.
+  const Status closed = books_->close();
+  if (!closed) log::warn("app", "usage: {}", text_of(closed.error(), Language::En));
 }
 
 // Keys, tenants and users that the command line or another gateway changed are in force here within
@@ -198,7 +202,7 @@ Task<void> Platform::follow_identity() {
     if (flush) flushed = std::chrono::seconds(0);
     auto outcome = std::make_shared<Status>();
     std::function<void()> work = [this, outcome, flush] { *outcome = refresh_identity(flush); };
-    Task<void> running = blocking_.run(work);
+    Task<void> running = database_lane_.run(work);
     co_await std::move(running);
     if (!*outcome) log::warn("app", "identity: {}", text_of(outcome->error(), Language::En));
   }
@@ -210,14 +214,15 @@ Status Platform::refresh_identity(bool flush) {
   return flush ? keys_->flush_last_used() : Status();
 }
 
-// What was settled reaches the usage table within limits::kUsageInterval.
+// What was settled reaches the usage table, and what other gateways changed comes in force, within
+// limits::kUsageInterval.
 Task<void> Platform::roll_up_usage() {
   while (!stopping_) {
     Task<void> pause = net::sleep_for(limits::kUsageInterval);
     co_await std::move(pause);
     auto outcome = std::make_shared<Status>();
-    std::function<void()> work = [this, outcome] { *outcome = books_->roll_up(); };
-    Task<void> running = blocking_.run(work);
+    std::function<void()> work = [this, outcome] { *outcome = books_->keep_up(); };
+    Task<void> running = database_lane_.run(work);
     co_await std::move(running);
     if (!*outcome) log::warn("app", "usage: {}", text_of(outcome->error(), Language::En));
   }

@@ -104,6 +104,9 @@ class Platform {
   ModelShelf shelf_;
   net::Runtime runtime_;
   net::BlockingPool blocking_;
+  // One thread for what waits on the database and for nothing else: when that is cut off, the
+  // others go on.
+  net::BlockingPool database_lane_{1};
   net::Client client_;
   std::unique_ptr<Watchtower> tower_;
   std::unique_ptr<fleet::Fleet> fleet_;

@@ -40,7 +40,7 @@ Task<void> Platform::follow_pools() {
   while (!stopping_) {
     auto outcome = std::make_shared<Status>();
     std::function<void()> work = [this, outcome] { *outcome = refresh_pools(); };
-    Task<void> running = blocking_.run(work);
+    Task<void> running = database_lane_.run(work);
     co_await std::move(running);
     if (!*outcome) log::warn("app", "pools: {}", text_of(outcome->error(), Language::En));
     if (since_probe >= limits::kProbeInterval) {

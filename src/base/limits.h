@@ -247,6 +247,15 @@ inline constexpr seconds kUsageInterval{1};       // settlements reach the datab
 inline constexpr std::size_t kUsageQueueMax = 1u << 18;  // of them; beyond, read from the audit log
 inline constexpr std::size_t kUsageGroupsMax = 10'000;   // rows of one answer
 inline constexpr std::size_t kUsageRowsMax = 4'096;      // added in one transaction
+// Budgets that several gateways share: each leases a part of one, a slice of the grant, ahead.
+inline constexpr std::int64_t kLeaseSlices = 64;
+inline constexpr seconds kLeaseLife{30};  // not renewed for so long: its gateway is dead
+inline constexpr int kLeaseQuietTicks = 10;         // unused for so many kUsageInterval: given back
+inline constexpr milliseconds kLeaseSpentFresh{500};  // a spent budget is asked for this seldom
+inline constexpr milliseconds kLeaseAwayPause{1'000};  // and a database that is away
+inline constexpr seconds kLeaseWait{5};  // of a request for its lease; one takes milliseconds
+inline constexpr int kLeaseTriesMax = 8;  // others took what was leased for this request
+inline constexpr std::size_t kLeasesPerTick = 256;  // in one transaction; the rest a tick later
 
 // --- files ---
 inline constexpr std::uint64_t kGgufKeysMax = 65'536;

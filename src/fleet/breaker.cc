@@ -25,6 +25,7 @@ void Breaker::answered() {
   if (state_ != State::Trial) return;
   state_ = State::Closed;
   trial_runs_ = false;
+  warming_ = false;
   probation_ = true;
   in_row_ = 0;
   window_.reset();
@@ -57,6 +58,7 @@ void Breaker::probe_succeeded(SteadyTime now) {
 void Breaker::warm_up() {
   state_ = State::Trial;
   trial_runs_ = false;
+  warming_ = true;
 }
 
 void Breaker::note(bool failure) {
@@ -67,6 +69,7 @@ void Breaker::note(bool failure) {
 void Breaker::open(SteadyTime now) {
   state_ = State::Open;
   trial_runs_ = false;
+  warming_ = false;
   probation_ = false;
   in_row_ = 0;
   window_.reset();

@@ -36,6 +36,9 @@ class Breaker {
   // The next request is a trial: of an endpoint that is new or was paused.
   void warm_up();
 
+  // On trial because it is new or was paused, not because it failed: where nothing else is left, it
+  // may be asked by more than one.
+  bool warming() const { return state_ == State::Trial && warming_; }
   State state() const { return state_; }
   SteadyTime open_until() const { return open_until_; }
   int openings() const { return openings_; }  // in all
@@ -51,6 +54,7 @@ class Breaker {
   int in_row_ = 0;
   bool probation_ = false;
   bool trial_runs_ = false;
+  bool warming_ = false;
   SteadyTime open_until_{};
   Duration pause_ = limits::kBreakerOpenFirst;
   int openings_ = 0;

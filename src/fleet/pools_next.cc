@@ -89,29 +89,49 @@ class Choice {
     bool any = false;
     for (const ModelRoute& target : targets_) {
       pools_.push_back(pool_named(table, target.pool));
-      open_.push_back(cleared(pools_.back(), needs, wish_));
-      any = any || open_.back();
+      cleared_.push_back(cleared(pools_.back(), needs, wish_));
+      any = any || cleared_.back();
     }
+    open_ = cleared_;
     if (!any) return not_cleared(wish_, needs);
     if (course_.places >= limits::kPlacesMax) return none_ready(wish_, 1);
     for (const std::size_t at : course_.spent) {
       if (at < open_.size()) open_[at] = false;
     }
+    std::optional<Result<Place>> found = search();
+    if (!found) {
+      press();
+      found = search();
+    }
+    return found ? std::move(*found) : none_ready(wish_, soonest_);
+  }
+
+ private:
+  // Nothing when no target has a place.
+  std::optional<Result<Place>> search() {
     while (const std::optional<std::size_t> at = next_target()) {
       Place place{targets_[*at].pool, targets_[*at].target, nullptr};
       const bool local = place.pool == kLocalPool;
       const std::shared_ptr<LiveEndpoint> endpoint = local ? nullptr : next_endpoint(*at);
       if (local || !endpoint) spend(*at);
       if (!local && !endpoint) continue;
-      if (!pay()) return none_ready(wish_, 1);
+      if (!pay()) return Result<Place>(none_ready(wish_, 1));
       ++course_.places;
       if (endpoint) place.use = use_of(endpoint);
       return place;
     }
-    return none_ready(wish_, soonest_);
+    return std::nullopt;
   }
 
- private:
+  // Once more, with endpoints whose warm-up runs: a burst that meets a new pool, or a server that
+  // just started, would else be turned away although nothing is known to be wrong.
+  void press() {
+    pressing_ = true;
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      open_[i] = cleared_[i] && targets_[i].pool != kLocalPool;
+    }
+  }
+
   // That of the last place while its pool has another endpoint; else by weight, those of weight 0
   // last and in their order.
   std::optional<std::size_t> next_target() {
@@ -147,7 +167,7 @@ class Choice {
     for (const auto& endpoint : state_->endpoints) {
       const EndpointRow& row = endpoint->row;
       if (row.pool != pool.name || contains(course_.tried, row.name)) continue;
-      if (!endpoint->ready(now_)) {
+      if (!endpoint->ready(now_) && !(pressing_ && endpoint->warming(now_))) {
         const int wait = wait_of(*endpoint, now_);
         soonest_ = soonest_ == 0 ? wait : std::min(soonest_, wait);
         continue;
@@ -187,7 +207,9 @@ class Choice {
   const SteadyTime now_;
   std::vector<ModelRoute> targets_;
   std::vector<PoolRow> pools_;
-  std::vector<bool> open_;
+  std::vector<bool> cleared_;  // targets whose pool may take this request
+  std::vector<bool> open_;     // of them, those that may still have a place
+  bool pressing_ = false;
   std::vector<std::uint64_t> prefixes_;
   int soonest_ = 0;
 };

@@ -26,10 +26,12 @@ struct LiveEndpoint {
   std::shared_ptr<Known> known = std::make_shared<Known>();
 
   bool down() const { return known->probe_failures >= limits::kProbeFailures; }
-  bool ready(SteadyTime now) const {
-    return row.state == EndpointState::Active && !down() && now >= known->resting_until &&
-           known->breaker.allows(now);
+  bool may(SteadyTime now) const {
+    return row.state == EndpointState::Active && !down() && now >= known->resting_until;
   }
+  bool ready(SteadyTime now) const { return may(now) && known->breaker.allows(now); }
+  // Only its warm-up speaks against it.
+  bool warming(SteadyTime now) const { return may(now) && known->breaker.warming(); }
 };
 
 struct PoolsState {

@@ -193,6 +193,39 @@ TEST_F(PoolsTest, AResumedEndpointWarmsUpWithOneRequest) {
   EXPECT_EQ(way(Outcome::Left, wish()).front(), 'a');
 }
 
+// A pool that was just made, or a server that just started, under load: nothing is known to be
+// wrong with its endpoints, so nobody is turned away while the first request warms them up.
+TEST_F(PoolsTest, ABurstWhileEverythingWarmsUpIsServed) {
+  pools.use({});
+  pools.use(table);
+  std::vector<Place> running;
+  std::string names;
+  for (int i = 0; i < 5; ++i) {
+    Course course;
+    auto place = pools.next(course, wish());
+    ASSERT_TRUE(place) << i;
+    names += place->use->row().name;
+    running.push_back(std::move(*place));
+  }
+  EXPECT_EQ(names, "abcaa");  // each warms up with one; then the first of those that never failed
+  // One that fails meanwhile is left out, and its requests find another place.
+  running[0].use->end(Outcome::Failed);
+  EXPECT_EQ(pools.status()[0].breaker, Breaker::State::Open);
+  EXPECT_EQ(way(Outcome::Left, wish()), "bc");
+}
+
+// One that failed gets its single trial, and no second one while that runs.
+TEST_F(PoolsTest, AnEndpointThatFailedIsNotPressed) {
+  table.endpoints = {table.endpoints[0]};
+  put();
+  for (int i = 0; i < limits::kBreakerFailures; ++i) way(Outcome::Failed, wish());
+  clock.advance(limits::kBreakerOpenFirst);
+  Course one, two;
+  auto trial = pools.next(one, wish());
+  ASSERT_TRUE(trial);
+  EXPECT_FALSE(pools.next(two, wish()));
+}
+
 TEST_F(PoolsTest, SecondTriesAreAShareOfTheFirst) {
   int second = 0;
   for (int i = 0; i < 1'000; ++i) {

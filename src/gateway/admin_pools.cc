@@ -190,11 +190,23 @@ Task<Status> set_pool(Call& call) {
   co_return done;
 }
 
-Task<Status> remove_pool(Call& call) {
-  Apply apply = [name = call.parameter](fleet::PoolStore& store, const fleet::PoolTable&,
-                                        const JsonObject&) { return store.remove_pool(name); };
-  Status done = co_await change(call, "pool_removed", std::move(apply));
+namespace {
+
+using Remove = Status (fleet::PoolStore::*)(const std::string&);
+
+Task<Status> remove_named(Call& call, std::string_view event, Remove remove) {
+  Apply apply = [name = call.parameter, remove](fleet::PoolStore& store, const fleet::PoolTable&,
+                                                const JsonObject&) {
+    return (store.*remove)(name);
+  };
+  Status done = co_await change(call, event, std::move(apply));
   co_return done;
+}
+
+}  // namespace
+
+Task<Status> remove_pool(Call& call) {
+  return remove_named(call, "pool_removed", &fleet::PoolStore::remove_pool);
 }
 
 Task<Status> set_endpoint(Call& call) {
@@ -207,10 +219,7 @@ Task<Status> set_endpoint(Call& call) {
 }
 
 Task<Status> remove_endpoint(Call& call) {
-  Apply apply = [name = call.parameter](fleet::PoolStore& store, const fleet::PoolTable&,
-                                        const JsonObject&) { return store.remove_endpoint(name); };
-  Status done = co_await change(call, "endpoint_removed", std::move(apply));
-  co_return done;
+  return remove_named(call, "endpoint_removed", &fleet::PoolStore::remove_endpoint);
 }
 
 Task<Status> set_model_route(Call& call) {

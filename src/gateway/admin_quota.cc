@@ -31,8 +31,27 @@ Result<T> choice_of(std::string_view field, std::optional<T> found, std::string_
                     {std::string(field), "?", std::string(names)});
 }
 
-json::object value_of(Books& books, const Rule& rule) {
-  const identity::Balance balance = books.ledger().balance(rule.scope, rule.name, rule.meter);
+using SharedRows = std::vector<identity::lease_rows::Row>;
+
+// Of a budget that several gateways share, what they have together; all else, and a budget that
+// nobody used in this period, as the ledger here has it.
+identity::Balance balance_of(Books& books, const SharedRows& shared, const Rule& rule) {
+  identity::Balance balance = books.ledger().balance(rule.scope, rule.name, rule.meter);
+  if (books.leases() == nullptr || !identity::is_budget(rule.meter)) return balance;
+  balance = {rule.granted, 0, 0, rule.granted, rule.alert_percent};
+  const std::int64_t period = books.ledger().period_of(rule.meter);
+  for (const identity::lease_rows::Row& row : shared) {
+    if (row.scope != rule.scope || row.meter != rule.meter || row.name != rule.name) continue;
+    if (row.period != period) continue;
+    balance.reserved = row.held;
+    balance.settled = row.settled;
+    balance.remaining = rule.granted - row.held - row.settled;
+  }
+  return balance;
+}
+
+json::object value_of(Books& books, const SharedRows& shared, const Rule& rule) {
+  const identity::Balance balance = balance_of(books, shared, rule);
   return json::object{{"scope", name_of(rule.scope)},   {"name", rule.name},
                       {"meter", name_of(rule.meter)},   {"granted", rule.granted},
                       {"reserved", balance.reserved},   {"settled", balance.settled},
@@ -41,11 +60,15 @@ json::object value_of(Books& books, const Rule& rule) {
 
 Result<std::string> rules_text(Books& books, std::string_view scope, std::string_view name) {
   XC_TRY(const std::vector<Rule> rules, books.rules().list());
+  SharedRows shared;
+  if (books.leases() != nullptr) {
+    XC_TRY(shared, books.leases()->shared());
+  }
   json::array list;
   for (const Rule& rule : rules) {
     if (!scope.empty() && name_of(rule.scope) != scope) continue;
     if (!name.empty() && rule.name != name) continue;
-    list.push_back(value_of(books, rule));
+    list.push_back(value_of(books, shared, rule));
   }
   return json::serialize(json::object{{"quotas", std::move(list)}});
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <tuple>
 
 #include "audit/text_codes.h"
@@ -51,14 +53,23 @@ Books::Books(audit::Log& log, store::Database& database, const Clock& clock)
       ledger_(clock),
       rules_(database, ledger_),
       usage_(database),
-      log_name_(audit::hex_of(audit::view_of(log.key().log_id()))) {}
+      log_name_(audit::hex_of(audit::view_of(log.key().log_id()))) {
+  if (database.is_shared()) {
+    leases_ = std::make_unique<identity::QuotaLeases>(database, ledger_, clock, log_name_);
+  }
+}
 
 Result<std::unique_ptr<Books>> Books::open(audit::Log& log, store::Database& database,
                                            const Clock& clock) {
   std::unique_ptr<Books> books(new Books(log, database, clock));
+  if (books->leases_) XC_CHECK(books->leases_->begin());
   XC_CHECK(books->recover());
   XC_CHECK(books->rules_.load());
-  XC_CHECK(books->usage_.restore(books->ledger_, clock.unix_ms()));
+  if (books->leases_) {
+    XC_CHECK(books->leases_->tick());
+  } else {
+    XC_CHECK(books->usage_.restore(books->ledger_, clock.unix_ms()));
+  }
   return books;
 }
 
@@ -131,6 +142,12 @@ identity::UsageRow Books::row_of(const Item& item) const {
 Status Books::roll_up() {
   tell_alerts();
   const std::lock_guard rolling(rolling_);
+  if (unsure_) {
+    // A commit whose answer was lost may have happened: the table says.
+    XC_TRY(const identity::UsageTable::Cursor cursor, usage_.cursor(log_name_));
+    rolled_ = std::max(rolled_, cursor.next);
+    unsure_ = false;
+  }
   std::vector<Item> due;
   std::uint64_t next = 0;
   bool missing = false;
@@ -156,6 +173,7 @@ Status Books::roll_up() {
   }
   if (added) return {};
   // The database will be there again; what it missed is in the log.
+  unsure_ = true;
   const std::lock_guard held(mutex_);
   items_from_ = std::max(items_from_, next);
   return added;
@@ -171,9 +189,32 @@ std::uint64_t Books::oldest_open(std::uint64_t next) {
 
 Status Books::add(std::vector<identity::UsageRow> rows, std::uint64_t next) {
   const identity::UsageTable::Cursor cursor{next, std::min(next, open_from_)};
-  XC_CHECK(usage_.add(log_name_, added_up(std::move(rows)), cursor));
+  const std::vector<identity::UsageRow> sums = added_up(std::move(rows));
+  std::vector<store::Database::Statement> booked;
+  if (leases_ && !sums.empty()) booked = leases_->booked(sums);
+  XC_CHECK(usage_.add(log_name_, sums, cursor, std::move(booked)));
   rolled_ = next;
   return {};
+}
+
+Status Books::keep_up() {
+  Status done = roll_up();
+  if (done) done = rules_.refresh();
+  if (done && leases_) done = leases_->tick();
+  if (!done && leases_) leases_->cut_off();
+  return done;
+}
+
+Status Books::close() {
+  // What is not on disk in time is found in the log by the next start.
+  constexpr std::chrono::milliseconds kPoll{5};
+  for (int i = 0; i < 200; ++i) {
+    const audit::Log::Stats stats = log_.stats();
+    if (stats.committed >= stats.leaves) break;
+    std::this_thread::sleep_for(kPoll);
+  }
+  XC_CHECK(roll_up());
+  return leases_ ? leases_->release() : Status();
 }
 
 void Books::tell_alerts() {

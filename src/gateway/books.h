@@ -14,6 +14,7 @@
 
 #include "audit/log.h"
 #include "base/clock.h"
+#include "identity/quota_leases.h"
 #include "identity/quota_ledger.h"
 #include "identity/quota_rules.h"
 #include "identity/quota_usage.h"
@@ -71,6 +72,13 @@ class Books {
 
   // Blocking. Adds to the usage table what is on disk by now; logs alerts.
   Status roll_up();
+  // Blocking. The same, and what other gateways changed: limits, prices, their parts of budgets.
+  // Every limits::kUsageInterval. A database that is away leaves all as it was.
+  Status keep_up();
+  // Blocking. The last roll-up, and what was leased goes back. No request runs any more.
+  Status close();
+  // Of budgets that several gateways share; null: there is one gateway, the ledger has all.
+  identity::QuotaLeases* leases() { return leases_.get(); }
 
  private:
   struct Item {
@@ -95,6 +103,7 @@ class Books {
   identity::QuotaLedger ledger_;
   identity::QuotaRules rules_;
   identity::UsageTable usage_;
+  std::unique_ptr<identity::QuotaLeases> leases_;
   const std::string log_name_;
 
   struct Settled {
@@ -103,6 +112,7 @@ class Books {
 
   std::mutex rolling_;                    // one roll-up at a time
   std::uint64_t rolled_ = 0;              // settlements below are in the table; under rolling_
+  bool unsure_ = false;                   // whether the last roll-up happened; under rolling_
   std::uint64_t open_from_ = UINT64_MAX;  // the oldest admission that is open; under rolling_
   std::mutex mutex_;                      // a leaf and what is kept of it here come together
   std::vector<Item> items_;               // of leaves from rolled_ on

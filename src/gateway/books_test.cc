@@ -4,7 +4,7 @@
 
 #include "audit/text_codes.h"
 #include "audit/verify.h"
-#include "store/test_folder.h"
+#include "store/test_database.h"
 
 namespace xc::gateway {
 namespace {
@@ -14,15 +14,16 @@ using identity::Scope;
 using identity::Tokens;
 using identity::UsageBy;
 
-class BooksTest : public testing::Test {
+class BooksTest : public store::TestOnDatabases {
  protected:
   BooksTest() {
-    database = *store::Database::open(folder.path("b.db"));
+    database = *store::Database::open(database_url());
     open();
   }
+  bool shared() const { return database->is_shared(); }
   void open() {
     audit::LogOptions options;
-    options.folder = folder.path("audit");
+    options.folder = folder_.path("audit");
     options.sync_interval = sync_interval;
     log = *audit::Log::open(options, clock, random);
     auto opened = Books::open(*log, *database, clock);
@@ -40,7 +41,9 @@ class BooksTest : public testing::Test {
     audit::Ticket ticket;
   };
   Running begin(std::int64_t tokens) {
-    const auto grant = books->ledger().reserve({"key_1", "t/w", "t", "m"}, {tokens, 0, 0});
+    const identity::Party party{"key_1", "t/w", "t", "m"};
+    auto grant = books->ledger().reserve(party, {tokens, 0, 0});
+    if (!grant && shared()) grant = books->leases()->reserve(party, {tokens, 0, 0});
     EXPECT_TRUE(grant);
     const auto ticket = books->admit({.request_id = "r",
                                       .tenant = "t",
@@ -89,7 +92,6 @@ class BooksTest : public testing::Test {
   }
 
   std::chrono::milliseconds sync_interval{0};
-  store::TestFolder folder;
   SystemClock clock;
   SystemRandom random;
   std::unique_ptr<store::Database> database;
@@ -97,7 +99,7 @@ class BooksTest : public testing::Test {
   std::unique_ptr<Books> books;
 };
 
-TEST_F(BooksTest, settlements_reach_the_table_once) {
+TEST_P(BooksTest, settlements_reach_the_table_once) {
   books->ledger().price("m", {1'000'000, 0, 0});
   end(begin(50), {30, 10, 5});
   sync();
@@ -112,7 +114,7 @@ TEST_F(BooksTest, settlements_reach_the_table_once) {
   EXPECT_EQ(used().requests, 1);
 }
 
-TEST_F(BooksTest, what_was_not_rolled_up_is_found_in_the_log) {
+TEST_P(BooksTest, what_was_not_rolled_up_is_found_in_the_log) {
   ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 1'000, 80}}));
   for (int i = 0; i < 3; ++i) end(begin(50), {30, 0, 5});
   sync();
@@ -122,14 +124,21 @@ TEST_F(BooksTest, what_was_not_rolled_up_is_found_in_the_log) {
   restart();
   EXPECT_EQ(used().requests, 7);
   EXPECT_EQ(used().prompt_tokens, 210);
-  EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).settled, 245);
-  EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).remaining, 755);
+  if (shared()) {
+    const auto rows = books->leases()->shared();
+    ASSERT_EQ(rows->size(), 1u);
+    EXPECT_EQ(rows->front().settled, 245);
+    EXPECT_EQ(rows->front().held, 0);
+  } else {
+    EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).settled, 245);
+    EXPECT_EQ(books->ledger().balance(Scope::Tenant, "t", Meter::TokensMonth).remaining, 755);
+  }
   EXPECT_TRUE(books->ledger().audit().conserved);
   restart();
   EXPECT_EQ(used().requests, 7);
 }
 
-TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
+TEST_P(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
   end(begin(50), {30, 0, 5});
   const Running early = begin(50);  // admitted long before the end
   sync();
@@ -145,7 +154,7 @@ TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
   restart();
   EXPECT_EQ(ends(), "done=2 lost=2 ");
   log->close();
-  const auto found = audit::verify(folder.path("audit"), {});
+  const auto found = audit::verify(folder_.path("audit"), {});
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->good());
   EXPECT_EQ(found->open_admissions, 0u);
@@ -153,7 +162,7 @@ TEST_F(BooksTest, requests_that_were_running_are_lost_and_cost_nothing) {
   static_cast<void>(early);
 }
 
-TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_written) {
+TEST_P(BooksTest, an_admission_is_open_until_its_settlement_is_written) {
   const Running running = begin(50);
   books->ledger().settle(running.grant, {30, 0, 5});  // its leaf would come now
   ASSERT_TRUE(books->admit({.request_id = "r2", .key_id = "k", .target = "/admin/x"}));
@@ -164,12 +173,12 @@ TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_written) {
   restart();
   EXPECT_EQ(ends(), "done=1 lost=1 ");
   log->close();
-  const auto found = audit::verify(folder.path("audit"), {});
+  const auto found = audit::verify(folder_.path("audit"), {});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->open_admissions, 0u);
 }
 
-TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_on_disk) {
+TEST_P(BooksTest, an_admission_is_open_until_its_settlement_is_on_disk) {
   sync_interval = std::chrono::milliseconds(500);
   restart();
   const Running running = begin(50);
@@ -184,7 +193,7 @@ TEST_F(BooksTest, an_admission_is_open_until_its_settlement_is_on_disk) {
   EXPECT_GT(cursor().open_from, settlement);
 }
 
-TEST_F(BooksTest, refusals_leave_room_for_settlements) {
+TEST_P(BooksTest, refusals_leave_room_for_settlements) {
   sync_interval = std::chrono::minutes(1);
   restart();
   const Running running = begin(50);
@@ -196,7 +205,7 @@ TEST_F(BooksTest, refusals_leave_room_for_settlements) {
   EXPECT_EQ(log->stats().leaves, leaves + 1);
 }
 
-TEST_F(BooksTest, a_database_that_was_away_misses_nothing) {
+TEST_P(BooksTest, a_database_that_was_away_misses_nothing) {
   end(begin(50), {30, 0, 5});
   sync();
   ASSERT_TRUE(database->execute("ALTER TABLE usage_hours RENAME TO away"));
@@ -209,7 +218,41 @@ TEST_F(BooksTest, a_database_that_was_away_misses_nothing) {
   EXPECT_EQ(used().requests, 2);
 }
 
-TEST_F(BooksTest, what_spends_nothing_is_no_usage) {
+// The answer to a commit is lost with its connection, and the commit happened.
+TEST_P(BooksTest, a_roll_up_that_happened_after_all_is_not_done_twice) {
+  end(begin(50), {30, 0, 5});
+  sync();
+  const auto other = *store::Database::open(database_url());
+  ASSERT_TRUE(database->execute("ALTER TABLE usage_hours RENAME TO away"));
+  EXPECT_FALSE(books->roll_up());
+  ASSERT_TRUE(database->execute("ALTER TABLE away RENAME TO usage_hours"));
+  identity::UsageTable table(*other);
+  const std::string name = audit::hex_of(audit::view_of(log->key().log_id()));
+  const std::uint64_t size = log->head().size;
+  ASSERT_TRUE(table.add(
+      name, {{clock.unix_ms() / 3'600'000, "t", "t/w", "key_1", "m", "done", {1, 30, 0, 5, 0}}},
+      {size, size}));
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(used().requests, 1);
+  end(begin(50), {30, 0, 5});
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  EXPECT_EQ(used().requests, 2);
+}
+
+TEST_P(BooksTest, the_end_adds_up_and_holds_nothing) {
+  ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 1'000, 80}}));
+  end(begin(50), {30, 0, 5});
+  ASSERT_TRUE(books->close());
+  EXPECT_EQ(used().requests, 1);
+  if (!shared()) return;
+  const auto rows = books->leases()->shared();
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().settled, 35);
+  EXPECT_EQ(rows->front().held, 0);
+}
+
+TEST_P(BooksTest, what_spends_nothing_is_no_usage) {
   const auto ticket = books->admit({.request_id = "r", .key_id = "k", .target = "/admin/x"});
   books->settle(*ticket, {.request_id = "r", .key_id = "k", .status = 200}, Ended::Done, nullptr);
   sync();
@@ -219,13 +262,13 @@ TEST_F(BooksTest, what_spends_nothing_is_no_usage) {
   EXPECT_EQ(used().requests, 0);
 }
 
-TEST_F(BooksTest, a_flood_of_refusals_is_counted) {
+TEST_P(BooksTest, a_flood_of_refusals_is_counted) {
   for (int i = 0; i < 1'000; ++i) books->refused(audit::RecordText().text("event", "refused"));
   sync();
   EXPECT_LE(log->head().size, 2u + 2 * 100 + 2);
 }
 
-TEST_F(BooksTest, alerts_are_on_record) {
+TEST_P(BooksTest, alerts_are_on_record) {
   ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 100, 50}}));
   end(begin(60), {60, 0, 0});
   ASSERT_TRUE(books->roll_up());
@@ -236,6 +279,8 @@ TEST_F(BooksTest, alerts_are_on_record) {
   }
   EXPECT_TRUE(seen);
 }
+
+INSTANTIATE_TEST_SUITE_P(On, BooksTest, store::on_all_databases(), store::name_of_kind);
 
 }  // namespace
 }  // namespace xc::gateway

@@ -54,7 +54,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
   if (!question) co_return std::unexpected(std::move(question.error()));
   Status screened = screen(question->model);
   if (!screened) co_return screened;
-  Result<Reservation> reservation = reserve(call, question->model, question->estimate);
+  Result<Reservation> reservation = co_await reserve(call, question->model, question->estimate);
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;

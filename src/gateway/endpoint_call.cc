@@ -56,6 +56,15 @@ Deadline within(const Call& call, int ms) {
 
 }  // namespace
 
+void pass_trace(const Call& call, bool state, net::Headers& headers) {
+  std::string parent = call.trace.traceparent();
+  if (parent.empty()) return;
+  headers.set("traceparent", std::move(parent));
+  if (state && !call.trace.tracestate().empty()) {
+    headers.set("tracestate", call.trace.tracestate());
+  }
+}
+
 Result<net::ClientRequest> request_to(const fleet::EndpointUse& endpoint, const std::string& model,
                                       const Call& call, const Ask& ask) {
   const fleet::EndpointRow& row = endpoint.row();
@@ -70,6 +79,7 @@ Result<net::ClientRequest> request_to(const fleet::EndpointUse& endpoint, const 
   request.headers.set("Content-Type", "application/json");
   request.headers.set("Accept", "text/event-stream, application/json");
   request.headers.set("X-Request-Id", call.request_id);
+  pass_trace(call, row.vendor == schema::Vendor::Xingcha, request.headers);
   if (!row.key.empty()) request.headers.set("Authorization", "Bearer " + row.key);
   if (row.vendor == schema::Vendor::Xingcha) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(

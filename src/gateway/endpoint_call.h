@@ -13,6 +13,9 @@
 
 namespace xc::gateway {
 
+// The caller's trace goes on there. `state`: its tracestate too, which may say who the caller is
+// and so stays in the house.
+void pass_trace(const Call& call, bool state, net::Headers& headers);
 // Error: Unsupported when the endpoint's maker does not have the address.
 Result<net::ClientRequest> request_to(const fleet::EndpointUse& endpoint, const std::string& model,
                                       const Call& call, const Ask& ask);

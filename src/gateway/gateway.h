@@ -52,7 +52,8 @@ struct Services {
   Books& books;
   fleet::Pools& pools;
   fleet::PoolStore& pool_store;
-  const Operations* operations = nullptr;  // outlives the gateway
+  const Operations* operations = nullptr;      // outlives the gateway
+  net::BlockingPool* database_lane = nullptr;  // for what waits on the database; null: blocking
 };
 
 class Gateway {

@@ -12,7 +12,7 @@ Task<Status> inquire(Call& call, InquiryParser parse) {
   if (!inquiry) co_return std::unexpected(std::move(inquiry.error()));
   Status screened = screen(inquiry->ask.model);
   if (!screened) co_return screened;
-  Result<Reservation> reservation = reserve(call, inquiry->ask.model, inquiry->estimate);
+  Result<Reservation> reservation = co_await reserve(call, inquiry->ask.model, inquiry->estimate);
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;

@@ -87,8 +87,10 @@ struct Metrics::Parts {
           .Add({});
   Family<Counter>& quota_refusals =
       counter("xingcha_quota_refused_total", "Requests that a limit refused.");
-  Family<Gauge>& quota = gauge(
-      "xingcha_quota", "Sums of accounts with a limit: reserved + settled + remaining = granted.");
+  Family<Gauge>& quota =
+      gauge("xingcha_quota",
+            "Sums of accounts with a limit: reserved + settled + remaining + elsewhere (with other "
+            "gateways, or not leased yet) = granted.");
   Gauge& quota_conserved =
       gauge("xingcha_quota_conserved", "1 while the sums of every account are right.").Add({});
   Gauge& quota_open = gauge("xingcha_quota_reservations", "Reservations that are open.").Add({});
@@ -178,6 +180,7 @@ void Metrics::Parts::show(const identity::QuotaLedger::Audit& ledger) {
       set("reserved", sums.reserved);
       set("settled", sums.settled);
       set("remaining", sums.remaining);
+      set("elsewhere", sums.elsewhere);
     }
   }
 }

@@ -44,7 +44,8 @@ Task<Status> unload(Call& call, ollama::Kind kind, std::string model) {
 Task<Status> load(Call& call, ollama::Kind kind, std::string model) {
   Status screened = screen(model);
   if (!screened) co_return screened;
-  Result<Reservation> reservation = reserve(call, model, Estimate{});
+  const Estimate nothing;
+  Result<Reservation> reservation = co_await reserve(call, model, nothing);
   if (!reservation) co_return std::unexpected(std::move(reservation.error()));
   Status recorded = admit(call, *reservation);
   if (!recorded) co_return recorded;

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "gateway/books.h"
+#include "net/runtime.h"
 
 namespace xc::gateway {
 namespace {
@@ -14,6 +15,36 @@ namespace {
 bool has_tokens(const schema::Delta& delta) {
   return !delta.content.empty() || !delta.reasoning.empty() || !delta.tool_calls.empty();
 }
+
+using Granted = std::expected<identity::Grant, identity::Refusal>;
+constexpr int kBudgetAwayRetry_s = 5;  // a database that restarts is back by then
+
+// A reservation that waits for the database. Owns what it needs: when the caller leaves meanwhile,
+// it ends by itself and nothing stays reserved.
+class Leasing {
+ public:
+  Leasing(Books& books, const identity::Party& party, const identity::Tokens& tokens)
+      : books_(books),
+        key_(party.key),
+        workspace_(party.workspace),
+        tenant_(party.tenant),
+        model_(party.model),
+        tokens_(tokens) {}
+  ~Leasing() {
+    if (grant_) books_.ledger().settle(*grant_, {});
+  }
+  Leasing(const Leasing&) = delete;
+  Leasing& operator=(const Leasing&) = delete;
+
+  void run() { grant_ = books_.leases()->reserve({key_, workspace_, tenant_, model_}, tokens_); }
+  Granted take() { return std::exchange(grant_, std::unexpected(identity::Refusal{})); }
+
+ private:
+  Books& books_;
+  const std::string key_, workspace_, tenant_, model_;
+  const identity::Tokens tokens_;
+  Granted grant_ = std::unexpected(identity::Refusal{});
+};
 
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
@@ -33,6 +64,14 @@ Message message_of(const identity::Refusal& refusal) {
 Error refused(Call& call, const identity::Refusal& refusal) {
   call.metrics.quota_refused(name_of(refusal.scope), name_of(refusal.meter));
   Error error;
+  if (refusal.leased) {
+    return Error{Code::Unavailable,
+                 Message::BudgetAway,
+                 {std::string(name_of(refusal.scope)), std::string(name_of(refusal.meter))},
+                 {},
+                 {},
+                 kBudgetAwayRetry_s};
+  }
   error.message = message_of(refusal);
   error.code = error.message == Message::QuotaSpent ? Code::QuotaSpent : Code::RateLimited;
   error.retry_after_s = refusal.retry_after_s;
@@ -131,21 +170,32 @@ void Reservation::close() {
   series_->spent(schema::Usage{tokens.prompt, tokens.completion, tokens.cached, 0});
 }
 
-Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate) {
+Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estimate) {
   const ops::Trace::Stage stage = call.trace.stage("reserve");
   // A model that was removed is gone at once, also when the fleet still knows the way to it.
   Result<ModelRow> row = allowed_model(call, model);
   if (!row) {
     call.audit.model("unknown");
-    return std::unexpected(std::move(row.error()));
+    co_return std::unexpected(std::move(row.error()));
   }
   call.audit.model(row->name);
   const identity::Tokens tokens = bounded(estimate, row->context);
   const identity::Party party{call.audit.key(), call.audit.workspace(), call.audit.tenant(),
                               call.audit.model()};
-  const auto grant = call.services.books.ledger().reserve(party, tokens);
-  if (!grant) return std::unexpected(refused(call, grant.error()));
-  return Reservation(call, *grant, tokens);
+  Books& books = call.services.books;
+  Granted grant = books.ledger().reserve(party, tokens);
+  if (!grant && grant.error().leased && books.leases() != nullptr && !books.leases()->is_away()) {
+    auto leasing = std::make_shared<Leasing>(books, party, tokens);
+    net::BlockingPool* const lane = call.services.database_lane;
+    std::function<void()> work = [leasing] { leasing->run(); };
+    const Deadline soon = call.deadline.sooner(Deadline::after(limits::kLeaseWait));
+    Task<bool> running = (lane != nullptr ? *lane : call.services.blocking).run_until(work, soon);
+    const bool ended = co_await std::move(running);
+    if (ended) grant = leasing->take();
+    if (!ended) books.leases()->cut_off();
+  }
+  if (!grant) co_return std::unexpected(refused(call, grant.error()));
+  co_return Reservation(call, *grant, tokens);
 }
 
 Status admit(Call& call, const Reservation& reservation) {

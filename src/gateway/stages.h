@@ -68,8 +68,9 @@ class Reservation {
 Status screen(std::string_view model);
 // Stage: sets aside what the request may spend, in the accounts of its key, workspace, tenant and
 // model. Error: NoModel, NoAdapter; RateLimited with Retry-After (QuotaRequests, QuotaTokens,
-// QuotaRunning, QuotaTooLarge); QuotaSpent.
-Result<Reservation> reserve(Call& call, std::string_view model, const Estimate& estimate);
+// QuotaRunning, QuotaTooLarge); QuotaSpent; BudgetAway. Waits only for a lease of a budget that
+// several gateways share, and then for the database.
+Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estimate);
 // Stage: the audit log's leaf before the call. Error: AuditUnavailable: nothing runs unrecorded.
 Status admit(Call& call, const Reservation& reservation);
 struct Ask;

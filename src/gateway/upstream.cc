@@ -37,12 +37,7 @@ net::ClientRequest request_for(const Call& call, const Ask& ask, const std::stri
   }
   request.headers.set("Content-Type", "application/json");
   request.headers.set("X-Xingcha-Request", call.request_id);
-  if (std::string parent = call.trace.traceparent(); !parent.empty()) {
-    request.headers.set("traceparent", std::move(parent));
-    if (!call.trace.tracestate().empty()) {
-      request.headers.set("tracestate", call.trace.tracestate());
-    }
-  }
+  pass_trace(call, true, request.headers);
   request.headers.set("X-Xingcha-Tenant", call.caller.tenant);
   request.headers.set("X-Xingcha-Key", call.caller.key_id);
   request.headers.set("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));

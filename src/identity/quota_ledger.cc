@@ -54,8 +54,16 @@ void QuotaLedger::refresh(Pot& pot, Meter meter, const Now& now) const {
     const std::int64_t period = is_daily(meter) ? now.day : now.month;
     if (pot.period == period) return;
     pot.period = period;
-    pot.remaining += pot.settled;
+    // What is left of a lease goes on; else the whole grant is here again.
+    if (is_leased(pot, meter)) {
+      pot.here -= pot.settled;
+      pot.moved = true;
+    } else {
+      pot.remaining += pot.settled;
+    }
     pot.settled = 0;
+    pot.others = 0;
+    pot.spent = false;
     pot.alerted = false;
     return;
   }
@@ -64,12 +72,12 @@ void QuotaLedger::refresh(Pot& pot, Meter meter, const Now& now) const {
     return;
   }
   std::int64_t leak = pot.settled;  // without a limit nothing is held against anybody
-  if (pot.granted > 0) {
+  if (pot.here > 0) {
     const std::int64_t elapsed = std::max<std::int64_t>((now.steady - pot.leaked).count(), 0);
-    const __int128 due = static_cast<__int128>(elapsed) * pot.granted / kMinuteNs;
+    const __int128 due = static_cast<__int128>(elapsed) * pot.here / kMinuteNs;
     leak = static_cast<std::int64_t>(std::min<__int128>(due, pot.settled));
     // The part of a unit that is not due yet keeps its time.
-    const auto used = static_cast<__int128>(leak) * kMinuteNs / pot.granted;
+    const auto used = static_cast<__int128>(leak) * kMinuteNs / pot.here;
     pot.leaked =
         leak == pot.settled ? now.steady : pot.leaked + Duration(static_cast<std::int64_t>(used));
   } else {
@@ -82,10 +90,11 @@ void QuotaLedger::refresh(Pot& pot, Meter meter, const Now& now) const {
 
 void QuotaLedger::watch(const Account& account, Meter meter, Pot& pot) {
   if (pot.alerted || pot.granted <= 0 || pot.alert_percent <= 0 || !is_budget(meter)) return;
-  const auto used = static_cast<__int128>(pot.reserved + pot.settled) * 100;
+  const auto used = static_cast<__int128>(pot.others + pot.reserved + pot.settled) * 100;
   if (used < static_cast<__int128>(pot.granted) * pot.alert_percent) return;
   pot.alerted = true;
-  const Balance balance{pot.granted, pot.reserved, pot.settled, pot.remaining, pot.alert_percent};
+  const Balance balance{pot.granted, pot.reserved, pot.others + pot.settled, pot.remaining,
+                        pot.alert_percent};
   alerts_.push_back(Alert{account.scope, account.name, meter, balance});
 }
 
@@ -96,9 +105,10 @@ void QuotaLedger::grant(Scope scope, std::string_view name, Meter meter, std::in
   if (id == kNoAccount) return;
   Pot& pot = accounts_[id].pots[static_cast<std::size_t>(meter)];
   refresh(pot, meter, now());
-  granted = std::clamp(granted, kNoLimit, kGrantedMax);
-  pot.remaining += granted_or_zero(granted) - granted_or_zero(pot.granted);
-  pot.granted = granted;
+  const bool was_leased = is_leased(pot, meter);
+  pot.granted = std::clamp(granted, kNoLimit, kGrantedMax);
+  if (is_leased(pot, meter) && !was_leased) set_here(pot, pot.reserved + pot.settled);
+  set_here(pot, here_of(pot, meter));
   pot.alert_percent = alert_percent;
   pot.alerted = false;
 }
@@ -124,7 +134,7 @@ int QuotaLedger::wait_s(const Pot& pot, Meter meter, std::int64_t needed, const 
   constexpr __int128 kSecondNs = 1'000'000'000;
   if (!is_rate(meter)) return 1;  // concurrency: when an answer ends
   const __int128 missing = static_cast<__int128>(needed - pot.remaining) * kMinuteNs;
-  const __int128 wait = missing / pot.granted - (now.steady - pot.leaked).count();
+  const __int128 wait = missing / pot.here - (now.steady - pot.leaked).count();
   return static_cast<int>(std::clamp<__int128>((wait + kSecondNs - 1) / kSecondNs, 1, 3'600));
 }
 
@@ -139,40 +149,49 @@ std::optional<Refusal> QuotaLedger::refusal_of(const AccountIds& accounts, const
       refresh(pot, meter_at(m), now);
       const bool enough = needed[m] <= 0 || pot.remaining >= needed[m];
       if (pot.granted == kNoLimit || enough) continue;
-      Refusal refusal{account.scope, meter_at(m), pot.granted, needed[m], 0};
-      const bool helps = !is_budget(meter_at(m)) && needed[m] <= pot.granted;
+      // Of a rate, what is here; of a budget, all of it.
+      const std::int64_t limit = is_budget(meter_at(m)) ? pot.granted : pot.here;
+      Refusal refusal{account.scope, meter_at(m), limit, needed[m], 0};
+      const bool helps = !is_budget(meter_at(m)) && needed[m] <= pot.here;
+      const bool asked = pot.spent && now.steady < pot.spent_until;
+      refusal.leased = is_leased(pot, meter_at(m)) && !asked;
       if (helps) refusal.retry_after_s = wait_s(pot, meter_at(m), needed[m], now);
       // What waiting does not help against comes first, then the longest wait.
-      const bool worse = !worst || (worst->retry_after_s > 0 &&
-                                    (!helps || refusal.retry_after_s > worst->retry_after_s));
+      const bool worse =
+          !worst || (worst->leased && !helps && !refusal.leased) ||
+          (worst->retry_after_s > 0 && (!helps || refusal.retry_after_s > worst->retry_after_s));
       if (worse) worst = refusal;
     }
   }
   return worst;
 }
 
+QuotaLedger::Open QuotaLedger::opened(const Party& party, const Tokens& estimate) {
+  Open made;
+  made.live = true;
+  made.accounts = {account_of(Scope::Key, party.key), account_of(Scope::Workspace, party.workspace),
+                   account_of(Scope::Tenant, party.tenant), account_of(Scope::Model, party.model)};
+  made.estimate = sane(estimate);
+  const AccountId model = made.accounts[static_cast<std::size_t>(Scope::Model)];
+  if (model != kNoAccount) made.price = accounts_[model].price;
+  made.estimate_micro = cost_of(made.price, made.estimate);
+  return made;
+}
+
 std::expected<Grant, Refusal> QuotaLedger::reserve(const Party& party, const Tokens& estimate) {
   const std::lock_guard held(mutex_);
   const Now at = now();
-  const AccountIds accounts{
-      account_of(Scope::Key, party.key), account_of(Scope::Workspace, party.workspace),
-      account_of(Scope::Tenant, party.tenant), account_of(Scope::Model, party.model)};
-  Open made;
-  made.live = true;
-  made.accounts = accounts;
-  made.estimate = sane(estimate);
-  const AccountId model = accounts[static_cast<std::size_t>(Scope::Model)];
-  if (model != kNoAccount) made.price = accounts_[model].price;
-  made.estimate_micro = cost_of(made.price, made.estimate);
+  Open made = opened(party, estimate);
   const Amounts needed = amounts_of(made.estimate.all(), made.estimate_micro);
-  if (auto refusal = refusal_of(accounts, needed, at)) return std::unexpected(*refusal);
-  for (const AccountId id : accounts) {
+  if (auto refusal = refusal_of(made.accounts, needed, at)) return std::unexpected(*refusal);
+  for (const AccountId id : made.accounts) {
     if (id == kNoAccount) continue;
     Account& account = accounts_[id];
     for (std::size_t m = 0; m < kMeters; ++m) {
       Pot& pot = account.pots[m];
       (meter_at(m) == Meter::Requests ? pot.settled : pot.reserved) += needed[m];
       pot.remaining -= needed[m];
+      pot.quiet_ticks = 0;
       watch(account, meter_at(m), pot);
     }
   }
@@ -185,7 +204,7 @@ std::expected<Grant, Refusal> QuotaLedger::reserve(const Party& party, const Tok
   made.generation = open_[slot].generation + 1;
   if (made.generation == 0) made.generation = 1;
   open_[slot] = made;
-  return Grant{slot, made.generation, accounts};
+  return Grant{slot, made.generation, made.accounts};
 }
 
 std::optional<Refusal> QuotaLedger::extend(Grant grant, const Tokens& more) {
@@ -214,6 +233,8 @@ std::optional<Refusal> QuotaLedger::extend(Grant grant, const Tokens& more) {
       pot.remaining -= needed[m];
       watch(account, meter_at(m), pot);
       if (!is_budget(meter_at(m)) || pot.granted == kNoLimit || pot.remaining >= 0) continue;
+      // The next tick leases more, unless there is no more.
+      if (is_leased(pot, meter_at(m)) && !pot.spent && !cut_off_) continue;
       if (!overdrawn) overdrawn = Refusal{account.scope, meter_at(m), pot.granted, needed[m], 0};
     }
   }
@@ -240,6 +261,7 @@ std::optional<std::int64_t> QuotaLedger::settle(Grant grant, const Tokens& actua
       pot.reserved -= reserved[m];
       pot.settled += settled[m];
       pot.remaining += reserved[m] - settled[m];
+      pot.quiet_ticks = 0;
       watch(account, meter_at(m), pot);
     }
   }

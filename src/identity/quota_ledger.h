@@ -1,10 +1,13 @@
 // Who may spend how much, and what was spent: accounts, reservations, settlements. Pure: no disk,
 // no network, time is injected. docs/operating/quota.md has the rules in words.
 //
-// For every pot of every account, always:  reserved + settled + remaining = granted.
+// For every pot of every account, always:  reserved + settled + remaining = here, and here is what
+// is granted. Only of several gateways on one database each has a part of the grant here, and the
+// rest is elsewhere: of budgets what it leased (quota_leases.h), of rates an even share.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -42,11 +45,23 @@ struct Refusal {
   std::int64_t granted = 0;
   std::int64_t needed = 0;
   int retry_after_s = 0;  // 0: waiting does not help
+  bool leased = false;    // a budget of which more may be leased: QuotaLeases::reserve
+};
+
+// A leased budget, as it stands at this gateway.
+struct Leased {
+  Scope scope = Scope::Key;
+  std::string name;
+  Meter meter = Meter::TokensDay;
+  std::int64_t period = 0;  // day or month
+  std::int64_t granted = 0, here = 0, reserved = 0, settled = 0, remaining = 0;
+  std::int64_t needed = 0;  // of the request that found too little
+  int quiet_ticks = 0;      // since it was last used
+  bool moved = false;       // to another period since the database was asked
 };
 
 struct Balance {
-  std::int64_t granted = kNoLimit;
-  std::int64_t reserved = 0, settled = 0;
+  std::int64_t granted = kNoLimit, reserved = 0, settled = 0;
   std::int64_t remaining = 0;  // below 0: more was spent than was set aside
   int alert_percent = 0;
 };
@@ -90,10 +105,28 @@ class QuotaLedger {
   // Every budget that is past its soft limit now. O(accounts).
   std::vector<Alert> alerted();
 
+  // Leases of budgets; quota_lent.cc. From the first call on budgets begin with nothing here.
+  void lease_budgets();
+  bool leases_budgets() const { return leases_; }
+  std::int64_t period_of(Meter meter);  // the day or month of now
+  // The leased budgets that have not enough for this request.
+  std::vector<Leased> shortages(const Party& party, const Tokens& estimate);
+  // All that have something here or in use; counts as a tick for each. O(accounts).
+  std::vector<Leased> leased();
+  // What the database says: `here` in all of this period, `others`' used and leased parts, and
+  // whether it had less than was asked for. Nothing in another period. `others` < 0: as it was.
+  void lease(const Leased& of, std::int64_t here, std::int64_t others, bool spent);
+  // Takes what remains out of the lease and says how much that was.
+  std::int64_t give_back(const Leased& of);
+  // No more can be leased now: answers that outgrow their lease end.
+  void cut_off(bool now) { cut_off_ = now; }
+  // Rates and concurrency are divided evenly, rounded up.
+  void share_rates(int gateways);
+
   // For /metrics and tests: sums over the accounts of a scope that have a limit, and whether the
   // invariant holds for every pot against the open reservations. O(accounts).
   struct Sums {
-    std::int64_t granted = 0, reserved = 0, settled = 0, remaining = 0;
+    std::int64_t granted = 0, reserved = 0, settled = 0, remaining = 0, elsewhere = 0;
   };
   struct Audit {
     bool conserved = true;
@@ -104,9 +137,13 @@ class QuotaLedger {
 
  private:
   struct Pot {
-    std::int64_t granted = kNoLimit, reserved = 0, settled = 0, remaining = 0;
-    std::int64_t period = 0;  // calendar meters
-    SteadyTime leaked{};      // rate meters: settled has leaked until then
+    std::int64_t granted = kNoLimit, here = 0, reserved = 0, settled = 0, remaining = 0;
+    std::int64_t period = 0;   // calendar meters
+    std::int64_t others = 0;   // of a leased budget: what other gateways used and leased
+    SteadyTime spent_until{};  // nothing is left to lease, as it was said
+    bool spent = false, moved = false;
+    int quiet_ticks = 0;
+    SteadyTime leaked{};  // rate meters: settled has leaked until then
     int alert_percent = kAlertPercent;
     bool alerted = false;
   };
@@ -132,6 +169,12 @@ class QuotaLedger {
 
   Now now();
   AccountId account_of(Scope scope, std::string_view name);
+  Open opened(const Party& party, const Tokens& estimate);
+  std::int64_t here_of(const Pot& pot, Meter meter) const;
+  void set_here(Pot& pot, std::int64_t here);
+  bool is_leased(const Pot& pot, Meter meter) const;
+  Leased view_of(const Account& account, Meter meter, const Pot& pot) const;
+  Pot* pot_of(const Leased& leased);
   void refresh(Pot& pot, Meter meter, const Now& now) const;
   std::optional<Refusal> refusal_of(const AccountIds& accounts, const Amounts& needed,
                                     const Now& now);
@@ -149,6 +192,9 @@ class QuotaLedger {
   std::vector<Alert> alerts_;
   std::int64_t latest_unix_ms_ = 0;  // calendars never go back
   std::int64_t month_of_day_ = -1, month_ = 0;
+  bool leases_ = false;
+  std::atomic<bool> cut_off_ = false;
+  int gateways_ = 1;
 };
 
 }  // namespace xc::identity

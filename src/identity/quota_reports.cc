@@ -47,11 +47,11 @@ std::vector<Alert> QuotaLedger::alerted() {
       const auto meter = static_cast<Meter>(m);
       refresh(pot, meter, at);  // a new period begins without it
       if (!pot.alerted) continue;
-      alerts.push_back(
-          {account.scope,
-           account.name,
-           meter,
-           {pot.granted, pot.reserved, pot.settled, pot.remaining, pot.alert_percent}});
+      alerts.push_back({account.scope,
+                        account.name,
+                        meter,
+                        {pot.granted, pot.reserved, pot.others + pot.settled, pot.remaining,
+                         pot.alert_percent}});
     }
   }
   return alerts;
@@ -78,7 +78,7 @@ QuotaLedger::Audit QuotaLedger::audit() {
       Pot& pot = account.pots[m];
       refresh(pot, static_cast<Meter>(m), at);
       const std::int64_t granted = std::max<std::int64_t>(pot.granted, 0);
-      const bool whole = pot.reserved + pot.settled + pot.remaining == granted;
+      const bool whole = pot.reserved + pot.settled + pot.remaining == pot.here;
       if (!whole || pot.reserved != reserved[id][m] || pot.settled < 0) audit.conserved = false;
       if (pot.granted == kNoLimit) continue;
       Sums& sums = audit.sums[static_cast<std::size_t>(account.scope)][m];
@@ -86,6 +86,7 @@ QuotaLedger::Audit QuotaLedger::audit() {
       sums.reserved += pot.reserved;
       sums.settled += pot.settled;
       sums.remaining += pot.remaining;
+      sums.elsewhere += granted - pot.here;
     }
   }
   return audit;

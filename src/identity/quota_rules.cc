@@ -2,8 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "base/limits.h"
 #include "identity/columns.h"
+#include "identity/quota_lease_rows.h"
 
 namespace xc::identity {
 namespace {
@@ -23,17 +26,49 @@ Status check_number(std::string_view field, std::int64_t value, std::int64_t low
                      fmt::format("{}", value)});
 }
 
+store::Database::Statement note_rules_changed() {
+  return {"UPDATE identity_state SET value = value + 1 WHERE name = 'quota_changes'", {}};
+}
+
+Result<std::int64_t> version_of(store::Database& database) {
+  XC_TRY(const std::vector<store::Row> rows,
+         database.query("SELECT value FROM identity_state WHERE name = 'quota_changes'"));
+  return rows.empty() ? 0 : integer_in(rows.front().at(0)).value_or(0);
+}
+
 }  // namespace
 
 Status QuotaRules::load() {
+  // Before the rules: what changes in between is read again by the next refresh.
+  XC_TRY(const std::int64_t version, version_of(database_));
   const std::lock_guard hold(changing_);
   XC_TRY(const std::vector<Rule> rules, list());
   XC_TRY(const std::vector<ModelPrice> all, prices());
+  std::map<Pot, Limit> before = std::exchange(in_force_, {});
   for (const Rule& rule : rules) {
-    ledger_.grant(rule.scope, rule.name, rule.meter, rule.granted, rule.alert_percent);
+    const Limit limit{rule.granted, rule.alert_percent};
+    // What stays is left alone: its alert was told.
+    const auto same = before.extract(pot_of(rule));
+    if (!same || same.mapped() != limit) {
+      ledger_.grant(rule.scope, rule.name, rule.meter, rule.granted, rule.alert_percent);
+    }
+    in_force_[pot_of(rule)] = limit;
+  }
+  for (const auto& [pot, limit] : before) {
+    ledger_.grant(std::get<0>(pot), std::get<1>(pot), std::get<2>(pot), kNoLimit, kAlertPercent);
   }
   for (const ModelPrice& row : all) ledger_.price(row.model, row.price);
+  version_ = version;
   return {};
+}
+
+Status QuotaRules::refresh() {
+  XC_TRY(const std::int64_t version, version_of(database_));
+  {
+    const std::lock_guard hold(changing_);
+    if (version == version_) return {};
+  }
+  return load();
 }
 
 Result<std::vector<Rule>> QuotaRules::list() const {
@@ -54,6 +89,8 @@ Result<std::vector<Rule>> QuotaRules::list() const {
 
 Status QuotaRules::set(const std::vector<Rule>& rules) {
   std::vector<store::Database::Statement> statements;
+  const bool leases = ledger_.leases_budgets();
+  if (leases) statements.push_back(lease_rows::lock());
   for (const Rule& rule : rules) {
     XC_CHECK(check_account("name", rule.name));
     XC_CHECK(check_number(name_of(rule.meter), rule.granted, kNoLimit, kGrantedMax));
@@ -69,12 +106,19 @@ Status QuotaRules::set(const std::vector<Rule>& rules) {
            "VALUES (:p0, :p1, :p2, :p3, :p4) ON CONFLICT (scope, name, meter) "
            "DO UPDATE SET granted = excluded.granted, alert_percent = excluded.alert_percent",
            {scope, rule.name, meter, rule.granted, std::int64_t{rule.alert_percent}}});
+      if (leases && is_budget(rule.meter)) {
+        statements.push_back(
+            lease_rows::open_pot(rule.scope, rule.name, rule.meter, ledger_.period_of(rule.meter)));
+      }
     }
   }
+  statements.push_back(note_rules_changed());
   const std::lock_guard hold(changing_);
   XC_CHECK(database_.transaction(statements));
   for (const Rule& rule : rules) {
     ledger_.grant(rule.scope, rule.name, rule.meter, rule.granted, rule.alert_percent);
+    if (rule.granted == kNoLimit) in_force_.erase(pot_of(rule));
+    if (rule.granted != kNoLimit) in_force_[pot_of(rule)] = {rule.granted, rule.alert_percent};
   }
   return {};
 }
@@ -98,11 +142,12 @@ Status QuotaRules::set_price(const ModelPrice& row) {
   XC_CHECK(check_number("cached", row.price.cached, 0, kPriceMax));
   XC_CHECK(check_number("output", row.price.output, 0, kPriceMax));
   const std::lock_guard hold(changing_);
-  XC_CHECK(database_.execute(
-      "INSERT INTO prices (model, input, cached, output) VALUES (:p0, :p1, :p2, :p3) "
-      "ON CONFLICT (model) DO UPDATE SET input = excluded.input, cached = excluded.cached, "
-      "output = excluded.output",
-      {row.model, row.price.input, row.price.cached, row.price.output}));
+  XC_CHECK(database_.transaction(
+      {{"INSERT INTO prices (model, input, cached, output) VALUES (:p0, :p1, :p2, :p3) "
+        "ON CONFLICT (model) DO UPDATE SET input = excluded.input, cached = excluded.cached, "
+        "output = excluded.output",
+        {row.model, row.price.input, row.price.cached, row.price.output}},
+       note_rules_changed()}));
   ledger_.price(row.model, row.price);
   return {};
 }

@@ -1,9 +1,11 @@
 // The limits and prices that operators set: kept in the database, in force in the ledger.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/result.h"
@@ -30,9 +32,11 @@ class QuotaRules {
   QuotaRules(store::Database& database, QuotaLedger& ledger)
       : database_(database), ledger_(ledger) {}
 
-  // Puts all rules and prices in force, also those that another process wrote. Error:
-  // DatabaseError.
+  // Puts all rules and prices in force, also those that another process wrote, and takes away what
+  // it took away. Error: DatabaseError.
   Status load();
+  // The same, when the database says that something changed; one short query else.
+  Status refresh();
   Result<std::vector<Rule>> list() const;
   // All or none; in force at once. Error: BadLength (a name), OutOfRange, DatabaseError.
   Status set(const std::vector<Rule>& rules);
@@ -43,6 +47,15 @@ class QuotaRules {
   store::Database& database_;
   QuotaLedger& ledger_;
   std::mutex changing_;
+  std::int64_t version_ = -1;  // of what is in force; under changing_, as the next
+  struct Limit {
+    std::int64_t granted = kNoLimit;
+    int alert_percent = kAlertPercent;
+    bool operator==(const Limit&) const = default;
+  };
+  using Pot = std::tuple<Scope, std::string, Meter>;
+  static Pot pot_of(const Rule& rule) { return {rule.scope, rule.name, rule.meter}; }
+  std::map<Pot, Limit> in_force_;
 };
 
 }  // namespace xc::identity

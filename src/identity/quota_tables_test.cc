@@ -39,6 +39,27 @@ TEST_P(Tables, rules_are_in_force_at_once_and_after_a_restart) {
   EXPECT_EQ(second.balance(Scope::Key, "k", Meter::Running).granted, kNoLimit);
 }
 
+TEST_P(Tables, what_another_gateway_changes_comes_in_force) {
+  QuotaRules rules(*database, ledger);
+  QuotaLedger second(clock);
+  QuotaRules other(*database, second);
+  ASSERT_TRUE(other.load());
+  ASSERT_TRUE(rules.set(
+      {{Scope::Key, "k", Meter::TokensDay, 100, 50}, {Scope::Key, "k", Meter::Running, 3, 80}}));
+  ASSERT_TRUE(rules.set_price({"m", {1'000'000, 0, 0}}));
+  ASSERT_TRUE(other.refresh());
+  EXPECT_EQ(second.balance(Scope::Key, "k", Meter::TokensDay).granted, 100);
+  const auto grant = second.reserve({"k", "", "", "m"}, {60, 0, 0});
+  EXPECT_EQ(second.settle(*grant, {60, 0, 0}), 60);
+  EXPECT_EQ(second.take_alerts().size(), 1u);
+  ASSERT_TRUE(rules.set({{Scope::Key, "k", Meter::Running, kNoLimit, 80}}));
+  ASSERT_TRUE(other.refresh());
+  EXPECT_EQ(second.balance(Scope::Key, "k", Meter::Running).granted, kNoLimit);
+  // What stayed as it was is not told again.
+  ASSERT_TRUE(second.reserve({"k", "", "", "m"}, {1, 0, 0}));
+  EXPECT_TRUE(second.take_alerts().empty());
+}
+
 TEST_P(Tables, bad_rules_change_nothing) {
   QuotaRules rules(*database, ledger);
   EXPECT_FALSE(rules.set(

@@ -85,9 +85,9 @@ Result<UsageTable::Cursor> UsageTable::cursor(const std::string& log) const {
 }
 
 Status UsageTable::add(const std::string& log, const std::vector<UsageRow>& rows,
-                       const Cursor& cursor) {
-  std::vector<store::Database::Statement> statements;
-  statements.reserve(rows.size() + 1);
+                       const Cursor& cursor, std::vector<store::Database::Statement> first) {
+  std::vector<store::Database::Statement> statements = std::move(first);
+  statements.reserve(statements.size() + rows.size() + 1);
   for (const UsageRow& row : rows) statements.push_back(add_row(row));
   statements.push_back(
       {"INSERT INTO usage_cursors (log, next_leaf, open_from) "

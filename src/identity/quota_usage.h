@@ -55,7 +55,9 @@ class UsageTable {
   };
   // `log`: which audit log, in hex. Zeros when it is new. Error: DatabaseError.
   Result<Cursor> cursor(const std::string& log) const;
-  Status add(const std::string& log, const std::vector<UsageRow>& rows, const Cursor& cursor);
+  // `first`: what else changes in the same transaction, before it.
+  Status add(const std::string& log, const std::vector<UsageRow>& rows, const Cursor& cursor,
+             std::vector<store::Database::Statement> first = {});
   // At most limits::kUsageGroupsMax groups, in order. Error: DatabaseError.
   Result<std::vector<UsageGroup>> query(const UsageQuery& query) const;
   // Books what was settled in this day and month into the ledger. Once, at start.

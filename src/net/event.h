@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/task.h"
@@ -33,6 +34,18 @@ class Event {
       co_await std::move(wake);
     }
     set_ = false;
+  }
+
+  // False: `when` came first.
+  Task<bool> wait_until(SteadyTime when) {
+    timer_.expires_at(when);
+    while (!set_ && SteadyTime::clock::now() < when) {
+      boost::system::error_code ignored;  // as above
+      auto token = boost::asio::redirect_error(boost::asio::use_awaitable, ignored);
+      Task<void> wake = timer_.async_wait(token);
+      co_await std::move(wake);
+    }
+    co_return std::exchange(set_, false);
   }
 
  private:

@@ -51,6 +51,8 @@ class BlockingPool {
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
   Task<void> run(std::function<void()> work);
+  // False when the deadline came first: the work goes on, or will begin, by itself.
+  Task<bool> run_until(std::function<void()> work, Deadline deadline);
 
  private:
   struct Parts;

@@ -55,6 +55,29 @@ TEST(BlockingPool, runs_elsewhere_and_comes_back) {
   });
 }
 
+TEST(BlockingPool, waits_no_longer_than_it_was_told) {
+  Loops loops;
+  BlockingPool pool(1);
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  auto ended = std::make_shared<std::atomic<bool>>(false);
+  loops.run([&]() -> Task<void> {
+    std::function<void()> slow = [release, ended] {
+      while (!*release) std::this_thread::yield();
+      *ended = true;
+    };
+    Task<bool> waiting = pool.run_until(slow, Deadline::after(std::chrono::milliseconds(20)));
+    const bool in_time = co_await std::move(waiting);
+    EXPECT_FALSE(in_time);
+    EXPECT_FALSE(*ended);
+    *release = true;  // it goes on by itself
+    std::function<void()> quick = [] {};
+    Task<bool> second = pool.run_until(quick, Deadline::never());
+    const bool done = co_await std::move(second);
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(*ended);
+  });
+}
+
 TEST(BlockingPool, cancelled_while_work_runs) {
   Loops loops;
   BlockingPool pool(1);

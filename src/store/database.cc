@@ -260,6 +260,8 @@ Status Database::transaction(const std::vector<Statement>& statements) {
   }
 }
 
+bool Database::is_shared() const { return !parts_->url.empty(); }
+
 int Database::schema_version() const { return parts_->version; }
 
 // One process at a time migrates a PostgreSQL database; the server gives the lock back when that

@@ -43,6 +43,8 @@ class Database {
     std::vector<Value> parameters;
   };
   Status transaction(const std::vector<Statement>& statements);
+  // Gateways on other machines may use it too.
+  bool is_shared() const;
   int schema_version() const;  // as this process opened it
 
  private:

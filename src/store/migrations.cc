@@ -143,11 +143,42 @@ Migration pools_step() {
            "INSERT INTO pool_state (name, value) VALUES ('changes', 0)"}};
 }
 
+Migration shared_budgets_step() {
+  return {5,
+          "budgets that several gateways share",
+          {// What all have used of a budget in its period (a day or a month), for budgets that were
+           // asked for in it. Changes together with usage_hours.
+           "CREATE TABLE budget_pots ("
+           "scope TEXT NOT NULL, "
+           "name TEXT NOT NULL, "
+           "meter TEXT NOT NULL, "
+           "period BIGINT NOT NULL, "
+           "settled BIGINT NOT NULL, "
+           "PRIMARY KEY (scope, name, meter))",
+           // What a gateway (its audit log) may use of it, and has: taken - used is set aside.
+           "CREATE TABLE budget_leases ("
+           "log TEXT NOT NULL, "
+           "scope TEXT NOT NULL, "
+           "name TEXT NOT NULL, "
+           "meter TEXT NOT NULL, "
+           "period BIGINT NOT NULL, "
+           "taken BIGINT NOT NULL, "
+           "used BIGINT NOT NULL, "
+           "renewed_unix_ms BIGINT NOT NULL, "
+           "PRIMARY KEY (log, scope, name, meter))",
+           "CREATE INDEX budget_leases_by_budget ON budget_leases (scope, name, meter)",
+           // Those that run.
+           "CREATE TABLE gateways ("
+           "log TEXT NOT NULL PRIMARY KEY, "
+           "renewed_unix_ms BIGINT NOT NULL)",
+           "INSERT INTO identity_state (name, value) VALUES ('quota_changes', 0)"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
   static const std::vector<Migration> steps{keys_step(), identity_step(), quota_step(),
-                                            pools_step()};
+                                            pools_step(), shared_budgets_step()};
   return steps;
 }
 
