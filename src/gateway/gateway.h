@@ -19,6 +19,7 @@
 namespace xc::gateway {
 
 class Books;
+class OidcProvider;
 struct Operations;
 
 // One row of GET /v1/models; app/wiring.cc fills it from catalogue and model store.
@@ -53,6 +54,8 @@ struct Services {
   fleet::Pools& pools;
   fleet::PoolStore& pool_store;
   const Operations* operations = nullptr;  // outlives the gateway
+  OidcProvider* oidc = nullptr;            // outlives the gateway; null: no single sign-on
+  bool https = false;                      // the console is reached over HTTPS
 };
 
 class Gateway {
