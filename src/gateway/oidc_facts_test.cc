@@ -47,10 +47,11 @@ TEST(OidcFacts, of_another_provider_or_unsafe_are_refused) {
   EXPECT_EQ(fault_of(good(), std::string(kIssuer) + "/"), "metadata: issuer");
   EXPECT_EQ(fault_of(json::array{}), "metadata: JSON");
   for (const char* field : {"authorization_endpoint", "token_endpoint", "jwks_uri"}) {
-    for (const json::value& value : std::initializer_list<json::value>{
+    for (const json::value& value : std::vector<json::value>{
              nullptr, 7, "", "idp.example", "http://idp.example/x", "ftp://idp.example/x",
              "https://idp.example/a b", "https://idp.example/\r\nX: 1", "https://u:p@idp.example/",
-             "https://idp.example/#a", "javascript:alert(1)", std::string(3'000, 'a')}) {
+             "https://idp.example/#a", "javascript:alert(1)",
+             json::value(json::string(3'000, 'a'))}) {
       json::object fields = good();
       fields[field] = value;
       EXPECT_EQ(fault_of(fields), std::string("metadata: ") + field) << json::serialize(value);
