@@ -7,7 +7,7 @@ const server = process.env['XC_SERVER'] ?? 'http://127.0.0.1:8660';
 
 export default defineConfig({
   plugins: [react()],
-  server: { proxy: { '/v1': server } },
+  server: { proxy: { '/v1': server, '/admin': server } },
   build: {
     target: 'es2022',
     // The content security policy has no data: for scripts and fonts, so nothing is inlined.

@@ -1,7 +1,7 @@
 // axe on every state of the page, in both languages and both colour schemes.
-import axe from 'axe-core';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { check } from './axe.mjs';
 import * as ui from './browser.mjs';
 
 let browser;
@@ -27,20 +27,6 @@ def f(x: int) -> str:
     return "text" + str(x + 1)
 \`\`\`
 `;
-
-// evaluate() runs beside the page's policy, so axe needs no exception from it.
-async function check(page, state) {
-  await page.evaluate(axe.source);
-  const violations = await page.evaluate(async () => {
-    const result = await window.axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    return result.violations.map(
-      ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`,
-    );
-  });
-  assert.deepEqual(violations, [], state);
-}
 
 const kStates = {
   'the key dialog': async (context) => {

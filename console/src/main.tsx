@@ -4,6 +4,7 @@ import { App } from './app';
 import { ServicesProvider, wire } from './wiring';
 import './styles/base.css';
 import './styles/layout.css';
+import './styles/admin.css';
 import './styles/chat.css';
 import './styles/markdown.css';
 import './styles/code.css';

@@ -6,6 +6,7 @@ import { openConversationDb } from './conversations/conversation_db';
 import { ConversationStore } from './conversations/conversation_store';
 import { ConversationTabs } from './conversations/conversation_tabs';
 import { initialLanguage, keepLanguage, type Language } from './i18n/language';
+import { SessionController } from './session/session_controller';
 import { browserStorage, tabStorage } from './settings/browser_storage';
 import { Observable } from './settings/observable';
 import { keepSettings, loadSettings, type Settings } from './settings/settings';
@@ -20,7 +21,8 @@ export interface Services {
   readonly language: Observable<Language>;
   readonly settings: Observable<Settings>;
   readonly access: Observable<Access>;
-  readonly client: ApiClient;
+  readonly client: ApiClient; // with the key: models, chat
+  readonly session: SessionController; // with the cookie: administration
   readonly conversations: ConversationStore;
   readonly chat: ChatController;
 }
@@ -46,6 +48,10 @@ export async function wire(): Promise<Services> {
   });
 
   const client = new ApiClient(() => ({ key: access.get().key, language: language.get() }));
+  const session = new SessionController(
+    new ApiClient(() => ({ key: null, language: language.get() })),
+  );
+  void session.refresh();
   const tabs = new ConversationTabs();
   const db = await openConversationDb(globalThis.indexedDB);
   const conversations = new ConversationStore(db, Date.now, (id) => tabs.announce(id));
@@ -62,7 +68,7 @@ export async function wire(): Promise<Services> {
   tabs.listen(() => void conversations.reload(chat.running()));
   // Leaving the page stops the engine and keeps the half answer.
   addEventListener('pagehide', () => chat.stop());
-  return { language, settings, access, client, conversations, chat };
+  return { language, settings, access, client, session, conversations, chat };
 }
 
 const ServicesContext = createContext<Services | null>(null);

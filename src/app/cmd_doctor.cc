@@ -55,6 +55,7 @@ Result<int> doctor(const Surroundings& here, const DoctorFlags& flags) {
   const std::optional<Config> config = check_home(here, checks);
   if (config) check_server(here, *config, checks);
   if (config) check_operations(here, *config, flags.verify, checks);
+  if (config) check_login(here, *config, checks);
   check_models(here, flags.verify, checks);
   check_proxies(here, checks);
   const auto bad = std::ranges::count(checks, Verdict::Bad, &Check::verdict);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/oidc_settings.h"
 #include "app/settings.h"
 #include "base/address_range.h"
 #include "base/limits.h"
@@ -187,9 +188,12 @@ Status finish(const ConfigSource& source, Config& config) {
   }
   for (std::string Config::* path :
        {&Config::tls_certificate, &Config::tls_key, &Config::tls_client_ca, &Config::endpoint_ca,
-        &Config::witness_file, &Config::endpoint_certificate, &Config::endpoint_key}) {
+        &Config::witness_file, &Config::endpoint_certificate, &Config::endpoint_key,
+        &Config::oidc_client_secret_file}) {
     config.*path = rooted(source.root, config.*path);
   }
+  XC_TRY(const auto oidc, oidc_settings_of(config, language));
+  static_cast<void>(oidc);  // whether it can be read
   return {};
 }
 
@@ -243,7 +247,10 @@ std::string print_config(const Config& config, Language language) {
         setting.otherwise.empty() ? "\"\"" : std::string(setting.otherwise);
     out += fmt::format("# {}; {}\n", say<texts::DefaultIs>(language, standard),
                        say<texts::Variable>(language, setting.variable));
-    out += fmt::format("{} = {}\n", setting.key(), toml_of(setting, config, config.models));
+    const std::string value = toml_of(setting, config, config.models);
+    const bool hidden = setting.is_secret() && value != "\"\"";
+    out +=
+        fmt::format("{}{} = {}\n", hidden ? "# " : "", setting.key(), hidden ? "\"***\"" : value);
   }
   out += fmt::format("\n# {}\n", texts::ConfigPerModel.in(language));
   if (config.overrides.empty())

@@ -49,6 +49,11 @@ struct Config {
   int audit_retention_days = 0;  // 0: for ever
   std::string witness_file, witness_url;
   std::string endpoint_ca, endpoint_certificate, endpoint_key;  // absolute, or empty
+  std::string oidc_issuer, oidc_client_id, oidc_client_secret;  // no issuer: no single sign-on
+  std::string oidc_client_secret_file;                          // absolute, or empty
+  std::string oidc_redirect_base, oidc_name, oidc_role_claim, oidc_tenant_claim, oidc_tenant;
+  std::vector<std::string> oidc_scopes, oidc_roles, oidc_tenants;  // VALUE=ROLE, VALUE=TENANT
+  bool oidc_create_users = false;
   bool insecure = false;
   int io_threads = 0;    // 0: the cores of this machine
   std::string database;  // empty: SQLite in the data folder
@@ -81,7 +86,8 @@ Result<Config> load_config(const ConfigSource& source);
 // The same on text in memory; `file_name` is for errors.
 Result<Config> parse_config(std::string_view toml, const std::string& file_name,
                             const ConfigSource& source);
-// A commented config.toml that load_config reads back to an equal Config.
+// A commented config.toml that load_config reads back to an equal Config, but for secrets, which
+// are not shown.
 std::string print_config(const Config& config, Language language);
 
 }  // namespace xc::app

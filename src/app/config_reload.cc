@@ -88,9 +88,7 @@ std::string without_userinfo(std::string url) {
 
 std::string shown_value(const Setting& setting, const Config& config) {
   std::string value = toml_of(setting, config, config.models);
-  const bool secret = setting.name.find("secret") != std::string_view::npos ||
-                      setting.name.find("password") != std::string_view::npos;
-  if (secret && value != "\"\"") return "\"***\"";
+  if (setting.is_secret() && value != "\"\"") return "\"***\"";
   value = without_userinfo(std::move(value));
   const std::size_t scheme = value.find("://");
   const std::size_t query = value.find('?');  // robots of chat services carry their token there

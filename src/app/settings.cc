@@ -80,6 +80,10 @@ std::string_view Setting::table() const {
   return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
 }
 
+bool Setting::is_secret() const {
+  return name.ends_with("secret") || name.find("password") != std::string_view::npos;
+}
+
 const Setting* find_setting(std::string_view name) {
   for (const Setting& setting : all_settings()) {
     if (setting.name == name) return &setting;

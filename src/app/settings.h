@@ -31,9 +31,11 @@ struct Setting {
   bool per_model() const;          // may stand in [model."name"]
   std::string_view key() const;    // last part of the name
   std::string_view table() const;  // the part before, may be empty
+  bool is_secret() const;          // its value is shown to nobody
 };
 
 std::span<const Setting> all_settings();
+std::span<const Setting> login_settings();       // a part of them
 std::span<const Setting> operations_settings();  // the last part of them
 const Setting* find_setting(std::string_view name);
 

@@ -266,6 +266,7 @@ constexpr std::array kSettings{
 std::span<const Setting> all_settings() {
   static const std::vector<Setting> all = [] {
     std::vector<Setting> rows(kSettings.begin(), kSettings.end());
+    rows.insert(rows.end(), login_settings().begin(), login_settings().end());
     rows.insert(rows.end(), operations_settings().begin(), operations_settings().end());
     return rows;
   }();

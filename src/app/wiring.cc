@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "app/oidc_settings.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "catalog/fit.h"
@@ -130,15 +131,25 @@ Status Platform::start() {
       [this](std::string_view name) { return shelf_.resolve(name); },
       [] { return catalog::memory_here().available_bytes; });
   open_operations();
+  XC_CHECK(open_login());
+  const bool https = !config_.tls_certificate.empty() || (oidc_ && oidc_->settings().https());
   gateway_ = std::make_unique<gateway::Gateway>(
       gateway::Services{runtime_, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
                         [this] { return model_rows(); }, XC_VERSION, *books_, pools_, *pool_store_,
-                        &operations_, &database_lane_});
+                        &operations_, &database_lane_, oidc_.get(), https});
   server_ = std::make_unique<net::Server>(runtime_, server_options(config_), gateway_->handler(),
                                           gateway_->error_renderer());
   gateway_->watch(*server_);
   XC_CHECK(server_->open());
   return write_first_credentials();
+}
+
+Status Platform::open_login() {
+  XC_TRY(auto settings, load_oidc_settings(config_, here_.language));
+  if (settings) {
+    oidc_ = std::make_unique<gateway::OidcProvider>(client_, clock_, std::move(*settings));
+  }
+  return {};
 }
 
 Status Platform::open_books() {

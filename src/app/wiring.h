@@ -23,6 +23,7 @@
 #include "fleet/pools.h"
 #include "gateway/books.h"
 #include "gateway/gateway.h"
+#include "gateway/oidc_provider.h"
 #include "gateway/operations.h"
 #include "identity/accounts.h"
 #include "identity/keys.h"
@@ -60,6 +61,7 @@ class Platform {
            store::HomeLock lock, std::unique_ptr<store::Database> database);
   Status start();
   Status write_first_credentials();
+  Status open_login();
   void on_signal(int signo);
   Task<void> reload();
   // wiring_reload.cc. The first three are blocking.
@@ -111,6 +113,7 @@ class Platform {
   std::unique_ptr<Watchtower> tower_;
   std::unique_ptr<fleet::Fleet> fleet_;
   gateway::Operations operations_;
+  std::unique_ptr<gateway::OidcProvider> oidc_;  // null: no single sign-on
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<net::Server> server_;
   net::TaskGroup tasks_;

@@ -180,6 +180,22 @@ inline constexpr int kLoginsWaitingMax = 2;  // one computes its 19 MiB hash, on
 inline constexpr seconds kSessionLife{12 * 3'600};
 inline constexpr std::size_t kSessionsPerUserMax = 16;  // the oldest makes room
 
+// --- login at an OpenID provider ---
+inline constexpr seconds kOidcStateLife{600};   // from the start of a login to its return
+inline constexpr std::int64_t kOidcStatesMax = 20'000;  // returned ones remembered, then 429
+inline constexpr std::size_t kOidcReplyBytesMax = 256 * 1024;  // metadata, keys, tokens
+inline constexpr std::size_t kOidcTokenBytesMax = 32 * 1024;   // an ID token; usual ones have 1 KiB
+inline constexpr std::size_t kOidcKeysMax = 64;                // of one provider
+inline constexpr std::size_t kOidcSubjectBytesMax = 255;       // OpenID Connect Core 1.0 §2
+inline constexpr std::size_t kOidcReturnBytesMax = 512;        // path to come back to
+inline constexpr std::size_t kOidcRulesMax = 256;              // rows of a claim's mapping
+inline constexpr std::size_t kOidcClaimItemsMax = 1'024;       // of one claim that is a list
+inline constexpr seconds kOidcTimeout{10};       // of one request to the provider
+inline constexpr seconds kOidcFactsLife{3'600};  // metadata and keys are read again after this
+inline constexpr seconds kOidcFetchPause{10};    // at most so often: strangers can ask for it
+inline constexpr seconds kOidcSkew{60};          // between the provider's clock and ours
+inline constexpr int kOidcLoginsMax = 32;        // that wait for the provider at once, then 429
+
 // --- audit ---
 inline constexpr milliseconds kAuditSyncInterval{10};  // leaves wait this long for the next fsync
 inline constexpr milliseconds kAuditRetryInterval{1'000};  // after a failed write: a full disk

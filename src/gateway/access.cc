@@ -100,4 +100,14 @@ Status check_access(const Route& route, const identity::Caller& caller) {
   return {};
 }
 
+std::vector<std::string> routes_open_to(const identity::Caller& caller) {
+  std::vector<std::string> open;
+  for (const Route& route : routes()) {
+    if (!route.needs_key || !route.pattern.starts_with("/admin/")) continue;
+    if (!check_access(route, caller)) continue;
+    open.push_back(std::string(route.method) + " " + std::string(route.pattern));
+  }
+  return open;
+}
+
 }  // namespace xc::gateway

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "gateway/router.h"
@@ -25,5 +27,9 @@ std::span<const Grant> grants();
 // opens /admin only, since calling models is counted by key. Error: Forbidden with NotAllowed or
 // ScopeRefused.
 Status check_access(const Route& route, const identity::Caller& caller);
+
+// The /admin routes that this caller gets past the door of: "GET /admin/keys" … The console shows
+// what is among them.
+std::vector<std::string> routes_open_to(const identity::Caller& caller);
 
 }  // namespace xc::gateway

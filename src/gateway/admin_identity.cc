@@ -8,10 +8,14 @@
 
 #include "audit/record.h"
 #include "base/log.h"
+#include "gateway/access.h"
 #include "gateway/admin_work.h"
 #include "gateway/books.h"
+#include "gateway/console_session.h"
 #include "gateway/identity_json.h"
+#include "gateway/oidc_provider.h"
 #include "schema/json_reader.h"
+#include "schema/json_text.h"
 
 namespace xc::gateway {
 namespace {
@@ -39,34 +43,52 @@ Result<identity::LoginRequest> read_login(const Call& call) {
   return request;
 }
 
-// Who logged in gets a leaf before the reply. A failure gets one of the bounded records of
-// refusals, without the name: people type their password there.
-Status record_login(Call& call, const Result<identity::Session>& session) {
-  if (session) {
-    log::info("admin", "user {} logged in from {}", session->user.id, call.request().peer);
-    call.caller = identity::caller_of(session->user);
-    call.audit.caller(call.caller);
-    return call.audit.admit_change();
-  }
-  if (session.error().code == Code::Unauthorized) {
-    call.services.books.refused(std::move(audit::RecordText()
-                                              .text("event", "login_refused")
-                                              .text("request", call.request_id)
-                                              .text("source", call.request().peer)));
-  }
-  return {};
-}
-
 // A key is no session: there is nothing to end.
 Result<Work> logout_work(const Call& call) {
   if (!call.caller.is_session()) {
     return []() -> Result<std::string> { return R"({"logged_out":false})"; };
   }
-  return [token = std::string(secret_of(call.request())),
-          desk = desk_of(call)]() -> Result<std::string> {
-    XC_CHECK(desk.sessions.logout(token));
-    return R"({"logged_out":true})";
-  };
+  // Where the provider's own session can be ended too.
+  const OidcProvider* oidc = call.services.oidc;
+  return
+      [token = std::string(secret_of(call.request(), call.services)), desk = desk_of(call),
+       &external = call.services.accounts.external,
+       elsewhere = oidc == nullptr ? std::string() : oidc->logout_url()]() -> Result<std::string> {
+        XC_CHECK(desk.sessions.logout(token));
+        XC_TRY(const bool linked, external.is_linked(desk.caller.user_id));
+        std::string out;
+        schema::JsonWriter w(out);
+        w.flag("logged_out", true);
+        if (linked && !elsewhere.empty()) w.text("provider_logout_url", elsewhere);
+        w.end();
+        return out;
+      };
+}
+
+std::string login_json(const Call& call, const identity::Caller* caller) {
+  std::string out;
+  schema::JsonWriter w(out);
+  w.flag("password", true);
+  if (const OidcProvider* oidc = call.services.oidc) {
+    schema::JsonWriter inner(w.key("oidc"));
+    inner.text("name", oidc->settings().name);
+    inner.text("start", "/admin/oidc/start");
+    inner.end();
+  } else {
+    w.raw("oidc", "null");
+  }
+  w.raw("caller", caller == nullptr ? "null" : json_of(*caller));
+  std::string& may = w.key("may");
+  may += '[';
+  if (caller != nullptr) {
+    for (const std::string& route : routes_open_to(*caller)) {
+      if (may.back() != '[') may += ',';
+      schema::append_string(may, route);
+    }
+  }
+  may += ']';
+  w.end();
+  return out;
 }
 
 Result<Work> create_tenant_work(const Call& call) {
@@ -118,15 +140,47 @@ Task<Status> log_in(Call& call) {
     *session = sessions.login(request);
   };
   co_await call.services.blocking.run(std::move(work));
-  Status recorded = record_login(call, *session);
+  Status recorded = record_login(call, *session ? &(*session)->user : nullptr,
+                                 *session ? Code::Internal : session->error().code);
   if (!recorded) co_return recorded;
   if (!*session) co_return std::unexpected(std::move(session->error()));
   call.exchange.reply_headers().set("Cache-Control", "no-store");
-  std::string body = json_of(**session);
+  // The console's scripts never see the token.
+  const bool cookie = from_console(call.request());
+  if (cookie) set_session_cookie(call, **session);
+  std::string body = cookie ? json_of((*session)->user) : json_of(**session);
   Status replied = co_await reply_json(call, 200, std::move(body));
   co_return replied;
 }
-Task<Status> log_out(Call& call) { return answer(call, logout_work(call)); }
+
+Status record_login(Call& call, const identity::UserRecord* user, Code code) {
+  if (user != nullptr) {
+    log::info("admin", "user {} logged in from {}", user->id, call.request().peer);
+    call.caller = identity::caller_of(*user);
+    call.audit.caller(call.caller);
+    return call.audit.admit_change();
+  }
+  // One of the bounded records of refusals, without the name: people type their password there.
+  if (code == Code::Unauthorized || code == Code::Forbidden) {
+    call.services.books.refused(std::move(audit::RecordText()
+                                              .text("event", "login_refused")
+                                              .text("request", call.request_id)
+                                              .text("source", call.request().peer)));
+  }
+  return {};
+}
+
+Task<Status> show_login(Call& call) {
+  call.exchange.reply_headers().set("Cache-Control", "no-store");
+  const std::string_view token = console_token(call.request(), call.services);
+  Result<identity::Caller> caller = call.services.accounts.sessions->verify(token);
+  return reply_json(call, 200, login_json(call, caller ? &*caller : nullptr));
+}
+
+Task<Status> log_out(Call& call) {
+  if (from_console(call.request())) clear_session_cookie(call);
+  return answer(call, logout_work(call));
+}
 Task<Status> who_am_i(Call& call) { return reply_json(call, 200, json_of(call.caller)); }
 
 Task<Status> list_tenants(Call& call) {

@@ -7,6 +7,11 @@
 namespace xc::gateway {
 
 Task<Status> log_in(Call& call);  // needs no key
+// How one can log in, and who is in already by the console's cookie; needs no key.
+Task<Status> show_login(Call& call);
+// Who logged in (`user`) gets a leaf before the reply and is the caller from now on. Without a user
+// a refusal is recorded, when `code` says that it was one.
+Status record_login(Call& call, const identity::UserRecord* user, Code code);
 Task<Status> log_out(Call& call);
 Task<Status> who_am_i(Call& call);
 

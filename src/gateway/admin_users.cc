@@ -4,6 +4,7 @@
 #include "gateway/admin_identity.h"
 #include "gateway/admin_work.h"
 #include "gateway/identity_json.h"
+#include "gateway/oidc_provider.h"
 #include "identity/totp.h"
 #include "schema/json_reader.h"
 #include "schema/json_text.h"
@@ -27,7 +28,13 @@ Result<Work> create_work(const Call& call) {
   identity::UserSpec spec;
   spec.tenant = call.caller.tenant;
   XC_TRY(spec.name, body.need_text("name"));
-  XC_TRY(spec.password, body.need_text("password"));
+  XC_CHECK(body.text("subject", spec.subject));
+  if (spec.subject.empty()) {
+    XC_TRY(spec.password, body.need_text("password"));
+  } else {
+    if (call.services.oidc == nullptr) return fail(Code::InvalidRequest, Message::OidcOff);
+    spec.issuer = call.services.oidc->settings().issuer;
+  }
   XC_CHECK(body.text("tenant", spec.tenant));
   XC_TRY(const schema::JsonField role, body.need("role"));
   XC_TRY(const std::size_t index, role.as_one_of({"platform_admin", "tenant_admin", "developer",

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "gateway/console_session.h"
 #include "schema/anthropic.h"
 #include "schema/model_name.h"
 #include "schema/ollama.h"
@@ -40,15 +41,16 @@ std::string request_id_of(const net::Request& request, RandomSource& random) {
   return sane ? std::string(theirs) : make_id(random, "req_");
 }
 
-std::string_view secret_of(const net::Request& request) {
+std::string_view secret_of(const net::Request& request, const Services& services) {
   std::string_view key = bearer_of(request.headers.get("Authorization"));
   if (key.empty()) key = request.headers.get("x-api-key");
   if (key.empty()) key = request.headers.get("api-key");
+  if (key.empty()) key = console_token(request, services);
   return key;
 }
 
 Result<identity::Caller> caller_of(const net::Request& request, const Services& services) {
-  const std::string_view secret = secret_of(request);
+  const std::string_view secret = secret_of(request, services);
   if (secret.starts_with(identity::kTokenPrefix)) return services.accounts.sessions->verify(secret);
   return services.keys.verify(secret, request.peer);
 }

@@ -44,8 +44,9 @@ struct Call {
 
 // The request's id: the caller's X-Request-Id when it is short and plain, else a new one.
 std::string request_id_of(const net::Request& request, RandomSource& random);
-// The key or session token: in Authorization: Bearer, x-api-key (Anthropic) or api-key (Azure).
-std::string_view secret_of(const net::Request& request);
+// The key or session token: in Authorization: Bearer, x-api-key (Anthropic), api-key (Azure) or the
+// console's cookie.
+std::string_view secret_of(const net::Request& request, const Services& services);
 // Stage 1: who calls. Error: as KeyStore::verify and SessionStore::verify.
 Result<identity::Caller> caller_of(const net::Request& request, const Services& services);
 

@@ -19,6 +19,7 @@
 namespace xc::gateway {
 
 class Books;
+class OidcProvider;
 struct Operations;
 
 // One row of GET /v1/models; app/wiring.cc fills it from catalogue and model store.
@@ -54,6 +55,8 @@ struct Services {
   fleet::PoolStore& pool_store;
   const Operations* operations = nullptr;      // outlives the gateway
   net::BlockingPool* database_lane = nullptr;  // for what waits on the database; null: blocking
+  OidcProvider* oidc = nullptr;                // outlives the gateway; null: no single sign-on
+  bool https = false;                          // the console is reached over HTTPS
 };
 
 class Gateway {

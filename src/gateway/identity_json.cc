@@ -110,6 +110,7 @@ std::string json_of(const identity::Caller& caller) {
   JsonWriter w(out);
   if (caller.is_session()) {
     w.text("user_id", caller.user_id);
+    w.text("name", caller.user_name);
   } else {
     w.text("key_id", caller.key_id);
     w.text("workspace", caller.workspace);

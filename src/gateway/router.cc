@@ -5,6 +5,7 @@
 #include "gateway/admin.h"
 #include "gateway/admin_audit.h"
 #include "gateway/admin_identity.h"
+#include "gateway/admin_oidc.h"
 #include "gateway/admin_operations.h"
 #include "gateway/admin_pools.h"
 #include "gateway/admin_quota.h"
@@ -49,7 +50,10 @@ constexpr std::array kRoutes{
     Route{"POST", "/admin/workers/{model}/stop", kKey, Shape::OpenAi, &stop_worker},
     Route{"POST", "/admin/models/{model}/restart", kKey, Shape::OpenAi, &restart_worker},
     Route{"POST", "/admin/keys/reload", kKey, Shape::OpenAi, &reload_keys},
+    Route{"GET", "/admin/login", kOpen, Shape::OpenAi, &show_login},
     Route{"POST", "/admin/login", kOpen, Shape::OpenAi, &log_in},
+    Route{"GET", "/admin/oidc/start", kOpen, Shape::OpenAi, &start_oidc},
+    Route{"GET", "/admin/oidc/callback", kOpen, Shape::OpenAi, &finish_oidc},
     Route{"POST", "/admin/logout", kKey, Shape::OpenAi, &log_out},
     Route{"GET", "/admin/whoami", kKey, Shape::OpenAi, &who_am_i},
     Route{"GET", "/admin/tenants", kKey, Shape::OpenAi, &list_tenants},

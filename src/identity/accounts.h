@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "identity/external_users.h"
 #include "identity/sessions.h"
 #include "identity/tenants.h"
 #include "identity/users.h"
@@ -13,14 +14,23 @@ struct Accounts {
   TenantStore tenants;
   UserStore users;
   std::unique_ptr<SessionStore> sessions;
+  ExternalUsers external;  // refers to users
+
+  Accounts(store::Database& database, Clock& clock, RandomSource& random,
+           std::unique_ptr<SessionStore> opened)
+      : tenants(database, clock, random),
+        users(database, clock, random),
+        sessions(std::move(opened)),
+        external(database, clock, random, users) {}
+  Accounts(const Accounts&) = delete;
+  Accounts& operator=(const Accounts&) = delete;
 
   // Before KeyStore::open: gives a row to tenants that only keys know of. References must outlive
   // it. Error: DatabaseError.
   static Result<std::unique_ptr<Accounts>> open(store::Database& database, Clock& clock,
                                                 RandomSource& random) {
     XC_TRY(std::unique_ptr<SessionStore> sessions, SessionStore::open(database, clock, random));
-    std::unique_ptr<Accounts> accounts(
-        new Accounts{{database, clock, random}, {database, clock, random}, std::move(sessions)});
+    auto accounts = std::make_unique<Accounts>(database, clock, random, std::move(sessions));
     XC_CHECK(accounts->tenants.adopt());
     return accounts;
   }

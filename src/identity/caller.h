@@ -35,6 +35,7 @@ struct Caller {
   Role role = Role::None;
   std::shared_ptr<const Scopes> scopes = {};         // null: no restriction
   std::string user_id = {};                          // of a session
+  std::string user_name = {};                        // of a session; unique in its tenant
   std::optional<std::int64_t> expires_unix_ms = {};  // of a key that expires
 
   bool is_session() const { return !user_id.empty(); }

@@ -63,6 +63,7 @@ Caller caller_of(const UserRecord& user) {
   caller.tenant = user.tenant;
   caller.role = user.role;
   caller.user_id = user.id;
+  caller.user_name = user.name;
   return caller;
 }
 
@@ -77,7 +78,8 @@ struct SessionStore::Parts {
   std::int64_t changes_seen = -1;
   std::atomic<std::shared_ptr<const Sessions>> sessions{std::make_shared<const Sessions>()};
 
-  Result<std::optional<Account>> account_of(const LoginRequest& request) const;
+  Result<std::optional<Account>> account_where(std::string_view condition,
+                                               const std::vector<store::Value>& values) const;
   Status count_failure(const std::optional<Account>& open, std::int64_t now);
   // Error: BadLogin when the account was changed after it was looked at.
   Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
@@ -94,14 +96,15 @@ Result<std::unique_ptr<SessionStore>> SessionStore::open(store::Database& databa
   return sessions;
 }
 
-Result<std::optional<Account>> SessionStore::Parts::account_of(const LoginRequest& request) const {
+Result<std::optional<Account>> SessionStore::Parts::account_where(
+    std::string_view condition, const std::vector<store::Value>& values) const {
   XC_TRY(const std::vector<store::Row> rows,
          database.query(
              "SELECT u.id, u.tenant, u.name, u.role, u.password_hash, u.totp_secret, u.totp_step, "
              "u.failures, u.locked_until_unix_ms, u.disabled_unix_ms, u.created_unix_ms, "
-             "t.suspended_unix_ms FROM users u JOIN tenants t ON t.name = u.tenant "
-             "WHERE u.tenant = :p0 AND u.name = :p1",
-             {request.tenant, request.name}));
+             "t.suspended_unix_ms FROM users u JOIN tenants t ON t.name = u.tenant WHERE " +
+                 std::string(condition),
+             values));
   if (rows.empty()) return std::nullopt;
   const store::Row& row = rows.front();
   Account account;
@@ -177,7 +180,8 @@ Result<Session> SessionStore::login(const LoginRequest& request) {
   const std::lock_guard hold(parts_->checking);
   const std::int64_t now = parts_->clock.unix_ms();
   if (const int wait = parts_->throttle.wait_s(request.peer, now); wait > 0) return throttled(wait);
-  XC_TRY(const std::optional<Account> account, parts_->account_of(request));
+  XC_TRY(const std::optional<Account> account,
+         parts_->account_where("u.tenant = :p0 AND u.name = :p1", {request.tenant, request.name}));
   const bool open = account && !account->suspended && !account->user.disabled_unix_ms &&
                     account->user.locked_until_unix_ms.value_or(0) <= now;
   // Always computed, so that a name that does not exist takes as long as one that does.
@@ -199,6 +203,16 @@ Result<Session> SessionStore::login(const LoginRequest& request) {
     return fail(Code::Unauthorized, Message::BadLogin);
   }
   XC_TRY(Session session, parts_->begin(*account, step, now));
+  XC_CHECK(reload());
+  return session;
+}
+
+Result<Session> SessionStore::admit(const std::string& user_id) {
+  XC_TRY(const std::optional<Account> account, parts_->account_where("u.id = :p0", {user_id}));
+  if (!account || account->suspended || account->user.disabled_unix_ms) {
+    return fail(Code::Forbidden, Message::UserOff);
+  }
+  XC_TRY(Session session, parts_->begin(*account, account->totp_step, parts_->clock.unix_ms()));
   XC_CHECK(reload());
   return session;
 }
@@ -226,7 +240,7 @@ Status SessionStore::reload() {
   XC_TRY(const std::int64_t changes, changes_so_far(parts_->database));
   XC_TRY(const std::vector<store::Row> rows,
          parts_->database.query(
-             "SELECT s.hash, s.expires_unix_ms, u.id, u.tenant, u.role FROM sessions s "
+             "SELECT s.hash, s.expires_unix_ms, u.id, u.tenant, u.role, u.name FROM sessions s "
              "JOIN users u ON u.id = s.user_id JOIN tenants t ON t.name = u.tenant "
              "WHERE s.expires_unix_ms > :p0 AND u.disabled_unix_ms IS NULL "
              "AND t.suspended_unix_ms IS NULL",
@@ -239,6 +253,7 @@ Status SessionStore::reload() {
     user.id = text_in(row.at(2));
     user.tenant = text_in(row.at(3));
     user.role = role_of_name(text_in(row.at(4))).value_or(Role::None);
+    user.name = text_in(row.at(5));
     fresh.emplace(*hash, Known{*hash, integer_in(row.at(1)).value_or(0), caller_of(user)});
   }
   parts_->sessions.store(std::make_shared<const Sessions>(std::move(fresh)));

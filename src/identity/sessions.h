@@ -49,6 +49,9 @@ class SessionStore {
   // this address, or when too many wait. After limits::kLoginFailuresMax failures in a row the
   // account is locked for limits::kLoginLockout, whoever asks.
   Result<Session> login(const LoginRequest& request);
+  // A session for whom somebody else vouches (an OpenID provider): no password, no code. Blocking;
+  // thread-safe. Error: Forbidden with UserOff when the user is disabled or its tenant suspended.
+  Result<Session> admit(const std::string& user_id);
   // Hot enough: one hash, one look-up, no database. Error: Unauthorized with BadKey.
   Result<Caller> verify(std::string_view token) const;
   // Blocking. Ends this one session; unknown tokens are no error.

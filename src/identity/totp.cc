@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "identity/encodings.h"
 
 namespace xc::identity {
 namespace {
@@ -15,20 +16,6 @@ namespace {
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr std::int64_t kStepMs = 30'000;
 constexpr std::int64_t kStepsBeside = 1;
-
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
 
 }  // namespace
 

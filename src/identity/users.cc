@@ -38,6 +38,15 @@ Status check_role(const UserSpec& spec) {
        "platform_admin (tenant default), tenant_admin, developer, auditor, safety_officer"});
 }
 
+Status check_subject_free(store::Database& database, const UserSpec& spec) {
+  XC_TRY(const std::vector<store::Row> rows,
+         database.query("SELECT user_id FROM user_links WHERE issuer = :p0 AND subject = :p1 "
+                        "AND tenant = :p2",
+                        {spec.issuer, spec.subject, spec.tenant}));
+  if (rows.empty()) return {};
+  return fail(Code::Conflict, Message::SubjectTaken);
+}
+
 }  // namespace
 
 Result<UserRecord> UserStore::create(const UserSpec& spec) {
@@ -49,15 +58,26 @@ Result<UserRecord> UserStore::create(const UserSpec& spec) {
     return fail(Code::NotFound, Message::NoSuchTenant, {spec.tenant.substr(0, 64)});
   }
   if (find(spec.tenant, spec.name)) return fail(Code::Conflict, Message::NameTaken, {spec.name});
-  XC_TRY(const std::string hash, hash_password(spec.password, random_));
+  // Who has no password costs as much to guess as who has one.
+  Result<std::string> hash = spec.subject.empty() ? hash_password(spec.password, random_)
+                                                  : Result<std::string>(nobodys_hash());
+  if (!hash) return std::unexpected(std::move(hash.error()));
   const std::string id = make_hex_id(random_);
   const std::lock_guard hold(adding_);  // not over the hash: others need not wait for that
   XC_CHECK(check_room(database_, "users", spec.tenant, "users", limits::kTenantUsersMax));
-  XC_CHECK(database_.transaction(
-      {{"INSERT INTO users (id, tenant, name, role, password_hash, created_unix_ms) "
-        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",
-        {id, spec.tenant, spec.name, std::string(name_of(spec.role)), hash, clock_.unix_ms()}},
-       note_change()}));
+  std::vector<store::Database::Statement> statements{
+      {"INSERT INTO users (id, tenant, name, role, password_hash, created_unix_ms) "
+       "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",
+       {id, spec.tenant, spec.name, std::string(name_of(spec.role)), *hash, clock_.unix_ms()}}};
+  if (!spec.subject.empty()) {
+    XC_CHECK(check_subject_free(database_, spec));
+    statements.push_back(
+        {"INSERT INTO user_links (issuer, subject, tenant, user_id, created_unix_ms) "
+         "VALUES (:p0, :p1, :p2, :p3, :p4)",
+         {spec.issuer, spec.subject, spec.tenant, id, clock_.unix_ms()}});
+  }
+  statements.push_back(note_change());
+  XC_CHECK(database_.transaction(statements));
   return find(id);
 }
 
@@ -112,6 +132,14 @@ Result<std::string> UserStore::enable_totp(const std::string& id) {
 
 Status UserStore::disable_totp(const std::string& id) {
   return change(id, "totp_secret = :p0", nullptr);
+}
+
+Status UserStore::set_role(const std::string& id, Role role) {
+  XC_TRY(const UserRecord user, find(id));
+  XC_CHECK(check_role({user.name, user.tenant, role, {}}));
+  return database_.transaction(
+      {{"UPDATE users SET role = :p0 WHERE id = :p1", {std::string(name_of(role)), user.id}},
+       note_change()});
 }
 
 Status UserStore::disable(const std::string& id) {

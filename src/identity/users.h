@@ -21,6 +21,9 @@ struct UserSpec {
   std::string tenant = std::string(kFirstTenant);
   Role role = Role::Developer;
   std::string password;
+  // Who the user is at an OpenID provider. Then there is no password; one may be set later.
+  std::string issuer = {};
+  std::string subject = {};
 };
 
 struct UserRecord {
@@ -43,7 +46,8 @@ class UserStore {
   UserStore(store::Database& database, Clock& clock, RandomSource& random)
       : database_(database), clock_(clock), random_(random) {}
 
-  // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, TenantFull, DatabaseError.
+  // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, SubjectTaken, TenantFull,
+  // DatabaseError.
   // platform_admin is for the first tenant only; none is no role for a user.
   Result<UserRecord> create(const UserSpec& spec);
   Result<std::vector<UserRecord>> list() const;
@@ -56,6 +60,8 @@ class UserStore {
   Result<std::string> enable_totp(const std::string& id);
   Status disable_totp(const std::string& id);
   Status disable(const std::string& id);
+  // Sessions of the user have it as soon as the SessionStore has read again. Error: BadSetting.
+  Status set_role(const std::string& id, Role role);
 
  private:
   // `set`: "column = :p0", which gets `value`.

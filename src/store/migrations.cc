@@ -174,11 +174,32 @@ Migration shared_budgets_step() {
            "INSERT INTO identity_state (name, value) VALUES ('quota_changes', 0)"}};
 }
 
+Migration oidc_step() {
+  return {6,
+          "users of an OpenID provider",
+          {// Who a provider's subject is here: one user in each tenant that it was ever placed in.
+           "CREATE TABLE user_links ("
+           "issuer TEXT NOT NULL, "
+           "subject TEXT NOT NULL, "
+           "tenant TEXT NOT NULL REFERENCES tenants (name), "
+           "user_id TEXT NOT NULL REFERENCES users (id), "
+           "created_unix_ms BIGINT NOT NULL, "
+           "PRIMARY KEY (issuer, subject, tenant))",
+           "CREATE INDEX user_links_user ON user_links (user_id)",
+           // Logins that came back: each works once. `claim`: which request was first.
+           "CREATE TABLE oidc_states ("
+           "hash TEXT NOT NULL PRIMARY KEY, "
+           "claim TEXT NOT NULL, "
+           "expires_unix_ms BIGINT NOT NULL)",
+           // Keys that all gateways of this database share, as hex.
+           "CREATE TABLE identity_secrets (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{keys_step(), identity_step(), quota_step(),
-                                            pools_step(), shared_budgets_step()};
+  static const std::vector<Migration> steps{keys_step(),  identity_step(),       quota_step(),
+                                            pools_step(), shared_budgets_step(), oidc_step()};
   return steps;
 }
 

@@ -28,6 +28,7 @@ OWNERS = [
     (r"openssl/(evp|sha|crypto|rand|params|core_names|hmac)",
      r"identity/.*|catalog/.*|net/.*|ops/webhook\.cc|engine/chunks/chunk_cipher\.cc|audit/crypto\.cc"),
     (r"openssl/(encoder|decoder)", r"audit/crypto\.cc"),
+    (r"openssl/(bn|ec|rsa|param_build)\.h", r"identity/jwk\.cc"),
     (r"argon2", r"identity/password\.cc"),
     (r"boost/json", r".*\.cc|schema/(json_reader|reply_parts|responses_input|anthropic_parts)\.h|catalog/.*_fields\.h"),
     (r"soci", "store/.*"),

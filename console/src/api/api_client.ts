@@ -1,11 +1,18 @@
 import { kLanguageTags, type Language } from '../i18n/language';
 import { ApiError, apiErrorOfResponse, isAbort } from './api_error';
 
+// Who asks: a key, or null for the session in the cookie. The cookie counts only beside a header
+// that a page of another site cannot send.
+export interface Credentials {
+  readonly key: string | null;
+  readonly language: Language;
+}
+
 // Sends a request to the server that this page came from, with the key and the language that are
 // current at that moment. Throws ApiError, or the AbortError of `signal`.
 export class ApiClient {
   constructor(
-    private readonly credentials_: () => { key: string; language: Language },
+    private readonly credentials_: () => Credentials,
     private readonly fetch_: typeof fetch = (...args) => fetch(...args),
   ) {}
 
@@ -27,7 +34,7 @@ export class ApiClient {
   private async send(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
     const { key, language } = this.credentials_();
     const headers = {
-      Authorization: `Bearer ${key}`,
+      ...(key === null ? { 'X-Xingcha-Console': '1' } : { Authorization: `Bearer ${key}` }),
       'Accept-Language': kLanguageTags[language],
       ...(init.body ? { 'Content-Type': 'application/json' } : {}),
     };
@@ -36,7 +43,7 @@ export class ApiClient {
       response = await this.fetch_(path, {
         ...init,
         headers,
-        credentials: 'omit',
+        credentials: key === null ? 'same-origin' : 'omit',
         cache: 'no-store',
         ...(signal ? { signal } : {}),
       });

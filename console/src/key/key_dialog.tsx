@@ -1,6 +1,7 @@
 import { Alert, Button, Input, Modal, type InputRef } from 'antd';
 import { useId, useRef, useState, type FormEvent } from 'react';
 import { useI18n } from '../i18n/i18n_context';
+import { kLoginPage } from '../layout/route';
 import { LanguageSwitch } from '../layout/language_switch';
 import { useObservable } from '../settings/observable';
 import { useServices } from '../wiring';
@@ -67,6 +68,9 @@ export function KeyDialog() {
         <p className="hint">{text.keyNotShared}</p>
         <div className="key-actions">
           <LanguageSwitch />
+          <a className="grow" href={kLoginPage}>
+            {text.loginInstead}
+          </a>
           <Button type="primary" htmlType="submit">
             {text.keySubmit}
           </Button>

@@ -1,6 +1,7 @@
 import { MenuOutlined, SettingOutlined } from '@ant-design/icons';
 import { useI18n } from '../i18n/i18n_context';
 import { ModelSelect } from '../models/model_select';
+import { AccountButton } from '../session/account_button';
 import { IconButton } from './icon_button';
 
 interface TopBarProps {
@@ -21,6 +22,7 @@ export function TopBar({ onMenu, onSettings }: TopBarProps) {
       />
       <ModelSelect />
       <span className="grow" />
+      <AccountButton />
       <IconButton
         size="middle"
         label={text.settings}

@@ -1,0 +1,120 @@
+// [oidc]: logging in at an OpenID provider.
+#include <array>
+
+#include "app/settings.h"
+
+namespace xc::app {
+namespace {
+
+using Kind = Setting::Kind;
+
+constexpr std::array kSettings{
+    Setting{Kind::Text,
+            "oidc.issuer",
+            "--oidc-issuer",
+            "XINGCHA_OIDC_ISSUER",
+            "",
+            &Config::oidc_issuer,
+            {"OpenID 身份提供方的 issuer，如 https://idp.example/realms/ops；空：不用单点登录",
+             "Issuer of the OpenID provider, such as https://idp.example/realms/ops; empty: no "
+             "single sign-on"}},
+    Setting{Kind::Text,
+            "oidc.client_id",
+            "--oidc-client-id",
+            "XINGCHA_OIDC_CLIENT_ID",
+            "",
+            &Config::oidc_client_id,
+            {"在身份提供方登记的客户端标识", "Client id as the provider registered it"}},
+    Setting{Kind::Text,
+            "oidc.client_secret",
+            "--oidc-client-secret",
+            "XINGCHA_OIDC_CLIENT_SECRET",
+            "",
+            &Config::oidc_client_secret,
+            {"客户端密钥；宜写在文件中（下一项）；都空：公开客户端，只靠 PKCE",
+             "Client secret; better in a file (the next setting); neither: a public client, which "
+             "PKCE alone protects"}},
+    Setting{Kind::Path,
+            "oidc.client_secret_file",
+            "--oidc-client-secret-file",
+            "XINGCHA_OIDC_CLIENT_SECRET_FILE",
+            "",
+            &Config::oidc_client_secret_file,
+            {"客户端密钥所在的文件，其第一行", "File whose first line is the client secret"}},
+    Setting{Kind::Text,
+            "oidc.redirect_base",
+            "--oidc-redirect-base",
+            "XINGCHA_OIDC_REDIRECT_BASE",
+            "",
+            &Config::oidc_redirect_base,
+            {"浏览器访问控制台的地址，如 https://console.example；登记的回调地址是它加 "
+             "/admin/oidc/callback",
+             "Where browsers reach the console, such as https://console.example; register it with "
+             "/admin/oidc/callback behind it"}},
+    Setting{Kind::Text,
+            "oidc.name",
+            "--oidc-name",
+            "XINGCHA_OIDC_NAME",
+            "",
+            &Config::oidc_name,
+            {"登录按钮上的名称", "Name on the login button"}},
+    Setting{Kind::List,
+            "oidc.scopes",
+            "--oidc-scopes",
+            "XINGCHA_OIDC_SCOPES",
+            "openid,profile,email",
+            &Config::oidc_scopes,
+            {"请求的范围；必须有 openid", "Scopes to ask for; openid must be one"}},
+    Setting{Kind::Text,
+            "oidc.role_claim",
+            "--oidc-role-claim",
+            "XINGCHA_OIDC_ROLE_CLAIM",
+            "groups",
+            &Config::oidc_role_claim,
+            {"含角色或分组的声明；嵌套用点，如 realm_access.roles",
+             "Claim with roles or groups; dots for nested ones, such as realm_access.roles"}},
+    Setting{Kind::List,
+            "oidc.roles",
+            "--oidc-roles",
+            "XINGCHA_OIDC_ROLES",
+            "",
+            &Config::oidc_roles,
+            {"声明的值=角色，先匹配者有效；没有匹配即拒绝。空：沿用用户在此的角色",
+             "VALUE=ROLE, the first that matches; no match is refused. Empty: users keep the role "
+             "they have here"}},
+    Setting{Kind::Text,
+            "oidc.tenant_claim",
+            "--oidc-tenant-claim",
+            "XINGCHA_OIDC_TENANT_CLAIM",
+            "",
+            &Config::oidc_tenant_claim,
+            {"含租户的声明；空：都属于 oidc.tenant",
+             "Claim with the tenant; empty: all belong to oidc.tenant"}},
+    Setting{Kind::List,
+            "oidc.tenants",
+            "--oidc-tenants",
+            "XINGCHA_OIDC_TENANTS",
+            "",
+            &Config::oidc_tenants,
+            {"声明的值=租户；空：值就是租户名", "VALUE=TENANT; empty: the value is the name"}},
+    Setting{Kind::Text,
+            "oidc.tenant",
+            "--oidc-tenant",
+            "XINGCHA_OIDC_TENANT",
+            "default",
+            &Config::oidc_tenant,
+            {"没有租户声明时的租户", "Tenant of everybody when there is no claim for it"}},
+    Setting{Kind::Flag,
+            "oidc.create_users",
+            "--oidc-create-users",
+            "XINGCHA_OIDC_CREATE_USERS",
+            "false",
+            &Config::oidc_create_users,
+            {"第一次登录时建立用户；否则须由管理员先建立",
+             "Make users when they first log in; else an administrator makes them before"}}};
+
+}  // namespace
+
+std::span<const Setting> login_settings() { return kSettings; }
+
+}  // namespace xc::app
