@@ -3,6 +3,11 @@
 Every position of every prompt and 32 greedy tokens from the cache: largest difference of a logit below 1e-4, and the
 reference, which computes everything anew from the whole text, would choose the same tokens. Then each trap of the
 family: a reference that falls into it must disagree, or the comparison would not notice.
+
+Which releases a case stands for: telechat-12b-head-160 for 12B and 12B-V2; telechat2-mha for TeleChat2-3B, 7B and 35B, 2.5
+and T1 of 35B; telechat2-115b for 115B of TeleChat2, 2.5 and T1 (fields: GQA 8:1); telechat2-moe for 39B-A12B;
+telechat3-36b for 36B and Coder; telechat3-moe for 105B-A4.7B; deepseek-v3 for V3 and R1; r1-distill-qwen and
+r1-distill-llama for the six distills. All have the vendors' fields and names, and tiny widths.
 """
 
 import functools
@@ -40,6 +45,11 @@ CASES = {
                   flips=["rope"], sentencepiece=False),
     "qwen3": Case(part(families.llama, 14, qk_norm=True, head_dim=32, theta=1e6, model_type="qwen3"),
                   reference.llama, sentencepiece=False),
+    "r1-distill-qwen": Case(part(families.llama, 15, bias=True, eps=1e-6, model_type="qwen2"), reference.llama,
+                            flips=["rope"], sentencepiece=False, shards=2),
+    "r1-distill-llama": Case(part(families.llama, 16, kv=1, scaling=LLAMA3, head_dim=24, theta=500000.0),
+                             reference.llama, flips=["llama3", "rope"], sentencepiece=False),
+    "telechat-1b": Case(part(families.telechat, 20, ffn=92), reference.telechat, flips=["interleaved"]),
     "telechat-7b": Case(part(families.telechat, 21, tied=True), reference.telechat,
                         flips=["alpha", "interleaved", "rope"]),
     "telechat-7b-stray-head": Case(part(families.telechat_stray_head, 28), reference.telechat,
@@ -50,11 +60,13 @@ CASES = {
                           reference.telechat, flips=["interleaved", "rope"]),
     "telechat2-gqa": Case(part(families.telechat, 24, kv=2, training_seqlen=8192, base_seqlen=8192),
                           reference.telechat, flips=["interleaved"], shards=2),
+    "telechat2-115b": Case(part(families.telechat, 29, heads=16, kv=2, hidden=128, eps=1e-8, training_seqlen=8192,
+                                base_seqlen=8192), reference.telechat, flips=["interleaved", "rope"]),
     "telechat2-eps": Case(part(families.telechat, 25, eps=1e-2), reference.telechat, flips=["eps"]),
     "telechat2-context-32k": Case(part(families.telechat, 26, training_seqlen=8192, base_seqlen=8192),
                                   part(reference.telechat, length=32768), flips=["magnitude"],
                                   options=["--context", "32768"]),
-    "telechat2-moe": Case(part(families.telechat, 27, experts=8), reference.telechat, flips=["renormalise"]),
+    "telechat2-moe": Case(part(families.telechat, 27, experts=16), reference.telechat, flips=["renormalise"]),
     "telechat-52b": Case(part(families.conv), reference.conv, flips=["mup", "transpose"]),
     "telechat3-36b": Case(part(families.llama, 31, scaling=TELECHAT3_YARN, theta=1e6, model_type="telechat3"),
                           reference.llama, flips=["mscale"]),
@@ -62,6 +74,9 @@ CASES = {
                                **NO_GROUPS), reference.mla, flips=["bias", "rope"]),
     "deepseek-v3": Case(part(families.mla, 41, scaling=families.DEEPSEEK_YARN, mtp=1), reference.mla,
                         flips=["bias", "groups", "mscale", "rope"], sentencepiece=False, shards=2),
+    "deepseek-v2": Case(part(families.mla, 45, scoring="softmax", bias=False, norm=False, routed_scale=16.0, groups=1,
+                             groups_used=1, scaling={**families.DEEPSEEK_YARN, "mscale": 0.707,
+                                                     "mscale_all_dim": 0.707}), reference.mla, flips=["mscale", "rope"]),
     "deepseek-v2-lite": Case(part(families.mla, 42, q_lora=0, scoring="softmax", bias=False, norm=False,
                                   routed_scale=1.0, groups=1, groups_used=1), reference.mla, flips=["rope"]),
     "mla-rotary-halves": Case(part(families.mla, 43, rope_interleave=False), reference.mla, flips=["rope"]),
