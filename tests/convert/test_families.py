@@ -18,6 +18,7 @@ import program
 import pytest
 import reference
 import safetensors_file
+from harness import gguf_file
 
 TELECHAT3_YARN = {"rope_type": "telechat3-yarn", "factor": 4.0, "original_max_position_embeddings": 64,
                   "beta_fast": 32, "beta_slow": 1}
@@ -131,6 +132,38 @@ def test_deepseek_fp8_with_tails(tmp_path, prompts):
     for answer in program.answers(model, prompts):
         assert difference(case, config, meant, answer)[0] < 1e-4
         assert difference(case, config, trapped, answer)[0] > 1e-3
+
+
+def test_every_fp8_code_to_the_bit(tmp_path):
+    """All finite codes in every block, whole ones and tails, each block with a scale of its own: f32 to the bit."""
+    config, weights = families.mla(46, hidden=160, mtp=0)
+    config["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}
+    finite = np.array([code for code in range(256) if code & 0x7F != 0x7F], np.uint8)
+    names = {"model.layers.0.mlp.gate_proj.weight": "blk.0.ffn_gate.weight",  # [96, 160]
+             "model.layers.0.mlp.down_proj.weight": "blk.0.ffn_down.weight",  # [160, 96]
+             "model.layers.1.self_attn.o_proj.weight": "blk.1.attn_output.weight",  # [160, 64]
+             "model.layers.2.self_attn.q_a_proj.weight": "blk.2.attn_q_a.weight"}  # [48, 160]
+    chance, meant, stored = np.random.default_rng(46), {}, dict(weights)
+    for name, target in names.items():
+        shape = weights[name].shape
+        codes = np.resize(finite, shape)  # 254 codes, row after row: the tails have all of them too
+        scales = chance.uniform(1e-5, 1e-2, [-(-size // 128) for size in shape]).astype(np.float32)
+        rows, columns = (np.arange(size) // 128 for size in shape)
+        for part in (codes[:128, :128], codes[:, 128:], codes[128:]):
+            assert part.size == 0 or len(np.unique(part)) == 254, name
+        stored[name], stored[name + "_scale_inv"] = codes, scales
+        meant[target] = safetensors_file.e4m3_values()[codes] * scales[np.ix_(rows, columns)]
+    folder = program.write_folder(tmp_path / "in", config, stored)
+    program.run_convert(folder, tmp_path / "out.gguf", "--type", "f32")
+    written = gguf_file.read_f32(tmp_path / "out.gguf")
+    for target, values in meant.items():
+        assert written[target].view(np.uint32).tolist() == values.view(np.uint32).tolist(), target
+    codes = stored["model.layers.0.mlp.gate_proj.weight"].copy()
+    codes[95, 159] = 0x7F  # no number: refused, not written
+    stored["model.layers.0.mlp.gate_proj.weight"] = codes
+    program.write_folder(tmp_path / "in", config, stored)
+    done = program.run_convert(folder, tmp_path / "nan.gguf", "--type", "f32", check=False)
+    assert done.returncode == 1 and "mlp.gate_proj.weight" in done.stderr and "row 95" in done.stderr
 
 
 @pytest.mark.parametrize("kind, limit", [("f16", 0.02), ("bf16", 0.2), ("q8_0", 0.2)])
