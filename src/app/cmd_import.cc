@@ -40,6 +40,9 @@ Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
                 : store.import_adapter(flags.path, flags.adapter_of, name, progress);
   }
   if (!model) return std::unexpected(std::move(model.error()));
+  if (!model->licence.empty()) {
+    fmt::print("{}\n", say<texts::LicenceOf>(here.language, model->name, model->licence, ""));
+  }
   fmt::print("{}\n",
              say<texts::Pulled>(here.language, model->name, bytes_text(model->bytes), model->name));
   return kExitFine;

@@ -58,6 +58,34 @@ json::object json_of(const catalog::Release& release) {
       {"converts", release.converts}};
 }
 
+// What each precision takes: files of ours with their state here, others as engines load them.
+json::array precisions_of(const PlanReport& report) {
+  json::array out;
+  for (const std::string_view name : catalog::precision_names()) {
+    catalog::PlanAsk ask = report.ask;
+    ask.precision = name;
+    json::object row =
+        json_of(catalog::plan_here(report.release, ask, report.memory), report.memory);
+    row["precision"] = name;
+    row["weights_bytes"] =
+        whole(catalog::weights_bytes(report.release.shape, *catalog::precision_of(name)));
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+json::array elsewhere_of(const std::vector<catalog::CardPlan>& plans) {
+  json::array out;
+  for (const catalog::CardPlan& plan : plans) {
+    out.push_back(json::object{{"card", plan.card->name},
+                               {"cards", plan.cards},
+                               {"servers", plan.servers},
+                               {"precision", plan.precision},
+                               {"engines", json::array(plan.engines.begin(), plan.engines.end())}});
+  }
+  return out;
+}
+
 json::object json_of(const catalog::CardPlan& plan, const PlanReport& report) {
   json::object out{{"card", plan.card->name},
                    {"title", plan.card->title},
@@ -77,12 +105,13 @@ json::object json_of(const catalog::CardPlan& plan, const PlanReport& report) {
   out["fast_enough"] = plan.fast_enough;
   json::array commands;
   for (const auto& engine : catalog::commands_of(report.release, plan, report.ask)) {
-    commands.push_back(json::object{
-        {"engine", engine.engine},
-        {"since", engine.since},
-        {"command", engine.command},
-        {"config", engine.config.empty() ? json::value() : json::parse(engine.config)},
-        {"endpoint", json::parse(catalog::endpoint_of(report.release, plan, engine))}});
+    commands.push_back(
+        json::object{{"engine", engine.engine},
+                     {"since", engine.since},
+                     {"command", engine.command},
+                     {"config", engine.config.empty() ? json::value() : json::parse(engine.config)},
+                     {"endpoint", json::parse(catalog::endpoint_of(report.release, plan, engine))},
+                     {"joining", catalog::joining_of(report.release, plan, engine)}});
   }
   out["commands"] = std::move(commands);
   return out;
@@ -97,6 +126,7 @@ std::string report_json(const PlanReport& report) {
                    {"kv_bytes_per_token", whole(catalog::kv_bytes_per_token(report.release.shape))},
                    {"here", json_of(report.here, report.memory)},
                    {"measured", false}};
+  out["precisions"] = precisions_of(report);
   json::array cards;
   for (const catalog::CardPlan& plan : report.cards) cards.push_back(json_of(plan, report));
   out["cards"] = std::move(cards);
@@ -109,6 +139,7 @@ std::string releases_json(const catalog::PlanData& data, const catalog::PlanAsk&
   for (const catalog::Release& release : data.releases()) {
     json::object row = json_of(release);
     row["here"] = json_of(catalog::plan_here(release, ask, memory), memory);
+    row["elsewhere"] = elsewhere_of(catalog::fewest_cards(data.cards(), release, ask));
     list.push_back(std::move(row));
   }
   return json::serialize(json::object{{"releases", std::move(list)}}) + "\n";

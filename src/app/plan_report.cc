@@ -76,6 +76,33 @@ std::string here_text(const catalog::HerePlan& here, const catalog::Memory& memo
   return std::string(texts::PlanRemoteOnly.in(language));
 }
 
+// Every precision: the file's weights, what they need with the KV cache, and whether that is here.
+std::string precisions_text(const PlanReport& report, Language language) {
+  Table table;
+  table.add({std::string(texts::PlanColPrecision.in(language)),
+             std::string(texts::PlanColWeights.in(language)),
+             std::string(texts::ColState.in(language))});
+  for (const std::string_view name : catalog::precision_names()) {
+    catalog::PlanAsk ask = report.ask;
+    ask.precision = name;
+    const catalog::HerePlan here = catalog::plan_here(report.release, ask, report.memory);
+    table.add({std::string(name),
+               bytes_of(catalog::weights_bytes(report.release.shape, *catalog::precision_of(name))),
+               here_text(here, report.memory, language)});
+  }
+  return table.text();
+}
+
+// "8 x h20 (vllm sglang), 16 x ascend-910b (mindie)"; empty where no engine is known.
+std::string elsewhere_text(const std::vector<CardPlan>& plans) {
+  std::string out;
+  for (const CardPlan& plan : plans) {
+    out += fmt::format("{}{} x {} ({})", out.empty() ? "" : ", ", plan.cards, plan.card->name,
+                       fmt::join(plan.engines, " "));
+  }
+  return out;
+}
+
 std::string cards_text(const PlanReport& report, Language language) {
   Table table;
   std::vector<std::string> head;
@@ -118,7 +145,7 @@ std::string commands_text(const PlanReport& report, const CardPlan& plan, Langua
       out += fmt::format("{}\n{}\n", texts::PlanMindie.in(language), engine.config);
     }
     out += fmt::format("{}\n{}\n", texts::PlanEndpoint.in(language),
-                       catalog::endpoint_of(report.release, plan, engine));
+                       catalog::joining_of(report.release, plan, engine));
   }
   return out;
 }
@@ -138,6 +165,7 @@ std::string report_text(const PlanReport& report, Language language, bool all_co
     out += say<texts::ContextTooLong>(language, report.ask.context, release.context) + "\n";
   }
   out += here_text(report.here, report.memory, language) + "\n\n";
+  out += precisions_text(report, language) + "\n";
   out += cards_text(report, language);
   const bool slow = std::ranges::any_of(
       report.cards, [](const CardPlan& plan) { return plan.cards != 0 && !plan.fast_enough; });
@@ -173,10 +201,16 @@ std::string releases_text(const catalog::PlanData& data, const catalog::PlanAsk&
   }
   table.add(std::move(head));
   for (const Release& release : data.releases()) {
+    const catalog::HerePlan here = catalog::plan_here(release, ask, memory);
+    std::string state = here_text(here, memory, language);
+    const std::string cards = elsewhere_text(catalog::fewest_cards(data.cards(), release, ask));
+    if (here.state != catalog::State::RunsHere && !cards.empty()) {
+      state += say<texts::PlanNeedsCards>(language, cards);
+    }
     table.add({release.name, fmt::format("{:.4g} B", catalog::parameters_of(release.shape) / 1e9),
                release.precision, std::to_string(release.context),
                fmt::format("{}", fmt::join(release.functions, " ")), release.licence.licence.spdx,
-               here_text(catalog::plan_here(release, ask, memory), memory, language)});
+               std::move(state)});
   }
   return table.text();
 }

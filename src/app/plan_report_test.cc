@@ -42,6 +42,10 @@ TEST(PlanReport, SaysItInBothLanguages) {
     EXPECT_THAT(text, HasSubstr("vllm serve /models/deepseek-r1 "));
     EXPECT_THAT(text, HasSubstr("sglang.launch_server"));
     EXPECT_THAT(text, HasSubstr("/models/deepseek-r1-int8"));
+    EXPECT_THAT(text, HasSubstr("xingcha pool route deepseek-r1 h20=deepseek-r1"));
+    for (const std::string_view precision : catalog::precision_names()) {
+      EXPECT_THAT(text, HasSubstr(std::string("\n") + std::string(precision) + " "));
+    }
   }
 }
 
@@ -69,6 +73,7 @@ TEST(PlanReport, ListsEveryRelease) {
     EXPECT_THAT(text, HasSubstr(release.name));
   }
   EXPECT_THAT(text, Not(HasSubstr("Runs here")));  // nothing runs in no memory
+  EXPECT_THAT(text, HasSubstr("Or it needs"));
   EXPECT_EQ(boost::json::parse(releases_json(*data, {}, memory)).at("releases").as_array().size(),
             data->releases().size());
 }

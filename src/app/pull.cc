@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/terminal.h"
+#include "catalog/plan_data.h"
 
 namespace xc::app {
 namespace {
@@ -28,6 +29,16 @@ Status accept_licence(const catalog::Entry& entry, Language language, bool yes) 
               {entry.name, std::string(texts::LicenceNotAccepted.in(language))});
 }
 
+// Releases that vendors publish as weights are converted here, not fetched: says how.
+std::unexpected<Error> nothing_to_pull(const Surroundings& here, const std::string& name) {
+  const auto data = catalog::PlanData::open(here.home.root + "/plan.toml");
+  const catalog::Release* release = data ? data->find(name) : nullptr;
+  if (release == nullptr) return fail(Code::NotFound, Message::NotInCatalogue, {name});
+  return fail(Code::NotFound, Message::PullFailed,
+              {name, say<texts::PullReleased>(here.language, release->licence.licence.spdx,
+                                              release->licence.licence.url, release->name)});
+}
+
 }  // namespace
 
 std::uint64_t bytes_of(const catalog::Entry& entry) {
@@ -44,9 +55,7 @@ Result<catalog::InstalledModel> pull_model(const Surroundings& here, std::string
                                            bool yes) {
   XC_TRY(const catalog::Catalogue catalogue, catalog::Catalogue::open(here.home.catalogue()));
   const catalog::Entry* entry = catalogue.find(name);
-  if (entry == nullptr) {
-    return fail(Code::NotFound, Message::NotInCatalogue, {std::string(name)});
-  }
+  if (entry == nullptr) return nothing_to_pull(here, std::string(name));
   XC_CHECK(make_folders(here.home));
   catalog::ModelStore store(here.home.models());
   if (is_installed(store, *entry)) {

@@ -132,6 +132,21 @@ Status File::truncate(std::uint64_t length) {
   return std::unexpected(file_error(path_, errno));
 }
 
+Status File::reserve(std::uint64_t length) {
+  XC_TRY(const FileStamp before, stamp());
+  int result = 0;
+  do {
+    result = ::fallocate(descriptor_, 0, 0, static_cast<off_t>(length));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)) return {};
+  const int reason = errno;
+  XC_CHECK(truncate(before.bytes));
+  if (reason == EFBIG) return std::unexpected(file_error(path_, reason));
+  struct statvfs s{};
+  const bool known = ::fstatvfs(descriptor_, &s) == 0;
+  return std::unexpected(disk_full(path_, length, known ? free_bytes(s) : 0));
+}
+
 Status File::sync() {
   if (::fsync(descriptor_) == 0) return {};
   return std::unexpected(file_error(path_, errno));

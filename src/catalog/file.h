@@ -40,6 +40,10 @@ class File {
   // to reach and serves the message only.
   Status write_at(std::uint64_t offset, std::string_view bytes, std::uint64_t wanted);
   Status truncate(std::uint64_t length);
+  // Claims the disk's blocks for the first `length` bytes, so that later writes neither run out of
+  // space nor lie scattered; a shorter file becomes that long, of zeros. Does nothing where the
+  // file system cannot. Error: DiskFull, and the file is as it was.
+  Status reserve(std::uint64_t length);
   Status sync();
   // Tries to lock the file for this File alone, among all processes and threads; released when
   // closed. False: somebody else holds it.

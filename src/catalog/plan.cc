@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace xc::catalog {
 namespace {
@@ -168,6 +169,10 @@ double kv_bytes_per_token(const ModelShape& shape) {
   return d(shape.layers) * width * kKvBytes;
 }
 
+double weights_bytes(const ModelShape& shape, const Precision& precision) {
+  return parameters_of(shape) * precision.bits / 8;
+}
+
 CardPlan plan_on(const Card& card, const Release& release, const PlanAsk& ask) {
   const ModelShape& shape = release.shape;
   CardPlan plan;
@@ -181,7 +186,7 @@ CardPlan plan_on(const Card& card, const Release& release, const PlanAsk& ask) {
     plan.fast_enough = false;
     return plan;
   }
-  plan.weights_bytes = parameters_of(shape) * precision->bits / 8;
+  plan.weights_bytes = weights_bytes(shape, *precision);
   plan.kv_bytes = kv_bytes_per_token(shape) * d(ask.context) * d(ask.concurrency);
   const Load load{precision->bits / 8, d(ask.concurrency), d(ask.context)};
   plan.fast_enough = false;
@@ -202,10 +207,30 @@ CardPlan plan_on(const Card& card, const Release& release, const PlanAsk& ask) {
   return plan.fast_enough || !smallest ? plan : *smallest;
 }
 
+std::vector<CardPlan> fewest_cards(const std::vector<Card>& cards, const Release& release,
+                                   const PlanAsk& ask) {
+  std::vector<CardPlan> best;  // one a vendor
+  for (const Card& card : cards) {
+    CardPlan plan = plan_on(card, release, ask);
+    if (plan.cards == 0 || plan.engines.empty()) continue;
+    const auto same = std::ranges::find(best, card.vendor,
+                                        [](const CardPlan& other) { return other.card->vendor; });
+    const auto cost = [](const CardPlan& one) {
+      return std::pair(one.cards, one.card->memory_gib);
+    };
+    if (same == best.end()) {
+      best.push_back(std::move(plan));
+    } else if (cost(plan) < cost(*same)) {
+      *same = std::move(plan);
+    }
+  }
+  return best;
+}
+
 GgufFacts facts_of(const ModelShape& shape, const Precision& precision) {
   GgufFacts facts;
   facts.parameters = whole(parameters_of(shape));
-  facts.tensor_bytes = whole(parameters_of(shape) * precision.bits / 8);
+  facts.tensor_bytes = whole(weights_bytes(shape, precision));
   facts.layers = static_cast<std::uint32_t>(shape.layers);
   facts.embedding = static_cast<std::uint32_t>(shape.hidden);
   facts.vocabulary = static_cast<std::uint32_t>(shape.vocabulary);

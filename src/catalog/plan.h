@@ -39,6 +39,7 @@ double active_parameters_of(const ModelShape& shape);
 // number of different ones, when each token chooses among them evenly.
 double touched_parameters(const ModelShape& shape, double batch);
 double kv_bytes_per_token(const ModelShape& shape);
+double weights_bytes(const ModelShape& shape, const Precision& precision);
 
 struct PlanAsk {
   std::uint64_t context = 8192;   // tokens of one request, all of them in the cache
@@ -65,6 +66,11 @@ struct CardPlan {
   std::vector<std::string> engines;  // that serve this release on this card: "vllm", "sglang" …
 };
 CardPlan plan_on(const Card& card, const Release& release, const PlanAsk& ask);
+
+// Where else it could run: for each vendor the card of which an engine that is known to serve it
+// needs the fewest, with less memory first among equals. Empty: no evidence of any.
+std::vector<CardPlan> fewest_cards(const std::vector<Card>& cards, const Release& release,
+                                   const PlanAsk& ask);
 
 // This machine, now.
 enum class State : std::uint8_t { RunsHere, NeedsMemory, RemoteOnly };

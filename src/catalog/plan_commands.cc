@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -12,6 +13,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kVllmPort = 8000, kSglangPort = 30000, kMindiePort = 1025;  // their defaults
+constexpr std::uint64_t kMindieBatchMax = 5000;
 
 int tensor_of(const CardPlan& plan) { return plan.cards / std::max(plan.servers, 1); }
 
@@ -60,6 +62,8 @@ std::string mindie_config(const Release& release, const CardPlan& plan, const Pl
   json::array devices, instances;  // a list of the cards of each instance: one here
   for (int i = 0; i < here; ++i) devices.push_back(i);
   instances.push_back(std::move(devices));
+  // Its defaults would refuse prompts beyond 2048 tokens and end every answer after 512.
+  const std::uint64_t input = std::max<std::uint64_t>(ask.context, 2) - 1;
   const json::object model{{"modelName", release.name},
                            {"modelWeightPath", weights_of(release, plan)},
                            {"worldSize", plan.cards},
@@ -67,27 +71,34 @@ std::string mindie_config(const Release& release, const CardPlan& plan, const Pl
   const json::object backend{
       {"npuDeviceIds", std::move(instances)},
       {"multiNodesInferEnabled", plan.servers > 1},
-      {"ModelDeployConfig",
-       json::object{{"maxSeqLen", ask.context}, {"ModelConfig", json::array({model})}}},
-      {"ScheduleConfig", json::object{{"maxBatchSize", ask.concurrency}}}};
-  return json::serialize(json::object{{"BackendConfig", backend}});
+      {"ModelDeployConfig", json::object{{"maxSeqLen", ask.context},
+                                         {"maxInputTokenLen", input},
+                                         {"ModelConfig", json::array({model})}}},
+      {"ScheduleConfig",
+       json::object{{"maxBatchSize", std::min<std::uint64_t>(ask.concurrency, kMindieBatchMax)},
+                    {"maxPrefillBatchSize", 0},  // as maxBatchSize
+                    {"maxPrefillTokens", std::max<std::uint64_t>(input, 8192)},
+                    {"maxIterTimes", ask.context}}}};
+  // It listens on 127.0.0.1 with TLS unless told.
+  const json::object server{{"ipAddress", "HOST"}, {"port", kMindiePort}, {"httpsEnabled", false}};
+  return json::serialize(json::object{{"ServerConfig", server}, {"BackendConfig", backend}});
 }
 
 EngineCommand command_of(const std::string& engine, const Release& release, const CardPlan& plan,
                          const PlanAsk& ask) {
   if (engine == "vllm") {
     return {engine, release.vllm, vllm_line(release, plan, ask), "",
-            fmt::format("http://HOST:{}/v1", kVllmPort)};
+            fmt::format("http://HOST:{}", kVllmPort)};
   }
   if (engine == "sglang") {
     return {engine, release.sglang, sglang_line(release, plan, ask), "",
-            fmt::format("http://HOST:{}/v1", kSglangPort)};
+            fmt::format("http://HOST:{}", kSglangPort)};
   }
   std::string lines =
       "cd /usr/local/Ascend/mindie/latest/mindie-service && ./bin/mindieservice_daemon";
   if (plan.servers > 1) lines = "export RANK_TABLE_FILE=/path/to/ranktable.json\n" + lines;
   return {engine, release.mindie, lines, mindie_config(release, plan, ask),
-          fmt::format("http://HOST:{}/v1", kMindiePort)};
+          fmt::format("http://HOST:{}", kMindiePort)};
 }
 
 }  // namespace
@@ -108,11 +119,18 @@ std::vector<EngineCommand> commands_of(const Release& release, const CardPlan& p
 
 std::string endpoint_of(const Release& release, const CardPlan& plan, const EngineCommand& engine) {
   return json::serialize(json::object{{"name", fmt::format("{}-{}", release.name, engine.engine)},
+                                      {"pool", plan.card->name},
                                       {"url", engine.url},
-                                      {"model", release.name},
-                                      {"labels", json::object{{"hardware", plan.card->name},
-                                                              {"vendor", plan.card->vendor},
-                                                              {"engine", engine.engine}}}});
+                                      {"vendor", engine.engine},
+                                      {"model", release.name}});
+}
+
+std::string joining_of(const Release& release, const CardPlan& plan, const EngineCommand& engine) {
+  return fmt::format(
+      "xingcha pool set {0} --hardware {0}\n"
+      "xingcha endpoint set {1}-{2} --pool {0} --url {3} --vendor {2}\n"
+      "xingcha pool route {1} {0}={1}",
+      plan.card->name, release.name, engine.engine, engine.url);
 }
 
 }  // namespace xc::catalog

@@ -14,7 +14,7 @@ struct EngineCommand {
   std::string since;    // the version that the catalogue knows of
   std::string command;  // lines for a shell
   std::string config;   // MindIE: what config.json must hold; empty otherwise
-  std::string url;      // where it then answers in OpenAI's form, on its own machine
+  std::string url;      // where it then answers, without /v1; HOST is its machine
 };
 
 // Whether the released weights load as this precision; others must be quantised by other tools.
@@ -24,7 +24,10 @@ bool is_released(const Release& release, std::string_view precision);
 std::vector<EngineCommand> commands_of(const Release& release, const CardPlan& plan,
                                        const PlanAsk& ask);
 
-// The service as an endpoint: {"name", "url", "model", "labels": {…}}.
+// The service as an endpoint: {"name", "pool", "url", "vendor", "model"}. The pool is named after
+// the card.
 std::string endpoint_of(const Release& release, const CardPlan& plan, const EngineCommand& engine);
+// The lines for a shell that add it to a running Xingcha: its pool, the endpoint, the route.
+std::string joining_of(const Release& release, const CardPlan& plan, const EngineCommand& engine);
 
 }  // namespace xc::catalog

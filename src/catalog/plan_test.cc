@@ -237,6 +237,41 @@ TEST(Plan, SaysWhenNothingFits) {
   EXPECT_EQ(plan_on(card("h20"), release("telechat2-7b"), ask).cards, 0);
 }
 
+TEST(Plan, TheFewestCardsOfEachVendor) {
+  const auto r1 = fewest_cards(data().cards(), release("deepseek-r1"), {});
+  ASSERT_EQ(r1.size(), 2u);
+  for (const CardPlan& plan : r1) {
+    for (const Card& other : data().cards()) {
+      if (other.vendor != plan.card->vendor) continue;
+      const int cards = plan_on(other, release("deepseek-r1"), {}).cards;
+      EXPECT_TRUE(cards == 0 || cards >= plan.cards) << other.name;
+    }
+  }
+  const auto small = fewest_cards(data().cards(), release("telechat2-3b"), {});
+  ASSERT_EQ(small.size(), 1u);  // no engine is known to serve it on Ascend
+  EXPECT_EQ(small[0].cards, 1);
+  EXPECT_EQ(small[0].card->name, "rtx4090");  // the least memory that does
+  EXPECT_TRUE(fewest_cards(data().cards(), release("telechat-52b"), {}).empty());
+}
+
+// By hand: 3.07 x 10^9 parameters at 16 bits, 8.5 bits; KV 24 layers x 2 x 24 x 128 x 2 bytes.
+TEST(Plan, MemoryIsTheFormula) {
+  const ModelShape& three = release("telechat2-3b").shape;
+  const double parameters = 24.0 * (4.0 * 3072 * 3072 + 3.0 * 3072 * 6144) + 2.0 * 131072 * 3072;
+  EXPECT_EQ(weights_bytes(three, *precision_of("f16")), parameters * 2);
+  EXPECT_EQ(weights_bytes(three, *precision_of("q8_0")), parameters * 8.5 / 8);
+  PlanAsk ask;
+  ask.context = 1000;
+  ask.concurrency = 3;
+  ask.precision = "f16";
+  Memory memory;
+  memory.available_bytes = UINT64_MAX;
+  const HerePlan here = plan_here(release("telechat2-3b"), ask, memory);
+  EXPECT_EQ(here.need.weights_bytes, static_cast<std::uint64_t>(parameters * 2));
+  EXPECT_GE(here.need.kv_bytes, 3000u * 24 * 2 * 24 * 128 * 2);
+  EXPECT_LE(here.need.kv_bytes, 3328u * 24 * 2 * 24 * 128 * 2);  // whole blocks of 256 cells
+}
+
 TEST(Plan, ThisMachineHereAndNow) {
   const Release& three = release("telechat2-3b");
   PlanAsk ask;
@@ -280,7 +315,13 @@ TEST(PlanCommands, SayWhatTheEngineNeeds) {
   }
   EXPECT_THAT(commands[0].command,
               HasSubstr("--tensor-parallel-size " + std::to_string(plan.cards)));
-  EXPECT_THAT(endpoint_of(t1, plan, commands[0]), HasSubstr("\"hardware\":\"h200\""));
+  EXPECT_EQ(endpoint_of(t1, plan, commands[0]),
+            R"({"name":"t1-35b-vllm","pool":"h200","url":"http://HOST:8000","vendor":"vllm",)"
+            R"("model":"t1-35b"})");
+  EXPECT_EQ(joining_of(t1, plan, commands[0]),
+            "xingcha pool set h200 --hardware h200\n"
+            "xingcha endpoint set t1-35b-vllm --pool h200 --url http://HOST:8000 --vendor vllm\n"
+            "xingcha pool route t1-35b h200=t1-35b");
 
   const Release& r1 = release("deepseek-r1");
   const CardPlan ascend = plan_on(card("ascend-910b"), r1, ask);
@@ -291,6 +332,12 @@ TEST(PlanCommands, SayWhatTheEngineNeeds) {
   EXPECT_THAT(mindie[0].config, HasSubstr("\"ModelConfig\":[{"));
   EXPECT_THAT(mindie[0].config, HasSubstr("\"multiNodesInferEnabled\":true"));
   EXPECT_THAT(mindie[0].config, HasSubstr("/models/deepseek-r1-int8"));
+  // A thinking model behind its defaults would be cut after 512 tokens.
+  for (const char* part :
+       {"\"maxSeqLen\":32768", "\"maxInputTokenLen\":32767", "\"maxPrefillTokens\":32767",
+        "\"maxIterTimes\":32768", "\"maxBatchSize\":16", "\"ipAddress\":\"HOST\""}) {
+    EXPECT_THAT(mindie[0].config, HasSubstr(part));
+  }
   EXPECT_THAT(mindie[0].command, HasSubstr("mindieservice_daemon"));
   const CardPlan hopper = plan_on(card("h20"), r1, ask);
   const auto both = commands_of(r1, hopper, ask);

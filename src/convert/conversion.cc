@@ -21,6 +21,7 @@ constexpr std::uint64_t kFloatsAtOnce = 64u << 10;
 // A transposed matrix is read along its rows and written along its columns: the more columns at
 // once, the more of each cache line that is fetched gets used.
 constexpr std::uint64_t kFloatsTransposed = 4u << 20;
+constexpr std::uint64_t kHashedAtOnce = 4u << 20;  // bytes; what is read ahead of the hashing
 
 // Infinities and NaN have the highest exponent; 16-bit floats end at 65504. Position of the first
 // value that the file cannot hold, or `count`.
@@ -170,15 +171,18 @@ Status Conversion::advance(std::uint64_t bytes, const std::string& name) {
   return {};
 }
 
+// Through the mapping: read() would copy every byte once more.
 Status Conversion::digest(std::size_t index) {
   const SafetensorsFile& file = checkpoint_.files()[index];
-  XC_TRY(const catalog::File opened, catalog::File::open_read(file.path()));
-  std::uint64_t before = 0;
-  XC_TRY(digests_[index], catalog::sha256_of(opened, [&](std::uint64_t done) {
-           const std::uint64_t step = done - before;
-           before = done;
-           return advance(step, file.name()).has_value();
-         }));
+  catalog::Sha256 digest;
+  for (std::uint64_t done = 0; done < file.bytes();) {
+    const std::uint64_t step = std::min(kHashedAtOnce, file.bytes() - done);
+    file.expect(done, step);
+    digest.add(file.all().substr(done, step));
+    done += step;
+    XC_CHECK(advance(step, file.name()));
+  }
+  digests_[index] = digest.finish();
   return {};
 }
 

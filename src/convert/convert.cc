@@ -16,6 +16,8 @@
 namespace xc::convert {
 namespace {
 
+constexpr const char* kTelechatLicence = "LicenseRef-TeleChat";
+
 Result<OutputType> wanted_type(const std::string& name) {
   const auto type = output_type_of(name);
   if (type) return *type;
@@ -80,7 +82,9 @@ Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& 
   XC_TRY(const HfConfig config, read_config(checkpoint));
   XC_TRY(const ModelPlan plan, plan_model(config, checkpoint, {options.context, options.with_mtp}));
   XC_TRY(const Tokenizer tokenizer, read_tokenizer(checkpoint, config, options.pre));
-  XC_TRY(const GeneralFacts facts, general_facts(checkpoint, options, wanted));
+  XC_TRY(GeneralFacts facts, general_facts(checkpoint, options, wanted));
+  // The folder's README speaks of the code; the import records what is said here.
+  if (config.model_type.starts_with("telechat")) facts.licence = kTelechatLicence;
   XC_TRY(const std::string identity, identity_of(checkpoint));
   Converted result{options.output, plan.family, plan.architecture, 0, 0, 0, plan.notes};
   std::vector<GgufOutput> outputs;

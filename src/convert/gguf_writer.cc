@@ -134,6 +134,7 @@ Result<GgufWriter> GgufWriter::open(const std::string& path, const Metadata& met
     return writer;
   }
   writer.journal_end_ = first_line.size();
+  XC_CHECK(writer.part_.reserve(end));
   XC_CHECK(writer.part_.write_at(0, header, end));  // cheap, and surely right
   XC_CHECK(writer.keep_what_is_whole(std::string_view(lines).substr(first_line.size()), progress));
   XC_CHECK(writer.journal_.truncate(writer.journal_end_));
@@ -143,6 +144,7 @@ Result<GgufWriter> GgufWriter::open(const std::string& path, const Metadata& met
 Status GgufWriter::start_over(const std::string& header, const std::string& first_line) {
   XC_CHECK(journal_.truncate(0));  // before the bytes that it speaks of
   XC_CHECK(part_.truncate(0));
+  XC_CHECK(part_.reserve(total_));
   XC_CHECK(part_.write_at(0, header, total_));
   XC_CHECK(journal_.write_at(0, first_line, 0));
   journal_end_ = first_line.size();

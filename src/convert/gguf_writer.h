@@ -89,7 +89,7 @@ class GgufWriter {
   catalog::File part_, journal_;
   std::vector<GgufOutput> tensors_;
   std::vector<std::uint64_t> offsets_;  // of each tensor in the file
-  std::vector<std::uint8_t> whole_;  // bytes, not bits: neighbours belong to other threads
+  std::vector<std::uint8_t> whole_;     // bytes, not bits: neighbours belong to other threads
   std::uint64_t total_ = 0, kept_ = 0, journal_end_ = 0;
   std::size_t header_bytes_ = 0;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // journal_, its end, whole_

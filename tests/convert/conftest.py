@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-PROMPT_LENGTHS = (1, 2, 9, 300)
+PROMPT_LENGTHS = (1, 2, 9, 64, 129, 300)
 
 
 @pytest.fixture(scope="session")

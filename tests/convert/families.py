@@ -33,7 +33,7 @@ def llama(seed=1, *, kv=2, bias=False, qk_norm=False, tied=False, head_dim=16, h
     if scaling:
         config["rope_scaling"] = scaling
     w = Weights(seed)
-    w.linear("model.embed_tokens.weight", VOCABULARY, hidden, fan=1)
+    w.linear("model.embed_tokens.weight", VOCABULARY, hidden, fan=1, gain=0.25 if tied else 1.0)
     for i in range(layers):
         p = f"model.layers.{i}."
         w.norm(p + "input_layernorm.weight", hidden)
@@ -56,8 +56,8 @@ def llama(seed=1, *, kv=2, bias=False, qk_norm=False, tied=False, head_dim=16, h
 
 
 def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=1e-5,
-             vocabulary=VOCABULARY, **fields):
-    dim, ffn, layers = hidden // heads, 96, 2
+             vocabulary=VOCABULARY, ffn=96, **fields):
+    dim, layers = hidden // heads, 2
     groups = kv or heads
     config = {"model_type": "telechat", "hidden_size": hidden, "n_layer": layers, "n_head": heads,
               "ffn_hidden_size": ffn, "vocab_size": vocabulary, "layer_norm_epsilon": eps,
@@ -67,7 +67,8 @@ def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=
     if not tied:
         config["tie_word_embeddings"] = False
     w = Weights(seed)
-    w.linear("transformer.word_embeddings.weight", vocabulary, hidden, fan=1, gain=0.02 if eps > 1e-3 else 1.0)
+    gain = 0.02 if eps > 1e-3 else 0.25 if tied else 1.0  # a tied head's logits as large as the others'
+    w.linear("transformer.word_embeddings.weight", vocabulary, hidden, fan=1, gain=gain)
     for i in range(layers):
         p = f"transformer.h.{i}."
         w.norm(p + "input_layernorm.weight", hidden)
@@ -115,6 +116,7 @@ def conv(seed=3):
 def telechat_stray_head(seed):
     """Tied by its config, yet with a head of its own in the file: the embedding counts, and so does alpha 3."""
     config, tensors = telechat(seed)
+    tensors["transformer.word_embeddings.weight"] *= np.float32(0.25)
     config["tie_word_embeddings"] = True
     return config, tensors
 

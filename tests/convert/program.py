@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 
+import families
 import numpy as np
 import safetensors_file
 import tokenizer_file
@@ -26,6 +27,38 @@ def write_folder(folder, config, tensors, *, sentencepiece=True, pieces=None, sh
         (folder / "tokenizer.json").write_text(tokenizer_file.tokenizer_json())
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config or {"add_bos_token": False}))
     return folder
+
+
+def large_folder(folder, gibibytes, kind, shards):
+    """A Llama whose feed-forward network is most of it, in few large tensors of `kind` (f32, f16, bf16)."""
+    hidden, layers, width = 2048 if gibibytes >= 1 else 512, 8, 4 if kind == "f32" else 2
+    config, weights = families.llama(64, hidden=hidden, head_dim=hidden // 4, tied=True)
+    small = sum(t.size for n, t in weights.items() if "layers.0.self_attn" in n) * layers * width
+    ffn = int(gibibytes * (1 << 30) - small) // (layers * 3 * hidden * width) // 32 * 32
+    config.update(intermediate_size=ffn, num_hidden_layers=layers)
+    values = np.random.default_rng(1).standard_normal((ffn, hidden), dtype=np.float32)
+    tile = {"f32": lambda: values, "f16": lambda: values.astype(np.float16),
+            "bf16": lambda: safetensors_file.bf16(values)}[kind]()
+    first = {n: t for n, t in weights.items() if n.startswith("model.layers.0.")}
+    weights = {n: t for n, t in weights.items() if not n.startswith("model.layers.")}
+    for i in range(layers):
+        for name, tensor in first.items():
+            if ".mlp." in name:
+                tensor = tile.reshape(hidden, ffn) if "down" in name else tile
+            elif tensor.ndim == 2:
+                tensor = tensor.astype(np.float16) if kind == "f16" else tensor
+                tensor = safetensors_file.bf16(tensor) if kind == "bf16" else tensor
+            weights[name.replace("layers.0.", f"layers.{i}.")] = tensor
+    return write_folder(folder, config, weights, shards=shards)
+
+
+def private_kib(process):
+    """Memory of a running process that no file backs; 0 when it is gone."""
+    try:
+        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as lines:
+            return sum(int(line.split()[1]) for line in lines if line.startswith(("Anonymous:", "Swap:")))
+    except OSError:
+        return 0
 
 
 def run_convert(folder, output, *arguments, check=True):

@@ -80,27 +80,85 @@ def test_import_and_complete(telechat2):
     assert len(seen) == 16 or ids[-1] == 2
 
 
+SHARD, OTHER_SHARD = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+UP = "transformer.h.0.mlp.up_proj.weight"
+
+
 def change(folder, name, edit):
     file = folder / name
     file.write_text(edit(file.read_text()))
 
 
+def change_index(folder, edit):
+    def edited(text):
+        index = json.loads(text)
+        edit(index["weight_map"])
+        return json.dumps(index)
+
+    change(folder, "model.safetensors.index.json", edited)
+
+
+def change_header(folder, edit):
+    """Edits the header of the shard that holds UP; the data stays."""
+    places = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+    shard = folder / places[UP]
+    data = shard.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    edit(header)
+    text = json.dumps(header).encode()
+    shard.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+
+
+def overlapping(header):
+    """UP takes the bytes of the tensor in front of it, as long as its shape says."""
+    begin, end = header[UP]["data_offsets"]
+    header[UP]["data_offsets"] = [begin - 4, end - 4]
+
+
+def link_to_itself(file):
+    file.unlink()
+    file.symlink_to(file.name)
+
+
+# What is done to a folder, and what the refusal says: file, tensor where there is one, reason.
 HOSTILE = {
-    "index outside": (lambda f: change(f, "model.safetensors.index.json",
-                                       lambda t: t.replace("model-00001", "../model-00001")), "no .safetensors file"),
-    "missing shard": (lambda f: (f / "model-00002-of-00002.safetensors").unlink(), "model-00002-of-00002"),
-    "huge header": (lambda f: (f / "model-00001-of-00002.safetensors").write_bytes(b"\xff" * 7 + b"\x7f" + b"{}"),
-                    "header claims"),
-    "cut shard": (lambda f: (f / "model-00001-of-00002.safetensors").write_bytes(
-        (f / "model-00001-of-00002.safetensors").read_bytes()[:-5]), "model-00001-of-00002"),
-    "nested config": (lambda f: (f / "config.json").write_text('{"a":' * 100 + "1" + "}" * 100), "no JSON object"),
+    "index outside": (lambda f: change_index(f, lambda m: m.update({UP: "../" + SHARD})),
+                      ["model.safetensors.index.json", UP, "no .safetensors file of this folder"]),
+    "index absolute": (lambda f: change_index(f, lambda m: m.update({UP: "/etc/passwd"})),
+                       ["model.safetensors.index.json", UP, "/etc/passwd"]),
+    "index names itself": (lambda f: change_index(f, lambda m: m.update({UP: "model.safetensors.index.json"})),
+                           ["model.safetensors.index.json", UP]),
+    "index promises more": (lambda f: change_index(f, lambda m: m.update({"extra.weight": SHARD})),
+                            [SHARD, "extra.weight", "the index promises"]),
+    "index lacks a tensor": (lambda f: change_index(f, lambda m: m.pop(UP)), [UP, "missing"]),
+    "missing shard": (lambda f: (f / OTHER_SHARD).unlink(), [OTHER_SHARD]),
+    "shard that is a folder": (lambda f: ((f / SHARD).unlink(), (f / SHARD).mkdir()), [SHARD]),
+    "shard that links to itself": (lambda f: link_to_itself(f / SHARD), [SHARD]),
+    "huge header": (lambda f: (f / SHARD).write_bytes(b"\xff" * 7 + b"\x7f" + b"{}"), [SHARD, "header claims"]),
+    "empty shard": (lambda f: (f / SHARD).write_bytes(b""), [SHARD, "shorter than 8 bytes"]),
+    "cut shard": (lambda f: (f / SHARD).write_bytes((f / SHARD).read_bytes()[:-5]), [SHARD, "ends at byte", "tensor"]),
+    "overlapping tensors": (lambda f: change_header(f, overlapping), ["of-00002.safetensors", "overlap", "tensor '"]),
+    "tensor beyond the end": (lambda f: change_header(f, lambda h: h[UP].update(
+        data_offsets=[x + (1 << 40) for x in h[UP]["data_offsets"]])), ["of-00002.safetensors", "tensor '"]),
+    "shape that overflows": (lambda f: change_header(f, lambda h: h[UP].update(shape=[1 << 62, 1 << 62])),
+                             ["of-00002.safetensors", UP, "overflows"]),
+    "shape of other bytes": (lambda f: change_header(f, lambda h: h[UP].update(shape=[3, 5])),
+                             ["of-00002.safetensors", UP, "needs 60 bytes"]),
+    "unknown dtype": (lambda f: change_header(f, lambda h: h[UP].update(dtype="F4")),
+                      ["of-00002.safetensors", UP, "dtype 'F4'"]),
+    "integers for weights": (lambda f: change_header(f, lambda h: h[UP].update(dtype="I32")),
+                             ["of-00002.safetensors", UP, "holds I32, expected floats"]),
+    "nested config": (lambda f: (f / "config.json").write_text('{"a":' * 100 + "1" + "}" * 100),
+                      ["config.json", "no JSON object"]),
+    "config that links to itself": (lambda f: link_to_itself(f / "config.json"), ["config.json"]),
     "config of another size": (lambda f: change(f, "config.json", lambda t: t.replace('"hidden_size": 64',
-                                                                                    '"hidden_size": 128')), "shape"),
+                                                                                    '"hidden_size": 128')), ["shape"]),
     "gpt activation": (lambda f: change(f, "config.json", lambda t: t.replace("{", '{"hidden_act": "gelu", ', 1)),
-                       "gelu"),
+                       ["gelu"]),
     "broken tokenizer": (lambda f: (f / "tokenizer.model").write_bytes(b"\x0a\xff\xff\xff\xff\x7fabc"),
-                         "tokenizer.model"),
-    "no tokenizer": (lambda f: (f / "tokenizer.model").unlink(), "neither tokenizer.model"),
+                         ["tokenizer.model"]),
+    "no tokenizer": (lambda f: (f / "tokenizer.model").unlink(), ["neither tokenizer.model"]),
 }
 
 
@@ -111,7 +169,8 @@ def test_hostile_folders(name, tmp_path):
     spoil(folder)
     done = program.run_convert(folder, tmp_path / "out.gguf", check=False)
     assert done.returncode == 1
-    assert said in done.stderr, done.stderr
+    for part in said:
+        assert part in done.stderr, done.stderr
     assert list(tmp_path.glob("out*")) == []
 
 
@@ -128,57 +187,90 @@ def test_digests_of_the_sources(shards, tmp_path):
         assert f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}".encode() in written
 
 
-def big_folder(folder, mebibytes):
-    """Few, large bf16 tensors: a Llama whose feed-forward network is most of it."""
-    hidden, layers = 1024, 2
-    ffn = mebibytes * (1 << 20) // (layers * 3 * hidden * 2)
-    config, weights = families.llama(64, hidden=hidden, head_dim=256, tied=True)
-    config["intermediate_size"] = ffn
-    tile = np.random.default_rng(1).standard_normal((ffn, hidden)).astype(np.float32).view(np.uint32) >> 16
-    tile = tile.astype(np.uint16)
-    for name in [n for n in weights if ".mlp." in n]:
-        weights[name] = tile.reshape(hidden, ffn) if "down" in name else tile
-    return program.write_folder(folder, config, weights, shards=2)
+def start_convert(folder, model, *arguments):
+    return subprocess.Popen(
+        [str(paths.PROGRAM), "convert", str(folder), "-o", str(model), *arguments], stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, env=paths.clean_environment(XINGCHA_HOME=str(folder)))
 
 
-def test_killed_at_any_time(tmp_path):
-    """kill -9: never a file under the final name; the next run finishes, equal to one that was not disturbed."""
-    folder = big_folder(tmp_path / "in", 96)
-    program.run_convert(folder, tmp_path / "whole.gguf")
-    whole = (tmp_path / "whole.gguf").read_bytes()
+@pytest.mark.parametrize("shards", [1, 3])
+def test_killed_at_any_time(shards, tmp_path):
+    """kill -9 at 30 moments: never a file under the final name; whatever a kill leaves, the next run ends with the same
+    bytes. Every third time the next run is killed too, on what the last one left."""
+    folder = program.large_folder(tmp_path / "in", 1 / 16, "bf16", shards)
     model = tmp_path / "out.gguf"
-    for wait in (0.05, 0.15, 0.3, 0.45):
-        running = subprocess.Popen(
-            [str(paths.PROGRAM), "convert", str(folder), "-o", str(model)], stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, env=paths.clean_environment(XINGCHA_HOME=str(tmp_path)))
-        time.sleep(wait)
-        running.send_signal(signal.SIGKILL)
-        if running.wait() == -signal.SIGKILL:
-            assert not model.exists()
-        else:
-            assert model.read_bytes() == whole
-            model.unlink()
+    begin = time.monotonic()
     program.run_convert(folder, model)
-    assert model.read_bytes() == whole
-    assert [p.name for p in tmp_path.glob("out*")] == ["out.gguf"]
+    takes = time.monotonic() - begin
+    whole = hashlib.sha256(model.read_bytes()).digest()
+    model.unlink()
+    moments = random.Random(66 + shards)
+    killed = left_parts = 0
+    for round_number in range(30):
+        running = start_convert(folder, model)
+        time.sleep(moments.uniform(0, takes))
+        running.send_signal(signal.SIGKILL)
+        if running.wait() == -signal.SIGKILL and not model.exists():
+            killed += 1
+            left_parts += len(list(tmp_path.glob("out.gguf.part")))
+            if round_number % 3 == 0:
+                continue
+            program.run_convert(folder, model)
+        assert hashlib.sha256(model.read_bytes()).digest() == whole
+        assert [p.name for p in tmp_path.glob("out*") if p != model] in ([], ["out.gguf.part.journal"])
+        model.unlink()
+        (tmp_path / "out.gguf.part.journal").unlink(missing_ok=True)
+    assert killed >= 8 and left_parts >= 5, "the moments were not inside the work"
+
+
+def test_a_second_run_keeps_what_was_whole(tmp_path):
+    """Killed when half is written: the next run does not begin anew (its part is not written from the start)."""
+    folder = program.large_folder(tmp_path / "in", 1 / 8, "bf16", 1)
+    model = tmp_path / "out.gguf"
+    journal = tmp_path / "out.gguf.part.journal"
+    running = start_convert(folder, model)
+    while running.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 20):
+        time.sleep(0.001)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    if model.exists():
+        pytest.skip("it was done before it could be killed")
+    kept = [line.split() for line in journal.read_text().splitlines(keepends=True)[1:] if line.endswith("\n")]
+    assert len(kept) >= 20
+    running = start_convert(folder, model)
+    while running.poll() is None and journal.exists():
+        lines = journal.read_text().splitlines()[1:]
+        if len(lines) > len(kept):
+            assert [line.split() for line in lines[: len(kept)]] == kept
+            break
+    assert running.wait() == 0
+
+
+def largest_private_kib(running):
+    largest = 0
+    while running.poll() is None:
+        largest = max(largest, program.private_kib(running.pid))
+        time.sleep(0.005)
+    assert running.wait() == 0
+    return largest
 
 
 def test_memory_is_bounded(tmp_path):
-    """Anonymous memory stays far below the weights; the file pages of the mapping are the page cache's."""
-    folder = big_folder(tmp_path / "in", 192)
-    running = subprocess.Popen(
-        [str(paths.PROGRAM), "convert", str(folder), "-o", str(tmp_path / "out.gguf")], stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, env=paths.clean_environment(XINGCHA_HOME=str(tmp_path)))
-    largest = 0
-    while running.poll() is None:
-        try:
-            lines = open(f"/proc/{running.pid}/status").read().splitlines()
-        except OSError:
-            break
-        largest = max([largest, *(int(x.split()[1]) for x in lines if x.startswith("RssAnon"))])
-        time.sleep(0.005)
-    assert running.wait() == 0
-    assert 0 < largest < 128 * 1024, f"{largest} KiB"
+    """What no file backs stays far below the weights; the pages of the mapping are the page cache's."""
+    folder = program.large_folder(tmp_path / "in", 3 / 16, "bf16", 2)
+    assert 0 < largest_private_kib(start_convert(folder, tmp_path / "out.gguf")) < 128 * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source, shards, kind", [("bf16", 1, "f16"), ("bf16", 8, "q8_0"), ("f32", 3, "f16")])
+def test_two_gibibytes(source, shards, kind, tmp_path):
+    """2 GiB of weights: at most 512 MiB beyond the page cache, anonymous memory of the process being all it has."""
+    folder = program.large_folder(tmp_path / "in", 2, source, shards)
+    assert sum(f.stat().st_size for f in folder.iterdir()) > 1.95 * (1 << 30)
+    model = tmp_path / "out.gguf"
+    largest = largest_private_kib(start_convert(folder, model, "--type", kind))
+    assert 0 < largest < 512 * 1024, f"{largest} KiB"
+    assert model.stat().st_size > (1 << 30) * 0.95
 
 
 def test_safetensors_codes_are_the_programs():

@@ -47,3 +47,44 @@ def write(path, metadata, tensors):
         out.write(head + b"\0" * (-len(head) % _ALIGNMENT))
         out.writelines(blocks)
     return path
+
+
+def read_f32(path):
+    """name → numpy array of every F32 tensor of a file that this module or the converter wrote."""
+    data = path.read_bytes()
+    at = 24
+    tensors, values = struct.unpack_from("<QQ", data, 8)
+
+    def text():
+        nonlocal at
+        length = struct.unpack_from("<Q", data, at)[0]
+        at += 8 + length
+        return data[at - length : at].decode()
+
+    def skip(kind):
+        nonlocal at
+        if kind == 8:
+            text()
+        elif kind == 9:
+            item, count = struct.unpack_from("<IQ", data, at)
+            at += 12
+            for _ in range(count):
+                skip(item)
+        else:
+            at += {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}[kind]
+
+    for _ in range(values):
+        text()
+        at += 4
+        skip(struct.unpack_from("<I", data, at - 4)[0])
+    places = []
+    for _ in range(tensors):
+        name = text()
+        rank = struct.unpack_from("<I", data, at)[0]
+        shape = struct.unpack_from(f"<{rank}Q", data, at + 4)[::-1]
+        kind, offset = struct.unpack_from("<IQ", data, at + 4 + 8 * rank)
+        at += 16 + 8 * rank
+        places.append((name, shape, kind, offset))
+    start = -(-at // _ALIGNMENT) * _ALIGNMENT
+    return {name: numpy.frombuffer(data, numpy.float32, int(numpy.prod(shape)), start + offset).reshape(shape)
+            for name, shape, kind, offset in places if kind == _F32}

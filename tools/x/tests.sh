@@ -57,7 +57,7 @@ do_fuzz() {
   done
 }
 
-# do_bench [serving|overhead|scheduler|gateway] OPTION…: without a word, the first two.
+# do_bench [serving|overhead|scheduler|gateway|convert] OPTION…: without a word, the first two.
 do_bench() {
   local script=bench/run.py only=()
   case "${1:-}" in
@@ -68,6 +68,12 @@ do_bench() {
     scheduler)
       script=bench/scheduler/run.py
       shift
+      ;;
+    convert)
+      shift
+      python_environment
+      XC_DEPS=$DEPS "$DEPS/venv/bin/python" bench/convert/run.py "$@"
+      return
       ;;
     gateway)
       shift
