@@ -39,6 +39,8 @@ class Breaker {
   // On trial because it is new or was paused, not because it failed: where nothing else is left, it
   // may be asked by more than one.
   bool warming() const { return state_ == State::Trial && warming_; }
+  // None of the answers that are remembered failed.
+  bool unfailing() const { return state_ != State::Open && window_.none(); }
   State state() const { return state_; }
   SteadyTime open_until() const { return open_until_; }
   int openings() const { return openings_; }  // in all

@@ -115,7 +115,7 @@ class Choice {
       const std::shared_ptr<LiveEndpoint> endpoint = local ? nullptr : next_endpoint(*at);
       if (local || !endpoint) spend(*at);
       if (!local && !endpoint) continue;
-      if (!pay()) return Result<Place>(none_ready(wish_, 1));
+      if (!pay(endpoint.get())) return Result<Place>(none_ready(wish_, 1));
       ++course_.places;
       if (endpoint) place.use = use_of(endpoint);
       return place;
@@ -182,13 +182,17 @@ class Choice {
     return chosen;
   }
 
-  // Second tries are a share of first ones. Only a model with a route has any.
-  bool pay() {
+  // Second tries are a share of first ones, where they could make an outage worse: at an endpoint
+  // that did not fail lately they only take the way that all requests take when the circuit of the
+  // failing one is open. Only a model with a route has any.
+  bool pay(const LiveEndpoint* endpoint) {
     if (course_.places == 0 && targets_.size() == 1 && targets_.front().pool == kLocalPool) {
       return true;
     }
     RetryBudget& retries = state_->retries[std::string(wish_.model)];
-    if (course_.places > 0) return retries.take();
+    if (course_.places > 0) {
+      return retries.take() || (endpoint != nullptr && endpoint->known->breaker.unfailing());
+    }
     retries.request();
     return true;
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 namespace xc::fleet {
@@ -233,9 +234,28 @@ TEST_F(PoolsTest, SecondTriesAreAShareOfTheFirst) {
     auto place = pools.next(course, wish());
     ASSERT_TRUE(place);
     place->use->end(Outcome::Left);
-    second += pools.next(course, wish()) ? 1 : 0;
+    auto again = pools.next(course, wish());
+    if (!again) continue;
+    again->use->end(++second % 4 == 0 ? Outcome::Failed : Outcome::Done);  // it has troubles too
   }
   EXPECT_NEAR(second, 1'000 * limits::kRetryShare + limits::kRetryBudgetMax, 3);
+}
+
+// Eight at once meet two endpoints that fail before their circuits open: more second tries than are
+// granted, but the last ones go to an endpoint that is well.
+TEST_F(PoolsTest, ABurstOfFailuresFindsTheEndpointThatIsWell) {
+  std::array<Course, 8> courses;
+  for (const char* name : {"a", "b", "c"}) {
+    std::vector<Place> places;
+    for (Course& course : courses) {
+      auto place = pools.next(course, wish());
+      ASSERT_TRUE(place) << name;
+      EXPECT_EQ(place->use->row().name, name);
+      places.push_back(std::move(*place));
+    }
+    const bool well = places.front().use->row().name == "c";
+    for (Place& place : places) place.use->end(well ? Outcome::Done : Outcome::Failed);
+  }
 }
 
 // Its own requests are all second tries: the model's first ones pay for them.

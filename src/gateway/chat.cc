@@ -25,6 +25,13 @@ schema::ReplyHead head_of(const Call& call, const Question& question,
   return head;
 }
 
+std::unique_ptr<Sink> sink_of(const Call& call, const Question& question,
+                              const Generation& generation, const Reservation& reservation) {
+  std::unique_ptr<Sink> sink = question.sink(head_of(call, question, generation));
+  sink->watch({&call.services.clock, call.audit.begun(), reservation.waited()});
+  return sink;
+}
+
 bool is_telechat(const ModelRow& row) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   constexpr std::string_view kName = "telechat";
@@ -65,9 +72,8 @@ Task<Status> converse(Call& call, Result<Question> question) {
   if (!generation) co_return std::unexpected(std::move(generation.error()));
 
   const ops::Trace::Stage stage = call.trace.stage("generate");
-  const std::unique_ptr<Sink> sink = question->sink(head_of(call, *question, *generation));
   const OutputGuard guard(question->choices);
-  sink->watch({&call.services.clock, call.audit.begun(), reservation->waited()});
+  std::unique_ptr<Sink> sink = sink_of(call, *question, *generation, *reservation);
   AnswerWriter writer(call, question->stream, sink->media_type());
   std::vector<schema::Delta> deltas;
   std::string bytes;
@@ -75,6 +81,17 @@ Task<Status> converse(Call& call, Result<Question> question) {
   for (;;) {
     Result<bool> more = co_await generation->next(deltas);
     if (more && !*more) break;
+    if (!more && !question->stream && !call.exchange.started()) {
+      // Nobody saw any of it: it begins anew, elsewhere, and what broke off costs nothing.
+      reservation->forgive(more.error());
+      generation = co_await start_over(call, *reservation, question->ask, question->parser,
+                                       *generation, std::move(more.error()));
+      if (!generation) co_return std::unexpected(std::move(generation.error()));
+      sink = sink_of(call, *question, *generation, *reservation);
+      bytes.clear();
+      sink->start(generation->prompt(), bytes);
+      continue;
+    }
     Status admitted = more ? reservation->spend(deltas) : std::unexpected(std::move(more.error()));
     if (admitted) admitted = guard.admit(deltas);
     if (!admitted) {

@@ -136,8 +136,8 @@ Task<std::optional<Seat>> next_seat(Call& call, Reservation& reservation, const 
   const bool again = was_worker && was_lost(error) && !worker_again;
   const bool moves = call.course && (was_worker ? was_lost(error) : may_move(error));
   if (!again && !moves) co_return std::nullopt;
-  log::warn("gateway", "{}: the {} before its first token; asking once more ({})", call.request_id,
-            was_worker ? "worker ended" : "endpoint failed", error.detail);
+  log::warn("gateway", "{}: the {} before anything went out; asking once more ({})",
+            call.request_id, was_worker ? "worker ended" : "endpoint failed", error.detail);
   call.metrics.upstream_retried();
   if (again) {
     worker_again = true;
@@ -318,6 +318,23 @@ Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& 
     if (!next) co_return generation;
     seat = std::move(*next);
   }
+}
+
+void Generation::abandon() {
+  reply_.reset();
+  seat_.reset();
+}
+
+Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,
+                                    ChunkParser parser, Generation& broken, Error error) {
+  const bool endpoint = broken.from_endpoint();
+  broken.abandon();
+  if (!endpoint) co_return std::unexpected(std::move(error));
+  bool worker_again = true;  // no worker was lost, so none is looked for
+  std::optional<Seat> next = co_await next_seat(call, reservation, ask, false, worker_again, error);
+  if (!next) co_return std::unexpected(std::move(error));
+  Result<Generation> generation = co_await start(call, reservation, ask, parser, std::move(*next));
+  co_return generation;
 }
 
 Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask, Seat seat,

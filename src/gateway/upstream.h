@@ -45,6 +45,10 @@ class Generation {
   Task<Status> prefetch();
   // After the answer went out: reads the body to its end, so that the connection can be kept.
   Task<void> drain();
+  // Whether an endpoint of a pool answers; else a worker of this machine does.
+  bool from_endpoint() const { return seat_ && seat_->endpoint() != nullptr; }
+  // Gives back its place and its connection; only destruction may follow.
+  void abandon();
   // Nothing more will come: next() gives false at once.
   bool ended() const { return done_ && prefetched_.empty(); }
   std::string digest() const;  // of the model, as the worker says; may be empty
@@ -80,6 +84,10 @@ class Generation {
 // at the next place that the pools give. `reservation` and `ask` outlive the result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, Seat seat);
+// Stage: the same once more, after `broken` broke off with `error` while nothing of it had gone
+// out: at the next place, when `broken` was an endpoint's. Error: `error`, when there is none.
+Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,
+                                    ChunkParser parser, Generation& broken, Error error);
 // Whether a whole reply is what was asked for.
 using WholeCheck = std::function<Status(std::string_view json)>;
 // Asks for one whole JSON reply, with the same further tries. `check` outlives the call; an

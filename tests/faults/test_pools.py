@@ -177,6 +177,33 @@ def test_what_callers_see_of_faulty_upstreams(server, seed):
         upstream.close()
 
 
+def test_a_whole_answer_that_breaks_off_is_asked_for_elsewhere(server):
+    """Nobody saw any of it, so nobody sees that it broke; and only the answer that was given is billed."""
+    api = server.api
+    cut, good = Upstream(["truncated"], 0), Upstream(["good"], 0)
+    put(api, "pools/far2", {"policy": "order"})
+    for rank, (name, upstream) in enumerate([("cut", cut), ("whole", good)]):
+        limits = {"start_timeout_ms": 1000, "stall_timeout_ms": 1000}
+        put(api, f"endpoints/{name}", {"pool": "far2", "url": upstream.url, "vendor": "vllm", "rank": rank, **limits})
+    put(api, "routes/whole", {"targets": [{"pool": "far2", "model": "theirs"}]})
+    body = {"model": "whole", "messages": [{"role": "user", "content": "hi"}]}
+    for _ in range(3):
+        reply = api.post("/v1/chat/completions", body)
+        assert reply.status == 200, reply
+        assert reply.json()["choices"][0]["message"]["content"] == "".join(WORDS)
+        assert reply.json()["usage"]["completion_tokens"] == 4
+    assert cut.asked > 0 and good.whole == 3
+
+    def billed():
+        rows = api.get("/admin/usage?group_by=model").json()["usage"]
+        return next((r["prompt_tokens"] + r["completion_tokens"] for r in rows if r["model"] == "whole"), 0)
+
+    wait_until(lambda: billed() >= 3 * 9, "usage is rolled up")
+    assert billed() == 3 * 9
+    for upstream in (cut, good):
+        upstream.close()
+
+
 def test_a_trace_goes_on_at_an_endpoint_and_its_state_does_not(server):
     api = server.api
     good = Upstream(["good"], 0)
