@@ -53,6 +53,13 @@ inline constexpr std::size_t kRerankDocumentsMax = 1'024;
 inline constexpr std::size_t kImagesMax = 16;  // per request
 inline constexpr std::size_t kImageBytesMax = 16u << 20;
 inline constexpr int kMaxTokensMax = 1 << 20;  // beyond any context
+inline constexpr std::size_t kFilesMax = 64;             // of one request; the text is in its body
+inline constexpr std::size_t kFileNameBytesMax = 1'024;  // of a path; one part has 255
+inline constexpr std::size_t kSearchResultsMax = 100;    // search services give 10 to 50
+inline constexpr std::size_t kSearchLineBytesMax = 4'096;  // of a title, an address, a date
+// reasoning_effort where the chat template knows no such thing; medium and high are not limited.
+inline constexpr int kMinimalThoughtTokens = 128;
+inline constexpr int kLowThoughtTokens = 1'024;
 
 // --- SSE and upstream replies ---
 inline constexpr std::size_t kSseEventBytesMax = 16u << 20;  // one event: an embedding batch fits

@@ -12,6 +12,7 @@
 #include "convert/general.h"
 #include "convert/gguf_writer.h"
 #include "convert/tokenizer.h"
+#include "schema/builtin_templates.h"
 
 namespace xc::convert {
 namespace {
@@ -52,6 +53,17 @@ Result<GeneralFacts> general_facts(const Checkpoint& checkpoint, const ConvertOp
   return facts;
 }
 
+// TeleChat's first generation and Xing4 may come without a template. 52B spells its markers with
+// ordinary pieces, so its vocabulary does not tell.
+void add_builtin_template(const ModelPlan& plan, const Tokenizer& tokenizer, Metadata& metadata) {
+  std::string found = schema::builtin_template(
+      static_cast<int>(tokenizer.tokens.size()), [&](std::string_view text) {
+        return std::ranges::find(tokenizer.tokens, text) != tokenizer.tokens.end();
+      });
+  if (found.empty() && plan.family.starts_with("TeleChat-52B")) found = schema::kTeleChat1Template;
+  if (!found.empty()) metadata.emplace_back("tokenizer.chat_template", std::move(found));
+}
+
 Metadata metadata_of(GeneralFacts facts, const Checkpoint& checkpoint,
                      const std::vector<std::string>& shard_digests, const ModelPlan& plan,
                      const Tokenizer& tokenizer) {
@@ -62,6 +74,7 @@ Metadata metadata_of(GeneralFacts facts, const Checkpoint& checkpoint,
   add_general(facts, plan, metadata);
   metadata.insert(metadata.end(), plan.metadata.begin(), plan.metadata.end());
   add_tokenizer(tokenizer, metadata);
+  if (tokenizer.chat_template.empty()) add_builtin_template(plan, tokenizer, metadata);
   return metadata;
 }
 

@@ -113,7 +113,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
 }
 
 Task<Status> converse(Call& call, QuestionParser parse) {
-  return converse(call, parse(call.request().body));
+  return converse(call, parse(call.request().body, today_of(call.services.clock)));
 }
 
 Task<Status> chat(Call& call) { return converse(call, &parse_chat_question); }

@@ -40,6 +40,36 @@ TEST_F(GatewayTest, chat_stream) {
   EXPECT_EQ(text, "hello there");
 }
 
+// The fake engine says what it is asked, a few bytes at a time.
+TEST_F(GatewayTest, citations_survive_streams) {
+  const std::string said = "[citation:1] 晴[citation:12][citation:3]。";
+  std::string text;
+  for (const auto& event :
+       post("/v1/chat/completions", chat_body(said, R"(,"stream":true)")).events()) {
+    const std::string piece = Reply{200, {}, event.data}.at("/choices/0/delta/content");
+    if (event.data != "[DONE]" && piece != "(nothing)") text += piece;
+  }
+  EXPECT_EQ(text, said);
+  const std::string body =
+      R"({"model":"fake","max_tokens":60,"stream":true,"messages":[{"role":"user","content":")";
+  text.clear();
+  for (const auto& event : post("/v1/messages", body + said + R"("}]})").events()) {
+    const std::string piece = Reply{200, {}, event.data}.at("/delta/text");
+    if (piece != "(nothing)") text += piece;
+  }
+  EXPECT_EQ(text, said);
+}
+
+TEST_F(GatewayTest, files_are_part_of_the_question) {
+  const std::string more = R"(,"files":[{"name":"a","content":"b"}])";
+  EXPECT_EQ(post("/v1/chat/completions", chat_body("c?", more)).at("/choices/0/message/content"),
+            "[file name]: a\n[file content begin]\nb\n[file content end]\nc?");
+  const Reply nobody = post(
+      "/v1/chat/completions",
+      R"({"model":"f","messages":[{"role":"system","content":"x"}],"files":[{"name":"a","content":"b"}]})");
+  EXPECT_EQ(nobody.status, 400) << nobody.body;
+}
+
 TEST_F(GatewayTest, usage_comes_alone_and_last_when_asked) {
   const std::string more = R"(,"stream":true,"stream_options":{"include_usage":true})";
   const auto events = post("/v1/chat/completions", chat_body("hi", more)).events();

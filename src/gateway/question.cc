@@ -1,9 +1,11 @@
 #include "gateway/question.h"
 
+#include <ctime>
 #include <utility>
 
 #include "base/limits.h"
 #include "schema/anthropic.h"
+#include "schema/grounding.h"
 #include "schema/openai.h"
 #include "schema/responses.h"
 
@@ -48,8 +50,18 @@ Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
 
 }  // namespace
 
-Result<Question> parse_chat_question(std::string_view json) {
+Day today_of(const Clock& clock) {
+  const std::time_t now = clock.unix_ms() / 1000;
+  std::tm here{};
+  localtime_r(&now, &here);
+  return Day(std::chrono::year(here.tm_year + 1900),
+             std::chrono::month(static_cast<unsigned>(here.tm_mon) + 1),
+             std::chrono::day(static_cast<unsigned>(here.tm_mday)));
+}
+
+Result<Question> parse_chat_question(std::string_view json, Day today) {
   XC_TRY(schema::ChatRequest parsed, schema::parse_chat(json));
+  XC_CHECK(schema::ground(parsed, today));
   auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
   Question question = chat_like(*request, "chatcmpl-");
   question.sink = [request](schema::ReplyHead head) {
@@ -58,7 +70,7 @@ Result<Question> parse_chat_question(std::string_view json) {
   return question;
 }
 
-Result<Question> parse_completion_question(std::string_view json) {
+Result<Question> parse_completion_question(std::string_view json, Day /*today*/) {
   XC_TRY(schema::CompletionRequest parsed, schema::parse_completion(json));
   auto request = std::make_shared<schema::CompletionRequest>(std::move(parsed));
   Question question = completion_like(*request);
@@ -68,8 +80,9 @@ Result<Question> parse_completion_question(std::string_view json) {
   return question;
 }
 
-Result<Question> parse_message_question(std::string_view json) {
+Result<Question> parse_message_question(std::string_view json, Day today) {
   XC_TRY(schema::ChatRequest parsed, schema::anthropic::parse_messages(json));
+  XC_CHECK(schema::ground(parsed, today));
   auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
   Question question = chat_like(*request, "msg_");
   question.sink = [request](schema::ReplyHead head) {
@@ -87,8 +100,9 @@ Question telechat_question_of(schema::ChatRequest request, std::string seqid) {
   return question;
 }
 
-Result<Question> parse_response_question(std::string_view json) {
+Result<Question> parse_response_question(std::string_view json, Day today) {
   XC_TRY(schema::responses::ResponsesRequest parsed, schema::responses::parse(json));
+  XC_CHECK(schema::ground(parsed.chat, today));
   auto request = std::make_shared<schema::responses::ResponsesRequest>(std::move(parsed));
   Question question = chat_like(request->chat, "resp_");
   question.sink = [request](schema::ReplyHead head) {

@@ -1,11 +1,13 @@
 // A request of any chat-like API shape in the one form that the stages know.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "gateway/estimate.h"
 #include "gateway/sink.h"
@@ -26,11 +28,15 @@ struct Question {
   std::function<std::unique_ptr<Sink>(schema::ReplyHead head)> sink;
 };
 
-using QuestionParser = Result<Question> (*)(std::string_view json);
-Result<Question> parse_chat_question(std::string_view json);
-Result<Question> parse_completion_question(std::string_view json);
-Result<Question> parse_message_question(std::string_view json);   // Anthropic
-Result<Question> parse_response_question(std::string_view json);  // OpenAI Responses
+using Day = std::chrono::year_month_day;
+Day today_of(const Clock& clock);  // in the machine's time zone
+
+// `today`: for prompts that say it (schema/grounding.h).
+using QuestionParser = Result<Question> (*)(std::string_view json, Day today);
+Result<Question> parse_chat_question(std::string_view json, Day today);
+Result<Question> parse_completion_question(std::string_view json, Day today);
+Result<Question> parse_message_question(std::string_view json, Day today);   // Anthropic
+Result<Question> parse_response_question(std::string_view json, Day today);  // OpenAI Responses
 // TeleChat's contract: a stream is bare text. `seqid` names the answer.
 Question telechat_question_of(schema::ChatRequest request, std::string seqid);
 

@@ -3,6 +3,7 @@
 
 #include "gateway/inquiry.h"
 #include "schema/anthropic.h"
+#include "schema/grounding.h"
 #include "schema/openai.h"
 
 namespace xc::gateway {
@@ -34,7 +35,11 @@ Result<Finding> read_count(std::string_view answer) {
 }
 
 Result<Inquiry> parse_count(std::string_view json) {
-  XC_TRY(const schema::ChatRequest request, schema::anthropic::parse_count_tokens(json));
+  XC_TRY(schema::ChatRequest request, schema::anthropic::parse_count_tokens(json));
+  // A prompt that says the day is as long on any.
+  const std::chrono::year_month_day day(std::chrono::year(2026), std::chrono::month(1),
+                                        std::chrono::day(1));
+  XC_CHECK(schema::ground(request, day));
   return Inquiry{{request.model, "/internal/count", schema::render(request)}, &read_count};
 }
 

@@ -69,6 +69,7 @@ Status MessagesReader::read(const JsonObject& body, bool needs_max_tokens) {
   XC_CHECK(read_stops(body, "stop_sequences", request_.stop));
   XC_CHECK(read_thinking(body));
   XC_CHECK(read_output(body));
+  XC_CHECK(read_grounding(body, request_));
   XC_CHECK(read_sampling(body, request_.sampling));
   XC_CHECK(read_speculation(body, request_.speculation));
   XC_CHECK(body.flag("stream", request_.stream));
@@ -263,12 +264,8 @@ Status MessagesReader::read_tool_choice(const JsonObject& body) {
 
 Status MessagesReader::read_thinking(const JsonObject& body) {
   XC_TRY(const auto thinking, body.object("thinking"));
-  if (!thinking) return {};
-  XC_TRY(const JsonField type, thinking->need("type"));
-  XC_TRY(const std::size_t kind,
-         type.as_one_of({"enabled", "disabled", "adaptive", "between_tools"}));
-  if (kind < 2) request_.thinking = kind == 0;  // else as the model does by itself
-  return {};
+  if (thinking) XC_CHECK(read_thinking_switch(*thinking, request_));
+  return read_thinking_budget(body, request_);
 }
 
 // output_config, and the older output_format beside it.

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "schema/sources.h"
+
 namespace xc::schema {
 
 enum class Role : std::uint8_t { System, User, Assistant, Tool };
@@ -90,9 +92,12 @@ struct ChatRequest {
   int top_logprobs = 0;
   bool ignore_eos = false;  // extra field
   Speculation speculation = Speculation::Auto;
-  std::optional<bool> thinking;  // extra: chat_template_kwargs.enable_thinking
-  std::string reasoning_effort;  // "", none, minimal, low, medium, high
+  std::optional<bool> thinking;        // extra: chat_template_kwargs.enable_thinking
+  std::optional<int> thinking_budget;  // extra: tokens of thoughts at most; 0: none
+  std::string reasoning_effort;        // "", none, minimal, low, medium, high
   std::map<std::string, std::string> template_kwargs;  // chat_template_kwargs: name → JSON text
+  std::vector<File> files;  // of the last question; empty once they are part of its text
+  std::vector<SearchResult> search_results;  // likewise
 };
 
 // /v1/completions. A prompt is text or token ids; several prompts are several choices.

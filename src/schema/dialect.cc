@@ -24,18 +24,21 @@ struct Facts {
 };
 
 // Fields beyond OpenAI's own: a strict server answers 400 to what it does not know.
-constexpr std::array<std::string_view, 8> kBeyondOpenAi{
-    "speculation",        "ignore_eos",           "top_k",         "min_p",
-    "repetition_penalty", "chat_template_kwargs", "parse_special", "add_special"};
+constexpr std::array<std::string_view, 9> kBeyondOpenAi{
+    "speculation",          "ignore_eos",    "top_k",       "min_p",          "repetition_penalty",
+    "chat_template_kwargs", "parse_special", "add_special", "thinking_budget"};
 constexpr std::array<std::string_view, 1> kOurs{"speculation"};
-constexpr std::array<std::string_view, 3> kMindIeDrops{"speculation", "min_p",
-                                                       "parallel_tool_calls"};
-constexpr std::array<Renamed, 1> kLlamaNames{{{"repetition_penalty", "repeat_penalty"}}};
+constexpr std::array<std::string_view, 2> kSglangDrops{"speculation", "thinking_budget"};
+constexpr std::array<std::string_view, 4> kMindIeDrops{"speculation", "min_p",
+                                                       "parallel_tool_calls", "thinking_budget"};
+constexpr std::array<Renamed, 1> kVllmNames{{{"thinking_budget", "thinking_token_budget"}}};
+constexpr std::array<Renamed, 2> kLlamaNames{
+    {{"repetition_penalty", "repeat_penalty"}, {"thinking_budget", "reasoning_budget_tokens"}}};
 
 constexpr std::array<Facts, 6> kFacts{{
     {"openai", "/v1/models", kBeyondOpenAi, {}},
-    {"vllm", "/health", kOurs, {}},
-    {"sglang", "/health", kOurs, {}},
+    {"vllm", "/health", kOurs, kVllmNames},
+    {"sglang", "/health", kSglangDrops, {}},
     {"mindie", "/v1/models", kMindIeDrops, {}},
     {"llama-server", "/health", kOurs, kLlamaNames},
     {"xingcha", "/readyz", {}, {}},

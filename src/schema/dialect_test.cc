@@ -11,7 +11,8 @@ ChatRequest full_request() {
   auto request = parse_chat(
       R"({"model":"ours","messages":[{"role":"user","content":"喂\n\u0001"}],"top_k":3,"min_p":0.1,)"
       R"("repetition_penalty":1.5,"speculation":"off","ignore_eos":true,"stream":true,)"
-      R"("stream_options":{"include_usage":true},"chat_template_kwargs":{"enable_thinking":false}})");
+      R"("stream_options":{"include_usage":true},"chat_template_kwargs":{"enable_thinking":false},)"
+      R"("thinking_budget":64})");
   EXPECT_TRUE(request);
   return *request;
 }
@@ -38,8 +39,8 @@ TEST(Dialect, XingchaGetsEverythingUnderItsOwnName) {
 
 TEST(Dialect, AStrictServerSeesOpenAisFieldsOnly) {
   const std::string body = body_for(Vendor::OpenAi, render(full_request()), "m");
-  for (const char* field :
-       {"top_k", "min_p", "repetition", "speculation", "ignore_eos", "chat_template_kwargs"}) {
+  for (const char* field : {"top_k", "min_p", "repetition", "speculation", "ignore_eos",
+                            "chat_template_kwargs", "thinking_budget"}) {
     EXPECT_EQ(body.find(field), std::string::npos) << body;
   }
   EXPECT_NE(body.find(R"("stream_options":{"include_usage":true})"), std::string::npos);
@@ -51,6 +52,17 @@ TEST(Dialect, LlamaServerCallsThePenaltyOtherwise) {
   EXPECT_NE(body.find(R"("repeat_penalty":1.5)"), std::string::npos) << body;
   EXPECT_EQ(body.find("repetition_penalty"), std::string::npos);
   EXPECT_EQ(body.find("speculation"), std::string::npos);
+}
+
+TEST(Dialect, TheBudgetOfThoughtsHasManyNames) {
+  const std::string body = render(full_request());
+  EXPECT_NE(body_for(Vendor::Vllm, body, "m").find(R"("thinking_token_budget":64)"),
+            std::string::npos);
+  EXPECT_NE(body_for(Vendor::LlamaServer, body, "m").find(R"("reasoning_budget_tokens":64)"),
+            std::string::npos);
+  for (const Vendor vendor : {Vendor::OpenAi, Vendor::Sglang, Vendor::MindIe}) {
+    EXPECT_EQ(body_for(vendor, body, "m").find("budget"), std::string::npos);
+  }
 }
 
 TEST(Dialect, WhatIsNoJsonStaysAsItIs) {

@@ -45,12 +45,19 @@ Status read_thinking(const JsonObject& body, ChatRequest& out) {
     XC_TRY(out.reasoning_effort, effort->as_text());
   }
   XC_CHECK(body.flag("enable_thinking", out.thinking));  // where DashScope's clients put it
-  XC_TRY(const auto kwargs, body.object("chat_template_kwargs"));
-  if (!kwargs) return {};
-  for (const auto& member : kwargs->object()) {
-    out.template_kwargs[std::string(member.key())] = json_of(member.value());
+  const auto thinking = body.find("thinking");
+  if (thinking && thinking->value().is_object()) {
+    XC_TRY(const JsonObject object, thinking->as_object());
+    XC_CHECK(read_thinking_switch(object, out));
   }
-  return kwargs->flag("enable_thinking", out.thinking);
+  XC_TRY(const auto kwargs, body.object("chat_template_kwargs"));
+  if (kwargs) {
+    for (const auto& member : kwargs->object()) {
+      out.template_kwargs[std::string(member.key())] = json_of(member.value());
+    }
+    XC_CHECK(kwargs->flag("enable_thinking", out.thinking));
+  }
+  return read_thinking_budget(body, out);
 }
 
 Status read_max_tokens(const JsonObject& body, ChatRequest& out) {
@@ -79,6 +86,7 @@ Result<ChatRequest> parse_chat(std::string_view json) {
   XC_CHECK(read_logprobs(body, out));
   XC_CHECK(body.flag("ignore_eos", out.ignore_eos));
   XC_CHECK(read_thinking(body, out));
+  XC_CHECK(read_grounding(body, out));
   return out;
 }
 

@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "schema/chat_parts.h"
 #include "schema/data_url.h"
+#include "schema/file_part.h"
+#include "schema/grounding.h"
 
 namespace xc::schema {
 namespace {
@@ -16,9 +18,11 @@ class MessageReader {
  private:
   Status read_content(const JsonObject& in, Message& out);
   Result<ContentPart> read_part(const JsonField& field);
+  Status read_file(const JsonObject& part, std::string& files);
   Result<ContentPart> read_image(const JsonObject& part);
 
   std::size_t images_ = 0;
+  std::size_t files_ = 0;
 };
 
 // "image_url": {"url": "data:…"}, or the URL itself as the Responses API has it.
@@ -28,6 +32,12 @@ Result<JsonField> url_of(const JsonObject& part) {
   if (!field.value().is_object()) return field.wrong_type("object or string");
   XC_TRY(const JsonObject object, field.as_object());
   return object.need("url");
+}
+
+bool is_file(const JsonField& part) {
+  const auto* object = part.value().if_object();
+  const auto* type = object == nullptr ? nullptr : object->if_contains("type");
+  return type != nullptr && type->is_string() && type->get_string() == "file";
 }
 
 Result<ContentPart> MessageReader::read_image(const JsonObject& part) {
@@ -56,10 +66,20 @@ Result<ContentPart> MessageReader::read_part(const JsonField& field) {
     XC_TRY(out.text, part.need_text("refusal"));
     return out;
   }
-  if (kind == "input_audio" || kind == "file" || kind == "input_file" || kind == "video_url") {
+  if (kind == "input_audio" || kind == "input_file" || kind == "video_url") {
     return fail_field(type.path(), xc::Message::Unsupported, {std::string(kind)});
   }
-  return type.bad_value(kind, "text, image_url");
+  return type.bad_value(kind, "text, image_url, file");
+}
+
+Status MessageReader::read_file(const JsonObject& part, std::string& files) {
+  if (++files_ > limits::kFilesMax) {
+    return fail_field(part.path_of("file"), xc::Message::TooMany,
+                      {"file", std::to_string(files_), std::to_string(limits::kFilesMax)});
+  }
+  XC_TRY(const File file, read_file_part(part));
+  files += file_form(file);
+  return {};
 }
 
 Status MessageReader::read_content(const JsonObject& in, Message& out) {
@@ -78,10 +98,17 @@ Status MessageReader::read_content(const JsonObject& in, Message& out) {
   }
   if (!field->value().is_array()) return field->wrong_type("string or array");
   XC_TRY(const JsonArray parts, field->as_array(limits::kMessagesMax));
+  std::string files;  // stand in front of what is asked about them, wherever the caller put them
   for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (is_file(parts.at(i))) {
+      XC_TRY(const JsonObject part, parts.at(i).as_object());
+      XC_CHECK(read_file(part, files));
+      continue;
+    }
     XC_TRY(ContentPart part, read_part(parts.at(i)));
     out.parts.push_back(std::move(part));
   }
+  if (!files.empty()) put_in_front(out, std::move(files));
   return {};
 }
 

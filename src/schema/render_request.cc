@@ -148,6 +148,7 @@ void append_stream(JsonWriter& w, bool stream, bool include_usage) {
 // The struct's word on thinking stands in the template's arguments, where endpoints look for it.
 void append_thinking(JsonWriter& w, const ChatRequest& request) {
   if (!request.reasoning_effort.empty()) w.text("reasoning_effort", request.reasoning_effort);
+  if (request.thinking_budget) w.integer("thinking_budget", *request.thinking_budget);
   if (!request.thinking && request.template_kwargs.empty()) return;
   std::string& out = w.key("chat_template_kwargs");
   out += '{';

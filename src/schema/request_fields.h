@@ -22,6 +22,15 @@ Status read_stops(const JsonObject& body, std::string_view key, std::vector<std:
 Status read_stream(const JsonObject& body, bool& stream, bool& include_usage);
 // "speculation": "auto" or "off".
 Status read_speculation(const JsonObject& body, Speculation& out);
+// thinking_budget (DashScope), thinking_token_budget (vLLM), reasoning_budget_tokens and
+// thinking_budget_tokens (llama-server); chat_template_kwargs.thinking_budget: 0 – kMaxTokensMax,
+// -1 is none. 0 also switches thinking off. After every other field that speaks of thinking.
+Status read_thinking_budget(const JsonObject& body, ChatRequest& out);
+// {"type": "enabled" | "disabled" | …, "budget_tokens"} under "thinking", as Anthropic has it and
+// DeepSeek, GLM and Doubao beside OpenAI's fields.
+Status read_thinking_switch(const JsonObject& thinking, ChatRequest& out);
+// "files": [{"name","content"}], "search_results": [{"title","url","date","content"}].
+Status read_grounding(const JsonObject& body, ChatRequest& out);
 // A token id array: integers from 0.
 Result<std::vector<std::int32_t>> read_tokens(const JsonArray& array);
 // A string, an array of strings, an array of token ids, or an array of those arrays.

@@ -52,6 +52,8 @@ Status ResponsesReader::read(const JsonObject& body) {
   XC_CHECK(read_tool_choice(body));
   XC_CHECK(read_format(body));
   XC_CHECK(read_reasoning_effort(body));
+  XC_CHECK(read_thinking_budget(body, chat_));
+  XC_CHECK(read_grounding(body, chat_));
   XC_CHECK(read_logprobs(body));
   XC_CHECK(body.integer("max_output_tokens", chat_.max_tokens, 1, limits::kMaxTokensMax));
   XC_CHECK(read_sampling(body, chat_.sampling));

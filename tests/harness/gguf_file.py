@@ -1,5 +1,6 @@
 """Writes GGUF files, version 3: enough of the format for models made by tests."""
 
+import pathlib
 import struct
 
 import numpy
@@ -49,37 +50,38 @@ def write(path, metadata, tensors):
     return path
 
 
+def _end_of_value(data, at, kind):
+    """Where a value of this type number ends."""
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    if kind in sizes:
+        return at + sizes[kind]
+    if kind == 8:
+        return at + 8 + struct.unpack_from("<Q", data, at)[0]
+    inner, count = struct.unpack_from("<IQ", data, at)
+    at += 12
+    if inner in sizes:
+        return at + sizes[inner] * count
+    for _ in range(count):
+        at = _end_of_value(data, at, inner)
+    return at
+
+
 def read_f32(path):
     """name → numpy array of every F32 tensor of a file that this module or the converter wrote."""
     data = path.read_bytes()
-    at = 24
     tensors, values = struct.unpack_from("<QQ", data, 8)
 
-    def text():
-        nonlocal at
+    def text(at):
         length = struct.unpack_from("<Q", data, at)[0]
-        at += 8 + length
-        return data[at - length : at].decode()
+        return data[at + 8 : at + 8 + length].decode(), at + 8 + length
 
-    def skip(kind):
-        nonlocal at
-        if kind == 8:
-            text()
-        elif kind == 9:
-            item, count = struct.unpack_from("<IQ", data, at)
-            at += 12
-            for _ in range(count):
-                skip(item)
-        else:
-            at += {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}[kind]
-
+    at = 24
     for _ in range(values):
-        text()
-        at += 4
-        skip(struct.unpack_from("<I", data, at - 4)[0])
+        _, at = text(at)
+        at = _end_of_value(data, at + 4, struct.unpack_from("<I", data, at)[0])
     places = []
     for _ in range(tensors):
-        name = text()
+        name, at = text(at)
         rank = struct.unpack_from("<I", data, at)[0]
         shape = struct.unpack_from(f"<{rank}Q", data, at + 4)[::-1]
         kind, offset = struct.unpack_from("<IQ", data, at + 4 + 8 * rank)
@@ -88,3 +90,35 @@ def read_f32(path):
     start = -(-at // _ALIGNMENT) * _ALIGNMENT
     return {name: numpy.frombuffer(data, numpy.float32, int(numpy.prod(shape)), start + offset).reshape(shape)
             for name, shape, kind, offset in places if kind == _F32}
+
+
+def with_metadata(source, path, key, value):
+    """A copy of the model file `source` with another text under `key`, which it has; value None: without it."""
+    data = pathlib.Path(source).read_bytes()
+    magic, version, tensors, count = struct.unpack_from("<4sIQQ", data)
+    assert magic == b"GGUF" and version == 3, source
+    at, head, found = 24, [], False
+    for _ in range(count):
+        begin = at
+        length = struct.unpack_from("<Q", data, at)[0]
+        name = data[at + 8:at + 8 + length].decode()
+        kind = struct.unpack_from("<I", data, at + 8 + length)[0]
+        at = _end_of_value(data, at + 12 + length, kind)
+        if name != key:
+            head.append(data[begin:at])
+            continue
+        found = True
+        if value is not None:
+            head.append(_text(key) + struct.pack("<I", 8) + _text(value))
+    assert found, key
+    begin = at
+    for _ in range(tensors):
+        length = struct.unpack_from("<Q", data, at)[0]
+        dimensions = struct.unpack_from("<I", data, at + 8 + length)[0]
+        at += 8 + length + 4 + 8 * dimensions + 4 + 8
+    weights = at + -at % _ALIGNMENT
+    whole = struct.pack("<4sIQQ", magic, version, tensors, len(head)) + b"".join(head) + data[begin:at]
+    with open(path, "wb") as out:
+        out.write(whole + b"\0" * (-len(whole) % _ALIGNMENT))
+        out.write(memoryview(data)[weights:])
+    return path

@@ -116,6 +116,15 @@ TEST(OutputReader, xing_calls) {
          {tag("drop" + pair), tag("drop" + pair), {}, true}});
 }
 
+// An answer may begin with a citation, which begins like a list of calls.
+TEST(OutputReader, citations_are_text) {
+  for (const std::string text : {"[citation:1]晴。[citation:2][citation:13]", "[citation:1]",
+                                 "晴[citation:1]。\n\n[citation:3]"}) {
+    check(OutputForm(), {{text, text}});
+    check(with_tools(hermes_form()), {{text, text}, {tag(kAdd) + text, text, {kAddCall}}});
+  }
+}
+
 TEST(OutputReader, deepseek_calls) {
   const std::string r1 =
       "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "engine/llama/chat_format.h"
+#include "engine/llama/chat/chat_reader.h"
 #include "engine/llama/job.h"
 
 namespace xc::engine::llama {

@@ -10,7 +10,7 @@
 #include "base/id.h"
 #include "engine/engine.h"
 #include "engine/llama/answers.h"
-#include "engine/llama/chat_format.h"
+#include "engine/llama/chat/chat_format.h"
 #include "engine/llama/engine_thread.h"
 
 namespace xc::engine::llama {

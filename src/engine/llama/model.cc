@@ -51,7 +51,7 @@ Facts facts_of(const llama_model* model, const LoadOptions& options) {
   f.bytes = llama_model_size(model);
   const bool generates = llama_model_has_decoder(model) && !llama_model_is_diffusion(model);
   const bool causal_text = generates && f.architecture.find("bert") == std::string::npos;
-  f.chat = causal_text && llama_model_chat_template(model, nullptr) != nullptr;
+  f.chat = causal_text;  // until its template is known
   f.embeddings = true;
   f.infill = llama_vocab_fim_pre(vocab) != LLAMA_TOKEN_NULL &&
              llama_vocab_fim_suf(vocab) != LLAMA_TOKEN_NULL &&

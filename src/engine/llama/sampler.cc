@@ -94,6 +94,7 @@ Result<std::unique_ptr<Sampler>> Sampler::make(const Model& model, const schema:
   sampler->ignore_eos_ = ignore_eos;
   sampler->seed_ =
       wanted.seed ? static_cast<std::uint32_t>(*wanted.seed & 0xFFFFFFFF) : seed_fallback;
+  sampler->follow_thoughts(constraint.thoughts);
   common_params_sampling p = params_of(model, wanted, ignore_eos);
   p.seed = sampler->seed_;
   constrain(p, model, constraint);
@@ -117,11 +118,34 @@ Sampler::~Sampler() {
   if (chain_ != nullptr) common_sampler_free(chain_);
 }
 
+// Followed where there is a limit, and where a grammar waits for a call.
+void Sampler::follow_thoughts(ThoughtLimit limit) {
+  const bool waits = !constraint_.grammar.empty() && hides_thoughts();
+  if (limit.start == ThoughtLimit::Start::None || (!limit.tokens && !waits)) return;
+  limit.closing = model_->tokenize("\n" + limit.close, false, true);
+  // SentencePiece puts a space in front of every text.
+  if (!limit.closing.empty() && model_->piece(limit.closing.front(), true) == " ") {
+    limit.closing.erase(limit.closing.begin());
+  }
+  thoughts_.emplace(std::move(limit));
+}
+
 llama_token Sampler::sample(llama_context* context, int row) {
-  if (chain_ == nullptr) return argmax(context, row);
-  const llama_token token = common_sampler_sample(chain_, context, row);
-  common_sampler_accept(chain_, token, true);
+  const std::optional<Token> due = thoughts_ ? thoughts_->due() : std::nullopt;
+  llama_token token = due.value_or(0);
+  if (!due && chain_ == nullptr) token = argmax(context, row);
+  if (!due && chain_ != nullptr) token = common_sampler_sample(chain_, context, row);
+  accept(token);
   return token;
+}
+
+void Sampler::accept(llama_token token) {
+  const bool follows = thoughts_ && !thoughts_->over();
+  if (chain_ != nullptr) {
+    const bool hidden = follows && hides_thoughts() && thoughts_->thinking();
+    common_sampler_accept(chain_, token, !hidden);
+  }
+  if (follows) thoughts_->accept(model_->piece(token, true));
 }
 
 // The first of equal maxima, as llama.cpp's greedy sampler takes it.
@@ -151,9 +175,9 @@ void Sampler::accept_prompt(const std::vector<llama_token>& tokens) {
 }
 
 Status Sampler::accept_answer(const std::vector<llama_token>& tokens) {
-  if (chain_ == nullptr) return {};
+  if (chain_ == nullptr && !thoughts_) return {};
   try {
-    for (const llama_token token : tokens) common_sampler_accept(chain_, token, true);
+    for (const llama_token token : tokens) accept(token);
   } catch (const std::exception& e) {
     return fail_internal(e.what());
   }

@@ -1,12 +1,15 @@
 // Chooses the next token. Plain greedy requests skip the sampler chain: one pass over the logits.
+// When the choice has thought enough, the tokens that end its thoughts are the next ones.
 // Used by the engine thread only, after construction.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/core/thought_budget.h"
 #include "engine/llama/handles.h"
 #include "engine/llama/model.h"
 #include "schema/chat.h"
@@ -27,6 +30,8 @@ struct Constraint {
   std::vector<Trigger> triggers;
   std::vector<std::string> preserved;  // special tokens that stay visible
   std::string generation_prompt;
+  bool hides_thoughts = false;  // from a lazy grammar: a call that is thought about is none
+  ThoughtLimit thoughts;        // without its closing tokens
 };
 
 class Sampler {
@@ -49,6 +54,9 @@ class Sampler {
  private:
   Sampler() = default;
   llama_token argmax(llama_context* context, int row) const;
+  void accept(llama_token token);
+  bool hides_thoughts() const { return constraint_.lazy && constraint_.hides_thoughts; }
+  void follow_thoughts(ThoughtLimit limit);
 
   const Model* model_ = nullptr;
   std::vector<llama_token> banned_;  // ignore_eos on the greedy path
@@ -56,6 +64,7 @@ class Sampler {
   schema::Sampling wanted_;
   Constraint constraint_;
   bool ignore_eos_ = false;
+  std::optional<ThoughtBudget> thoughts_;  // none: nothing depends on them
   std::uint32_t seed_ = 0;
 };
 

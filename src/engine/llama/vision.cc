@@ -4,7 +4,7 @@
 #include <mtmd-helper.h>
 #include <mtmd.h>
 
-#include "engine/llama/chat_format.h"
+#include "engine/llama/chat/chat_format.h"
 #include "engine/llama/log_capture.h"
 
 namespace xc::engine::llama {

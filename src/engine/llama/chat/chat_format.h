@@ -1,11 +1,11 @@
-// Chat templates, tool-call grammars and the split of output into content, reasoning and tool
-// calls: all of it llama.cpp's common/chat, isolated here. Immutable after open; thread-safe.
+// What a chat template makes of a request: the prompt, the grammar of calls, the limit of thoughts,
+// and how the output is to be read (chat_reader.h). Templates and grammars are llama.cpp's
+// common/chat, isolated in this folder. Immutable after open; thread-safe.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +15,7 @@
 #include "schema/chat.h"
 
 struct common_chat_parser_params;
+struct common_chat_templates_inputs;
 
 namespace xc::engine::llama {
 
@@ -35,7 +36,8 @@ struct RenderedChat {
 
 class ChatFormat {
  public:
-  // Null when the model has no chat template.
+  // The file's template, else the built-in one of its family (schema/builtin_templates.h). Null
+  // when there is neither.
   static std::unique_ptr<ChatFormat> open(const Model& model);
   // The same from a template's text. Null when it cannot be used.
   static std::unique_ptr<ChatFormat> of_template(const std::string& source);
@@ -51,32 +53,20 @@ class ChatFormat {
   static std::unique_ptr<ChatFormat> examined(std::unique_ptr<ChatFormat> format);
   bool reads_itself(const schema::ChatRequest& request) const;
   OutputForm form_of(const schema::ChatRequest& request, const std::string& prompt) const;
+  std::optional<int> thought_tokens(const schema::ChatRequest& request) const;
+  ThoughtLimit limit_of(const schema::ChatRequest& request, const RenderedChat& rendered) const;
+  void close_thoughts(RenderedChat& rendered) const;
+  void render_plain(const schema::ChatRequest& request, const std::string& schema,
+                    common_chat_templates_inputs& inputs, RenderedChat& rendered) const;
+  void render_parsed(const schema::ChatRequest& request, const std::string& schema,
+                     common_chat_templates_inputs& inputs, RenderedChat& rendered) const;
 
   std::unique_ptr<Templates> templates_;
   bool thinking_ = false;
-  bool knows_tools_ = false;  // the template has a place for tools
-  bool own_calls_ = false;    // calls_ says how it has them written
-  OutputForm calls_;          // without tools
-};
-
-// Reads one choice's output as it grows. Text that cannot be read is delivered as content, never
-// swallowed. Not thread-safe.
-class ChatReader {
- public:
-  // See RenderedChat. `make_id` gives ids to tool calls.
-  ChatReader(std::shared_ptr<const common_chat_parser_params> parser, OutputForm form,
-             std::function<std::string()> make_id);
-  ~ChatReader();
-  ChatReader(ChatReader&&) noexcept;
-
-  // Appends what `text` adds to `delta`. `final`: the output is complete.
-  void read(std::string_view text, bool final, schema::Delta& delta);
-  bool has_tool_calls() const;
-  bool in_reasoning() const;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  bool knows_tools_ = false;   // the template has a place for tools
+  bool knows_effort_ = false;  // the template has a place for reasoning_effort
+  bool own_calls_ = false;     // calls_ says how it has them written
+  OutputForm calls_;           // without tools
 };
 
 }  // namespace xc::engine::llama

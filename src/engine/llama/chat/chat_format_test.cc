@@ -1,9 +1,9 @@
 // The forms of the TeleChat and DeepSeek families through llama.cpp's template engine: the text
 // that the model sees, and what comes of its answer. The templates say what the released ones say,
 // in other words; the released ones travel with the weights.
-#include "engine/llama/chat_format.h"
-
 #include <gtest/gtest.h>
+
+#include "engine/llama/chat/chat_test.h"
 
 namespace xc::engine::llama {
 namespace {
@@ -44,63 +44,6 @@ std::string with(const std::string& think) {
 }
 const std::string kForced =
     R"({%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{%- else %}{{- '<think>\n' }}{%- endif %})";
-
-// The first generation knows neither system turns of its own nor tools.
-const std::string kTeleChat1 =
-    "{%- for m in messages %}{%- if m.role == 'system' %}{{- m.content }}{%- elif m.role == 'user' "
-    "%}"
-    "{{- '<_user>' + m.content }}{%- else %}{{- '<_bot>' + m.content + '<_end>' }}{%- endif %}"
-    "{%- endfor %}{%- if add_generation_prompt %}{{- '<_bot>' }}{%- endif %}";
-
-schema::Message turn(schema::Role role, const std::string& text) {
-  schema::Message message;
-  message.role = role;
-  if (!text.empty()) message.parts.push_back({text, {}});
-  return message;
-}
-schema::ChatRequest asks(const std::string& text) {
-  schema::ChatRequest request;
-  request.messages = {turn(schema::Role::User, text)};
-  return request;
-}
-const schema::Tool kWeather{"get_weather", "天气",
-                            R"({"type":"object","properties":{"city":{"type":"string"}}})", false};
-
-std::string prompt(const std::string& source, const schema::ChatRequest& request) {
-  const auto format = ChatFormat::of_template(source);
-  if (format == nullptr) return "no template";
-  const auto rendered = format->render(request);
-  return rendered ? rendered->prompt : "refused: " + rendered.error().args.at(0);
-}
-
-struct Heard {
-  std::string content, reasoning, calls;
-  bool unread = false;
-};
-// The answer through the reader of this template, three bytes at a time.
-Heard hear(const std::string& source, const schema::ChatRequest& request, const std::string& text) {
-  const auto format = ChatFormat::of_template(source);
-  const auto rendered = format->render(request);
-  ChatReader reader(rendered->parser, rendered->form, [] { return std::string("id"); });
-  Heard heard;
-  for (std::size_t i = 0; i <= text.size(); i += 3) {
-    schema::Delta delta;
-    reader.read(std::string_view(text).substr(i, 3), i + 3 > text.size(), delta);
-    heard.content += delta.content;
-    heard.reasoning += delta.reasoning;
-    heard.unread = heard.unread || delta.unread_call;
-    for (const auto& call : delta.tool_calls) heard.calls += call.name + call.arguments + ";";
-  }
-  return heard;
-}
-
-TEST(ChatFormat, telechat_1) {
-  schema::ChatRequest request = asks("你好");
-  EXPECT_EQ(prompt(kTeleChat1, request), "<_user>你好<_bot>");
-  request.messages = {turn(schema::Role::System, "简短。"), turn(schema::Role::User, "一"),
-                      turn(schema::Role::Assistant, "二"), turn(schema::Role::User, "三")};
-  EXPECT_EQ(prompt(kTeleChat1, request), "简短。<_user>一<_bot>二<_end><_user>三<_bot>");
-}
 
 TEST(ChatFormat, telechat_2_prompts) {
   const std::string source = with("");
