@@ -129,7 +129,7 @@ TEST_F(FleetTest, a_caller_that_leaves_does_not_kill_the_load_of_others) {
   ASSERT_TRUE(net::eventually([&] { return leaver.size() == 0; }));
   EXPECT_EQ(stayer.wait_for(milliseconds(20)), std::future_status::timeout);
   EXPECT_EQ(status_of("slow").state, State::Loading);
-  EXPECT_EQ(lines_of("starts"), 1);
+  EXPECT_TRUE(net::eventually([&] { return lines_of("starts") == 1; }));
   EXPECT_TRUE(stop("slow", milliseconds(500)));
   EXPECT_EQ(reason_of(stayer.get()), "stopped by an operator");
 }
