@@ -196,7 +196,7 @@ TEST(ParseChat, BadMessages) {
            Bad{saying(R"({"role":"user","content":[{"type":"smell"}]})"),
                "messages[0].content[0].type",
                "The field 'messages[0].content[0].type' does not support 'smell'; use one of: "
-               "text, image_url."},
+               "text, image_url, file."},
            Bad{saying(R"({"role":"user","content":[{"type":"input_audio"}]})"),
                "messages[0].content[0].type", "Not supported: input_audio."},
            Bad{saying(R"({"role":"user","content":[{"type":"text"}]})"),
