@@ -123,12 +123,15 @@ Task<void> pass_on(Door& door, net::Exchange& exchange) {
   static_cast<void>(co_await std::move(sent));
 }
 
-std::vector<gateway::ModelRow> rows() {
-  gateway::ModelRow row;
-  row.name = kModel;
-  row.context = 8192;
-  row.capabilities = {"chat"};
-  return {row};
+gateway::ModelRows rows() {
+  static const gateway::ModelRows only = [] {
+    gateway::ModelRow row;
+    row.name = kModel;
+    row.context = 8192;
+    row.capabilities = {"chat"};
+    return std::make_shared<const std::vector<gateway::ModelRow>>(1, row);
+  }();
+  return only;
 }
 
 int serve(const std::string& mode, const std::string& address, const std::string& folder,

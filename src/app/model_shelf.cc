@@ -139,12 +139,12 @@ std::shared_ptr<const Config> ModelShelf::config() const {
   return config_;
 }
 
-std::vector<gateway::ModelRow> ModelShelf::rows() const {
+gateway::ModelRows ModelShelf::rows() const {
   // Before the list is read: a change in between is seen again by the next call.
   const std::int64_t changed_ns = changed_ns_of(manifests_dir_);
   {
     const std::scoped_lock lock(mutex_);
-    if (rows_ && changed_ns == changed_ns_) return *rows_;
+    if (rows_ && changed_ns == changed_ns_) return rows_;
   }
   const std::shared_ptr<const Config> in_force = config();
   auto fresh = std::make_shared<Rows>();
@@ -160,10 +160,10 @@ std::vector<gateway::ModelRow> ModelShelf::rows() const {
     fresh->push_back(std::move(row));
   }
   const std::scoped_lock lock(mutex_);
-  if (in_force != config_) return *fresh;  // replaced meanwhile: the next call reads again
+  if (in_force != config_) return fresh;  // replaced meanwhile: the next call reads again
   rows_ = fresh;
   changed_ns_ = changed_ns;
-  return *rows_;
+  return rows_;
 }
 
 // "ID:adapter" or "ID", where the id is that of a model: with its name instead.
@@ -175,7 +175,8 @@ std::string ModelShelf::without_id(std::string_view name) const {
   if (!whole || id.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
     return std::string(name);
   }
-  for (const gateway::ModelRow& row : rows()) {
+  const gateway::ModelRows all = rows();
+  for (const gateway::ModelRow& row : *all) {
     if (row.service_id() == id) return row.name + std::string(name.substr(kIdDigits));
   }
   return std::string(name);

@@ -27,7 +27,7 @@ class ModelShelf {
   // Other settings for the models that load from now on.
   void use(const Config& config);
   // One stat() when nothing changed.
-  std::vector<gateway::ModelRow> rows() const;
+  gateway::ModelRows rows() const;
   // Blocking (disk). Error: NoModel, NoAdapter, ModelGone.
   Result<fleet::ModelSpec> resolve(std::string_view name) const;
 

@@ -80,7 +80,7 @@ class Platform {
   Task<void> roll_up_usage();
   Task<void> follow_pools();
   Status refresh_pools();
-  std::vector<gateway::ModelRow> model_rows();
+  gateway::ModelRows model_rows();
   Task<void> preload(std::string model);
   Task<void> shut_down();
 
@@ -97,6 +97,9 @@ class Platform {
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<fleet::PoolStore> pool_store_;
   fleet::Pools pools_;
+  std::mutex listed_mutex_;
+  gateway::ModelRows listed_, listed_from_;  // with the models of pools; under listed_mutex_
+  std::shared_ptr<const fleet::PoolTable> listed_table_;  // that those are of
   std::int64_t pools_version_ = -1;  // of the table in force; follow_pools alone, once it runs
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;

@@ -10,8 +10,13 @@
 namespace xc::app {
 
 // A model that only pools have is listed too, with nothing known of it but its name.
-std::vector<gateway::ModelRow> Platform::model_rows() {
-  std::vector<gateway::ModelRow> rows = shelf_.rows();
+gateway::ModelRows Platform::model_rows() {
+  gateway::ModelRows installed = shelf_.rows();
+  if (pools_.idle()) return installed;
+  const std::shared_ptr<const fleet::PoolTable> table = pools_.table();
+  const std::lock_guard held(listed_mutex_);
+  if (listed_ && listed_from_ == installed && listed_table_ == table) return listed_;
+  std::vector<gateway::ModelRow> rows = *installed;
   for (const std::string& name : pools_.models()) {
     const auto known = [&name](const gateway::ModelRow& row) {
       return row.name == name || std::ranges::find(row.aliases, name) != row.aliases.end();
@@ -21,7 +26,10 @@ std::vector<gateway::ModelRow> Platform::model_rows() {
     row.name = name;
     rows.push_back(std::move(row));
   }
-  return rows;
+  listed_from_ = std::move(installed);
+  listed_table_ = table;
+  listed_ = std::make_shared<const std::vector<gateway::ModelRow>>(std::move(rows));
+  return listed_;
 }
 
 Status Platform::refresh_pools() {

@@ -7,6 +7,19 @@
 
 namespace xc::audit {
 
+namespace {
+
+std::size_t content_bytes(std::span<const NewLeaf> leaves) {
+  std::size_t bytes = 0;
+  for (const NewLeaf& fresh : leaves) {
+    bytes += kContentHeadBytes + fresh.record.text.size();
+    if (fresh.content.fate == Fate::Kept) bytes += kContentHeadBytes + fresh.content.text.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
 std::string tree_path(const std::string& folder) { return folder + "/tree"; }
 
 NodeReader node_reader(const File& tree) {
@@ -78,6 +91,9 @@ Status LogFiles::append(std::span<const NewLeaf> leaves, std::int64_t now_unix_m
   Frontier next = frontier_;
   std::vector<Digest> nodes;
   std::string frames, contents, hashes;
+  nodes.reserve(2 * leaves.size() + 64);  // a leaf makes less than one node more, on the whole
+  frames.reserve(leaves.size() * kLeafFrameBytes);
+  contents.reserve(content_bytes(leaves));
   for (const NewLeaf& fresh : leaves) {
     append_frame(frames, LeafFrame{fresh.leaf, content_end_ + contents.size()});
     append_frame(contents, Body::Record, fresh.leaf.index, fresh.record.salt, fresh.record.text);
@@ -87,6 +103,7 @@ Status LogFiles::append(std::span<const NewLeaf> leaves, std::int64_t now_unix_m
     }
     next.append(fresh.hash, &nodes);
   }
+  hashes.reserve(nodes.size() * sizeof(Digest));
   for (const Digest& node : nodes) hashes += view_of(node);
   const std::uint64_t at = kSegmentHeadBytes + (frontier_.size() - first_) * kLeafFrameBytes;
   XC_CHECK(content_.write(content_end_, contents));

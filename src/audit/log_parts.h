@@ -30,6 +30,14 @@ struct Log::Parts {
     std::vector<NewLeaf> leaves;
     std::vector<OnCommit> on_commit;  // as many; may be empty functions
     std::size_t bytes = 0;
+
+    // Keeps its room when that is of a usual size.
+    void clear() {
+      if (leaves.capacity() > limits::kAuditQueueLeaves / 16) *this = {};
+      leaves.clear();
+      on_commit.clear();
+      bytes = 0;
+    }
   };
 
   const LogOptions options;
@@ -69,6 +77,7 @@ struct Log::Parts {
   Result<Ticket> append(Kind kind, std::uint64_t partner, std::string record,
                         std::string_view content, OnCommit on_commit, Room room = Room::Whole);
   void run();
+  SteadyTime sync_due(bool after_pause) const;
   Status flush(const Batch& batch);
   static void tell(Batch& batch, const Status& done);
   Result<SignedHead> sign();

@@ -1,5 +1,7 @@
 // Group commit: callers put leaves into a queue; one thread writes all that came, syncs, signs.
 #include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 
@@ -67,7 +69,7 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
     last_unix_ms = std::max(last_unix_ms, clock.unix_ms());
     fresh.leaf.unix_ms = last_unix_ms;
     fresh.leaf.index = next_index++;
-    fresh.hash = leaf_hash(profile, bytes_of(fresh.leaf));
+    fresh.hash = leaf_hash(profile, view_of(bytes_of(fresh.leaf)));
     ticket = Ticket{fresh.leaf.index, fresh.hash};
     queue_bytes += bytes;
     ++stats.leaves;
@@ -81,14 +83,18 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
 }
 
 void Log::Parts::run() {
+  // What wakes on a clock must not interrupt a request that runs: it has its share, never at once.
+  const sched_param no_priority{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &no_priority);
+  Batch batch;
   std::unique_lock held(mutex);
   for (;;) {
+    const bool idle = queue.leaves.empty();
     if (!wait_for_work(held)) continue;
     if (queue.leaves.empty()) break;
-    const SteadyTime due = last_sync + options.sync_interval;
+    const SteadyTime due = sync_due(idle);
     while (!stopping && std::chrono::steady_clock::now() < due) wake.wait_until(held, due);
-    Batch batch;
-    std::swap(batch, queue);
+    std::swap(batch, queue);  // empty, with the room of an earlier one
     Status done;
     do {
       held.unlock();
@@ -100,6 +106,7 @@ void Log::Parts::run() {
     committed.notify_all();
     if (!done) done = unavailable("closed before the disk took it");
     tell(batch, done);
+    batch.clear();
     held.lock();
     if (!done) break;  // closing with a broken disk
   }
@@ -107,6 +114,15 @@ void Log::Parts::run() {
   std::swap(lost, queue);
   held.unlock();
   tell(lost, unavailable("closed before the disk took it"));
+}
+
+// After a pause the first leaf waits an interval too, as it would in the midst of others: writing
+// and signing at once would take the processor from the very request that the leaf admits.
+SteadyTime Log::Parts::sync_due(bool after_pause) const {
+  const SteadyTime due = last_sync + options.sync_interval;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const bool first_ever = last_sync == SteadyTime{};  // a log that cannot write says so at once
+  return after_pause && !first_ever && due < now ? now + options.sync_interval : due;
 }
 
 // False after a head was kept: the last leaves before a pause are witnessed too, not only those
@@ -140,6 +156,7 @@ bool Log::Parts::wait_to_retry(std::unique_lock<std::mutex>& held) {
 }
 
 Status Log::Parts::flush(const Batch& batch) {
+  last_sync = std::chrono::steady_clock::now();  // as it begins: the interval holds the writing
   // Not when an earlier try wrote them and could not sign or keep the head.
   if (files.frontier().size() <= batch.leaves.back().leaf.index) {
     if (auto appended = files.append(batch.leaves, clock.unix_ms()); !appended) {
@@ -147,7 +164,6 @@ Status Log::Parts::flush(const Batch& batch) {
       return appended;
     }
   }
-  last_sync = std::chrono::steady_clock::now();
   auto fresh = sign();
   if (!fresh) return std::unexpected(std::move(fresh.error()));
   if (const auto put = heads.put_latest(*fresh); !put) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "audit/text_codes.h"
 
 namespace xc::audit {
@@ -22,8 +24,8 @@ constexpr KindName kKinds[] = {
 };
 constexpr std::string_view kContentHash = "\"content_hash\":\"";
 
-void append_u64(std::string& out, std::uint64_t value) {
-  for (int i = 0; i < 8; ++i) out += static_cast<char>(value >> (8 * i));
+void put_u64(LeafBytes& out, std::size_t at, std::uint64_t value) {
+  for (std::size_t i = 0; i < 8; ++i) out[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 
 std::uint64_t u64_at(std::string_view bytes, std::size_t at) {
@@ -50,14 +52,13 @@ std::optional<Kind> kind_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::string bytes_of(const Leaf& leaf) {
-  std::string bytes;
-  bytes.reserve(kLeafBytes);
-  bytes += static_cast<char>(leaf.kind);
-  append_u64(bytes, leaf.index);
-  append_u64(bytes, leaf.partner);
-  append_u64(bytes, static_cast<std::uint64_t>(leaf.unix_ms));
-  bytes += view_of(leaf.commitment);
+LeafBytes bytes_of(const Leaf& leaf) {
+  LeafBytes bytes;
+  bytes[0] = static_cast<std::uint8_t>(leaf.kind);
+  put_u64(bytes, 1, leaf.index);
+  put_u64(bytes, 9, leaf.partner);
+  put_u64(bytes, 17, static_cast<std::uint64_t>(leaf.unix_ms));
+  std::ranges::copy(leaf.commitment, bytes.begin() + 25);
   return bytes;
 }
 
@@ -86,7 +87,8 @@ RecordText& RecordText::text(std::string_view key, std::string_view value) {
 RecordText& RecordText::number(std::string_view key, std::int64_t value) {
   if (value == 0) return *this;
   name(key);
-  fmt::format_to(std::back_inserter(out_), "{}", value);
+  const fmt::format_int digits(value);
+  out_.append(digits.data(), digits.size());
   return *this;
 }
 

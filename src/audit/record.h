@@ -4,6 +4,7 @@
 // are destroyed the leaf says nothing any more while every proof stays valid.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,7 +38,8 @@ struct Leaf {
 };
 // The 57 bytes that are hashed into the tree: kind, index, partner, time (little-endian),
 // commitment.
-std::string bytes_of(const Leaf& leaf);
+using LeafBytes = std::array<std::uint8_t, kLeafBytes>;
+LeafBytes bytes_of(const Leaf& leaf);
 std::optional<Leaf> leaf_of(std::string_view bytes);  // nothing when the kind is unknown
 
 // Empty texts and zeros are left out of the record. Texts must be UTF-8.

@@ -30,7 +30,9 @@ constexpr std::array<std::uint32_t, 256> kCrcTable = make_crc_table();
 
 template <typename T>
 void append_int(std::string& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(value >> (8 * i));
+  char bytes[sizeof(T)];
+  for (std::size_t i = 0; i < sizeof(T); ++i) bytes[i] = static_cast<char>(value >> (8 * i));
+  out.append(bytes, sizeof(T));
 }
 
 template <typename T>
@@ -140,7 +142,7 @@ std::optional<std::uint64_t> first_of_name(std::string_view name, Part part) {
 
 void append_frame(std::string& out, const LeafFrame& frame) {
   const std::size_t begin = out.size();
-  out += bytes_of(frame.leaf);
+  out += view_of(bytes_of(frame.leaf));
   out.append(3, '\0');
   append_int<std::uint64_t>(out, frame.content_at);
   append_int<std::uint32_t>(out, crc32c(std::string_view(out).substr(begin)));

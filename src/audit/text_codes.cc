@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/byte_scan.h"
+
 namespace xc::audit {
 namespace {
 
@@ -18,11 +20,11 @@ int digit_of(std::string_view alphabet, char c) {
 }  // namespace
 
 std::string hex_of(std::string_view bytes) {
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
+  std::string hex(bytes.size() * 2, '\0');
+  std::size_t at = 0;
   for (const char c : bytes) {
-    hex += kHex[static_cast<unsigned char>(c) >> 4];
-    hex += kHex[static_cast<unsigned char>(c) & 15];
+    hex[at++] = kHex[static_cast<unsigned char>(c) >> 4];
+    hex[at++] = kHex[static_cast<unsigned char>(c) & 15];
   }
   return hex;
 }
@@ -40,15 +42,15 @@ std::optional<std::string> bytes_of_hex(std::string_view hex) {
 }
 
 std::string base64_of(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 4 / 3 + 3);
+  std::string text((bytes.size() * 4 + 2) / 3, '\0');
+  std::size_t at = 0;
   std::uint32_t bits = 0;
   int have = 0;
   for (const char c : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(c);
-    for (have += 8; have >= 6; have -= 6) text += kBase64[bits >> (have - 6) & 63];
+    for (have += 8; have >= 6; have -= 6) text[at++] = kBase64[bits >> (have - 6) & 63];
   }
-  if (have > 0) text += kBase64[bits << (6 - have) & 63];
+  if (have > 0) text[at++] = kBase64[bits << (6 - have) & 63];
   return text;
 }
 
@@ -84,7 +86,7 @@ std::optional<std::uint64_t> number_of(std::string_view decimal) {
 void append_json_text(std::string& out, std::string_view text) {
   out += '"';
   std::size_t plain = 0;  // where the bytes begin that go as they are
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; (i = find_not_plain(text, i)) < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c != '"' && c != '\\') continue;
     out.append(text, plain, i - plain);

@@ -31,7 +31,7 @@ void take_line(Checker& checker, const ExportLine& line, std::uint64_t begin, st
     checker.segment(first, line.segment->has_content);
   }
   if (line.entry) {
-    checker.leaf(bytes_of(line.entry->leaf), end, nullptr);
+    checker.leaf(view_of(bytes_of(line.entry->leaf)), end, nullptr);
     checker.entry(*line.entry);
   }
   if (line.head) checker.head(*line.head, fmt::format("line {}", number));

@@ -68,8 +68,8 @@ Task<Status> show_engines(Call& call) {
 }
 
 Task<Status> stop_worker(Call& call) {
-  const Result<ModelRow> row = model_row(call.services, call.parameter);
-  std::string model = row ? row->name : call.parameter;  // a worker may outlive its model's row
+  const Result<SharedRow> row = model_row(call.services, call.parameter);
+  std::string model = row ? (*row)->name : call.parameter;  // a worker may outlive its model's row
   const Deadline deadline = call.deadline.sooner(Deadline::after(limits::kDrainTimeout));
   Status stopped = co_await call.services.fleet.stop(model, deadline);
   if (!stopped) co_return stopped;
@@ -80,8 +80,8 @@ Task<Status> stop_worker(Call& call) {
 }
 
 Task<Status> restart_worker(Call& call) {
-  const Result<ModelRow> row = model_row(call.services, call.parameter);
-  std::string model = row ? row->name : call.parameter;
+  const Result<SharedRow> row = model_row(call.services, call.parameter);
+  std::string model = row ? (*row)->name : call.parameter;
   Status restarted = co_await call.services.fleet.restart(model, call.deadline);
   if (!restarted) co_return restarted;
   const json::object out{{"restarted", model}};

@@ -55,22 +55,23 @@ Result<identity::Caller> caller_of(const net::Request& request, const Services& 
   return services.keys.verify(secret, request.peer);
 }
 
-Result<ModelRow> model_row(const Services& services, std::string_view name) {
+Result<SharedRow> model_row(const Services& services, std::string_view name) {
   const auto has = [](const ModelRow& row, std::string_view wanted) {
     const bool by_id = !wanted.empty() && row.service_id() == wanted;
     return by_id || row.name == wanted ||
            std::ranges::find(row.aliases, wanted) != row.aliases.end();
   };
   const schema::ModelName parts = schema::split_adapter(name);
-  const std::vector<ModelRow> rows = services.models();
+  const ModelRows rows = services.models();
   std::string whole;  // model:adapter, when the model was named by an alias
-  for (const ModelRow& row : rows) {
-    if (has(row, name)) return row;
-    if (has(row, parts.base)) whole = row.name + ":" + std::string(parts.adapter);
+  for (const ModelRow& row : *rows) {
+    if (has(row, name)) return SharedRow(rows, &row);
+    if (!parts.adapter.empty() && has(row, parts.base))
+      whole = row.name + ":" + std::string(parts.adapter);
   }
-  const auto adapter = std::ranges::find(rows, whole, &ModelRow::name);
-  if (adapter != rows.end()) return *adapter;
-  if (!whole.empty() && !parts.adapter.empty()) {
+  const auto adapter = std::ranges::find(*rows, whole, &ModelRow::name);
+  if (adapter != rows->end()) return SharedRow(rows, &*adapter);
+  if (!whole.empty()) {
     return fail(Code::NotFound, Message::NoAdapter,
                 {std::string(parts.base), std::string(parts.adapter)});
   }
@@ -84,12 +85,12 @@ bool may_use(const identity::Caller& caller, const ModelRow& row) {
   });
 }
 
-Result<ModelRow> allowed_model(const Call& call, std::string_view name) {
-  Result<ModelRow> row = model_row(call.services, name);
+Result<SharedRow> allowed_model(const Call& call, std::string_view name) {
+  Result<SharedRow> row = model_row(call.services, name);
   const identity::Caller& caller = call.caller;
   // A name that is not there is judged too: else a key could find out what others have.
   const bool allowed =
-      row ? may_use(caller, *row) : !caller.scopes || caller.scopes->allows_model(name);
+      row ? may_use(caller, **row) : !caller.scopes || caller.scopes->allows_model(name);
   if (allowed) return row;
   return fail(Code::Forbidden, Message::ScopeRefused, {"models", std::string(name)});
 }

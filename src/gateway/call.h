@@ -50,12 +50,14 @@ std::string_view secret_of(const net::Request& request, const Services& services
 // Stage 1: who calls. Error: as KeyStore::verify and SessionStore::verify.
 Result<identity::Caller> caller_of(const net::Request& request, const Services& services);
 
+// A row that holds the list it stands in.
+using SharedRow = std::shared_ptr<const ModelRow>;
 // The row of GET /v1/models with this name, alias or service id. Error: NoModel; NoAdapter for
 // model:adapter when the model is there.
-Result<ModelRow> model_row(const Services& services, std::string_view name);
+Result<SharedRow> model_row(const Services& services, std::string_view name);
 // The same for what the caller asks to use. Error: also Forbidden with ScopeRefused when the key's
 // models do not include it, whether it is there or not.
-Result<ModelRow> allowed_model(const Call& call, std::string_view name);
+Result<SharedRow> allowed_model(const Call& call, std::string_view name);
 // A pattern names a model by its name or by an alias.
 bool may_use(const identity::Caller& caller, const ModelRow& row);
 

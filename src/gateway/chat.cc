@@ -40,7 +40,7 @@ bool is_telechat(const ModelRow& row) {
 
 // For requests that name no model.
 Result<std::string> telechat_model(const Call& call) {
-  std::vector<ModelRow> rows = call.services.models();
+  std::vector<ModelRow> rows = *call.services.models();
   std::erase_if(rows, [&call](const ModelRow& row) {
     return !row.parent.empty() || !may_use(call.caller, row);
   });

@@ -34,10 +34,13 @@ struct ModelRow {
   std::string parent = {};          // of "model:adapter": the model; else empty
   std::string sha256 = {};          // of the weights
   std::string parameter_size = {};  // "1.5B"; empty: not known
-  std::string service_id() const { return sha256.substr(0, 32); }  // 32 hex digits, or empty
+  // 32 hex digits, or empty.
+  std::string_view service_id() const { return std::string_view(sha256).substr(0, 32); }
 };
-// Installed models; cheap enough for each call (cached by the wiring). Thread-safe.
-using ModelLister = std::function<std::vector<ModelRow>()>;
+// The list as it is now, never null: who changes it makes another one.
+using ModelRows = std::shared_ptr<const std::vector<ModelRow>>;
+// Installed models; every request asks, so nothing is copied (cached by the wiring). Thread-safe.
+using ModelLister = std::function<ModelRows()>;
 
 struct Services {
   net::Runtime& runtime;

@@ -82,8 +82,7 @@ class GatewayTest : public testing::Test {
     operations_.traces = &spans_;
     gateway_ = std::make_unique<Gateway>(
         Services{loops_.runtime, blocking_, client_, *fleet_, *keys_, *accounts_, clock_, random_,
-                 [this] { return rows(); }, "1.2.3", *books_, pools_, *pool_store_,
-                 &operations_});
+                 [this] { return rows(); }, "1.2.3", *books_, pools_, *pool_store_, &operations_});
     net::ServerOptions at;
     at.address = "127.0.0.1:0";
     server_ = std::make_unique<net::Server>(loops_.runtime, at, gateway_->handler(),
@@ -117,7 +116,7 @@ class GatewayTest : public testing::Test {
     if (parts.adapter == "clerk") spec.adapter = "clerk=beef";
     return spec;
   }
-  std::vector<ModelRow> rows() {
+  ModelRows rows() {
     ModelRow fake{"fake", {"f"}, 1700000000, 42, 64, "fake", "f32", "MIT", {"chat"}};
     ModelRow absent{"vendor/absent", {"absent"}, 0, 0, 64, "", "", "", {}};
     ModelRow poet{"fake:poet", {}, 1700000000, 7, 64, "fake", "f16", "MIT", {"chat"}, "fake"};
@@ -125,7 +124,7 @@ class GatewayTest : public testing::Test {
     clerk.name = "fake:clerk";
     std::vector<ModelRow> all{fake, absent, clerk, poet};
     for (const std::string& name : pools_.models()) all.push_back({.name = name});
-    return all;
+    return std::make_shared<const std::vector<ModelRow>>(std::move(all));
   }
 
   Reply send(std::string method, std::string path, std::string body, HeaderList headers) {

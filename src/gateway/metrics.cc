@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "base/limits.h"
@@ -133,7 +134,15 @@ struct Metrics::Parts {
   std::map<std::string, std::map<std::string, double, std::less<>>> engine_totals;  // as last seen
 
   std::mutex mutex;  // for the map of series: the fast way around building label sets
-  std::map<std::pair<std::string, std::string>, Series, std::less<>> series;
+  using Pair = std::tuple<std::string, std::string>;         // model, route
+  using Triple = std::tuple<std::string, std::string, int>;  // and status
+  std::map<Pair, Series, std::less<>> series;
+  struct Ended {
+    Counter* requests = nullptr;
+    Histogram* seconds = nullptr;
+  };
+  std::map<Triple, Ended, std::less<>> ended;
+  Ended ended_of(std::string_view model, std::string_view route, int status);
 
   void show(const std::vector<fleet::ModelStatus>& now);
   void show(const identity::QuotaLedger::Audit& ledger);
@@ -204,12 +213,25 @@ Metrics::Metrics(std::string_view version) : parts_(std::make_shared<Parts>()) {
 }
 Metrics::~Metrics() = default;
 
+Metrics::Parts::Ended Metrics::Parts::ended_of(std::string_view model, std::string_view route,
+                                               int status) {
+  const std::lock_guard lock(mutex);
+  const auto known = ended.find(std::tuple(model, route, status));
+  if (known != ended.end()) return known->second;
+  const prometheus::Labels labels{{"model", std::string(model)}, {"route", std::string(route)}};
+  prometheus::Labels with_status = labels;
+  with_status.emplace("status", std::to_string(status));
+  const Ended fresh{&requests.Add(with_status), &whole.Add(labels, kLongSeconds)};
+  ended[Triple(model, route, status)] = fresh;
+  return fresh;
+}
+
 Series& Metrics::series(std::string_view model, std::string_view route) {
   const std::lock_guard lock(parts_->mutex);
-  const auto [at, made] = parts_->series.try_emplace({std::string(model), std::string(route)});
-  Series& series = at->second;
-  if (!made) return series;
-  const prometheus::Labels labels{{"model", at->first.first}, {"route", at->first.second}};
+  const auto known = parts_->series.find(std::tuple(model, route));
+  if (known != parts_->series.end()) return known->second;
+  Series& series = parts_->series[Parts::Pair(model, route)];
+  const prometheus::Labels labels{{"model", std::string(model)}, {"route", std::string(route)}};
   const auto tokens = [&](const char* kind) {
     prometheus::Labels with_kind = labels;
     with_kind.emplace("kind", kind);
@@ -228,11 +250,9 @@ void Metrics::request_begun() { parts_->in_flight.Increment(); }
 
 void Metrics::request_ended(std::string_view model, std::string_view route, int status,
                             double seconds) {
-  const prometheus::Labels labels{{"model", std::string(model)}, {"route", std::string(route)}};
-  prometheus::Labels with_status = labels;
-  with_status.emplace("status", std::to_string(status));
-  parts_->requests.Add(with_status).Increment();
-  parts_->whole.Add(labels, kLongSeconds).Observe(seconds);
+  const Parts::Ended ended = parts_->ended_of(model, route, status);
+  ended.requests->Increment();
+  ended.seconds->Observe(seconds);
   parts_->in_flight.Decrement();
 }
 

@@ -59,7 +59,8 @@ json::object render_model(const ModelRow& row, const std::vector<fleet::ModelSta
 Task<Status> list_models(Call& call) {
   const std::vector<fleet::ModelStatus> workers = call.services.fleet.status();
   json::array data;
-  for (const ModelRow& row : call.services.models()) {
+  const ModelRows rows = call.services.models();
+  for (const ModelRow& row : *rows) {
     if (may_use(call.caller, row)) data.push_back(render_model(row, workers));
   }
   const json::object list{{"object", "list"}, {"data", std::move(data)}};
@@ -69,10 +70,10 @@ Task<Status> list_models(Call& call) {
 }
 
 Task<Status> show_model(Call& call) {
-  Result<ModelRow> row = allowed_model(call, call.parameter);
+  Result<SharedRow> row = allowed_model(call, call.parameter);
   if (!row) co_return std::unexpected(std::move(row.error()));
-  call.audit.model(row->name);
-  std::string body = json::serialize(render_model(*row, call.services.fleet.status()));
+  call.audit.model((*row)->name);
+  std::string body = json::serialize(render_model(**row, call.services.fleet.status()));
   Status replied = co_await reply_json(call, 200, std::move(body));
   co_return replied;
 }

@@ -28,13 +28,13 @@ Task<Status> unload(Call& call, ollama::Kind kind, std::string model) {
   if (caller.role != identity::Role::PlatformAdmin || !identity::reaches_all(caller)) {
     co_return fail(Code::Forbidden, Message::NotAllowed, {"keep_alive 0"});
   }
-  Result<ModelRow> row = allowed_model(call, model);
+  Result<SharedRow> row = allowed_model(call, model);
   if (!row) co_return std::unexpected(std::move(row.error()));
-  call.audit.model(row->name);
+  call.audit.model((*row)->name);
   Status recorded = call.audit.admit_change();
   if (!recorded) co_return recorded;
   const Deadline deadline = call.deadline.sooner(Deadline::after(limits::kDrainTimeout));
-  Status stopped = co_await call.services.fleet.stop(row->name, deadline);
+  Status stopped = co_await call.services.fleet.stop((*row)->name, deadline);
   if (!stopped && stopped.error().message != Message::NoModel) co_return stopped;  // none runs
   Status replied = co_await reply_empty(call, kind, std::move(model), "unload");
   co_return replied;

@@ -63,7 +63,8 @@ Task<Status> reply_models(Call& call, json::array models) {
 
 Task<Status> ollama_tags(Call& call) {
   json::array models;
-  for (const ModelRow& row : call.services.models()) {
+  const ModelRows rows = call.services.models();
+  for (const ModelRow& row : *rows) {
     if (may_use(call.caller, row)) models.push_back(render_model(row));
   }
   return reply_models(call, std::move(models));
@@ -72,19 +73,20 @@ Task<Status> ollama_tags(Call& call) {
 Task<Status> ollama_show(Call& call) {
   Result<std::string> name = ollama::parse_show(call.request().body);
   if (!name) co_return std::unexpected(std::move(name.error()));
-  Result<ModelRow> row = allowed_model(call, *name);
-  if (!row) co_return std::unexpected(std::move(row.error()));
-  call.audit.model(row->name);
-  json::object info{{"general.architecture", row->family}};
-  info[row->family + ".context_length"] = row->context;
-  const json::object out{{"license", row->licence},
-                         {"modelfile", "# " + row->name},
+  const Result<SharedRow> found = allowed_model(call, *name);
+  if (!found) co_return std::unexpected(found.error());
+  const ModelRow& row = **found;
+  call.audit.model(row.name);
+  json::object info{{"general.architecture", row.family}};
+  info[row.family + ".context_length"] = row.context;
+  const json::object out{{"license", row.licence},
+                         {"modelfile", "# " + row.name},
                          {"parameters", ""},
                          {"template", ""},
-                         {"details", details_of(*row)},
+                         {"details", details_of(row)},
                          {"model_info", std::move(info)},
-                         {"capabilities", capabilities_of(*row)},
-                         {"modified_at", ollama::time_of(row->created_unix * kMsPerS)}};
+                         {"capabilities", capabilities_of(row)},
+                         {"modified_at", ollama::time_of(row.created_unix * kMsPerS)}};
   std::string body = json::serialize(out);
   Status replied = co_await reply_json(call, 200, std::move(body));
   co_return replied;
@@ -92,10 +94,10 @@ Task<Status> ollama_show(Call& call) {
 
 Task<Status> ollama_ps(Call& call) {
   json::array models;
-  const std::vector<ModelRow> rows = call.services.models();
+  const ModelRows rows = call.services.models();
   for (const fleet::ModelStatus& worker : call.services.fleet.status()) {
-    const auto row = std::ranges::find(rows, worker.name, &ModelRow::name);
-    if (worker.state != fleet::State::Ready || row == rows.end()) continue;
+    const auto row = std::ranges::find(*rows, worker.name, &ModelRow::name);
+    if (worker.state != fleet::State::Ready || row == rows->end()) continue;
     if (!may_use(call.caller, *row)) continue;
     json::object model = render_model(*row);
     model.erase("modified_at");

@@ -99,9 +99,16 @@ constexpr std::array kRoutes{
     Route{"GET", "/openapi.json", kOpen, Shape::OpenAi, &openapi},
 };
 
+// Where each row's parameter begins; npos: it has none.
+constexpr auto kOpens = [] {
+  std::array<std::size_t, kRoutes.size()> opens{};
+  for (std::size_t i = 0; i < opens.size(); ++i) opens[i] = kRoutes[i].pattern.find('{');
+  return opens;
+}();
+
 // Whether the path has the pattern's form; fills the parameter, which is never empty.
-bool fits(std::string_view pattern, std::string_view path, std::string& parameter) {
-  const std::size_t open = pattern.find('{');
+bool fits(std::string_view pattern, std::size_t open, std::string_view path,
+          std::string_view& parameter) {
   if (open == std::string_view::npos) return pattern == path;
   const std::string_view before = pattern.substr(0, open);
   const std::string_view after = pattern.substr(pattern.find('}') + 1);
@@ -120,15 +127,16 @@ std::span<const Route> routes() { return kRoutes; }
 Match match_route(std::string_view method, std::string_view path) {
   if (method == "HEAD") method = "GET";
   Match match;
-  for (const Route& route : kRoutes) {
-    std::string parameter;
-    if (!fits(route.pattern, path, parameter)) continue;
+  for (std::size_t i = 0; i < kRoutes.size(); ++i) {
+    const Route& route = kRoutes[i];
+    std::string_view parameter;
+    if (!fits(route.pattern, kOpens[i], path, parameter)) continue;
     match.allowed += match.allowed.empty() ? "" : ", ";
     match.allowed += route.method;
     if (route.method == "GET") match.allowed += ", HEAD";
     if (route.method != method || match.route != nullptr) continue;
     match.route = &route;
-    match.parameter = std::move(parameter);
+    match.parameter = parameter;
   }
   if (!match.allowed.empty()) match.allowed += ", OPTIONS";
   return match;

@@ -18,7 +18,10 @@ class WholeSink final : public Sink {
   explicit WholeSink(Render render) : render_(std::move(render)) {}
 
   void add(const schema::Delta& delta, std::string&) override { answer_.add(delta); }
-  void finish(std::string& out) override { out += render_(answer_); }
+  void finish(std::string& out) override {
+    std::string answer = render_(answer_);
+    out.empty() ? out.swap(answer) : void(out += answer);
+  }
   void fail(const Error&, Language, std::string&) override {}
 
  private:

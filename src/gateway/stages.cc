@@ -173,13 +173,13 @@ void Reservation::close() {
 Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estimate) {
   const ops::Trace::Stage stage = call.trace.stage("reserve");
   // A model that was removed is gone at once, also when the fleet still knows the way to it.
-  Result<ModelRow> row = allowed_model(call, model);
+  Result<SharedRow> row = allowed_model(call, model);
   if (!row) {
     call.audit.model("unknown");
     co_return std::unexpected(std::move(row.error()));
   }
-  call.audit.model(row->name);
-  const identity::Tokens tokens = bounded(estimate, row->context);
+  call.audit.model((*row)->name);
+  const identity::Tokens tokens = bounded(estimate, (*row)->context);
   const identity::Party party{call.audit.key(), call.audit.workspace(), call.audit.tenant(),
                               call.audit.model()};
   Books& books = call.services.books;

@@ -1,6 +1,8 @@
 #include "gateway/upstream.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "base/limits.h"
@@ -261,7 +263,11 @@ void Generation::take_events(std::vector<schema::Delta>& out) {
       failure_ = std::move(deltas.error());
       return;
     }
-    for (schema::Delta& delta : *deltas) out.push_back(std::move(delta));
+    if (out.empty()) {
+      out = std::move(*deltas);
+      continue;
+    }
+    std::ranges::move(*deltas, std::back_inserter(out));
   }
 }
 

@@ -94,7 +94,11 @@ Status StreamedReply::feed(std::string_view bytes) {
     if (interim) expect_head();  // 100 Continue and 103 Early Hints come before the real head
     if (*took == 0 || (parser_->head_done() && !interim)) break;
   }
-  rest_ = std::string(bytes.substr(used));
+  if (used < bytes.size()) {
+    rest_ = std::string(bytes.substr(used));
+  } else if (!rest_.empty()) {
+    std::string().swap(rest_);
+  }
   return {};
 }
 
@@ -110,6 +114,7 @@ Task<Status> StreamedReply::read_head(Deadline deadline) {
     if (!bytes) co_return give_up(std::move(bytes.error()));
     if (bytes->empty()) co_return give_up(upstream_failed("closed", key_).error());
     any_bytes_ = true;
+    ready_.reserve(bytes->size());  // what is not head is body: one allocation for all of it
     Status fed = feed(*bytes);
     if (!fed) co_return give_up(std::move(fed.error()));
   }
@@ -121,7 +126,11 @@ Task<Status> StreamedReply::read_head(Deadline deadline) {
 
 Task<Result<bool>> StreamedReply::read_some(std::string& out, Deadline deadline) {
   if (!ready_.empty()) {
-    out += ready_;
+    if (out.empty()) {
+      out.swap(ready_);  // most often: no copy
+    } else {
+      out += ready_;
+    }
     std::string().swap(ready_);
     co_return true;
   }
@@ -181,8 +190,12 @@ std::string host_of(const Origin& origin) {
 
 std::string request_head_text(const Origin& origin, const ClientRequest& request) {
   std::string head;
-  head.reserve(256);
-  head += request.method + " " + origin.base_path + request.target + " HTTP/1.1\r\n";
+  head.reserve(640);  // with the fields that a worker gets
+  head += request.method;
+  head += ' ';
+  head += origin.base_path;
+  head += request.target;
+  head += " HTTP/1.1\r\n";
   append_field(head, "Host", host_of(origin));
   for (const Headers::Field& field : request.headers.fields()) {
     if (!is_own_field(field.first)) append_field(head, field.first, field.second);

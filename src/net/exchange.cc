@@ -49,6 +49,8 @@ Task<Status> Connection::send_whole(int status, std::string_view content_type,
   Gather gather;
   gather.add(head);
   if (framing == Framing::Length && !head_only_) gather.add(body);
+  ended_ = push(gather);  // the usual case: the kernel takes it at once
+  if (ended_) co_return Status{};
   Task<Status> sending = send(gather);
   Status sent = co_await std::move(sending);
   ended_ = sent.has_value();
@@ -69,6 +71,7 @@ Task<Status> Connection::begin_stream(int status, std::string_view content_type,
     gather.add(first);
     if (framing == Framing::Chunked) gather.add("\r\n");
   }
+  if (push(gather)) co_return Status{};
   Task<Status> sending = send(gather);
   Status sent = co_await std::move(sending);
   co_return sent;
@@ -101,6 +104,8 @@ Task<Status> Connection::end_stream(std::string_view last) {
     if (chunked) gather.add("\r\n");
   }
   if (chunked) gather.add("0\r\n\r\n");
+  ended_ = push(gather);
+  if (ended_) co_return Status{};
   Task<Status> sending = send(gather);
   Status sent = co_await std::move(sending);
   ended_ = sent.has_value();

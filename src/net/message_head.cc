@@ -4,10 +4,10 @@
 #include <boost/beast/http/status.hpp>
 #include <ctime>
 
+#include "base/byte_scan.h"
+
 namespace xc::net {
 namespace {
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // Set by the server itself; a handler's own would contradict the body.
 bool is_reserved(std::string_view name) {
@@ -35,20 +35,23 @@ std::string_view http_date() {
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
-  for (const char c : value) out += is_control(c) && c != '\t' ? ' ' : c;
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t end = find_control(value, at);
+    out += value.substr(at, end - at);
+    if (end < value.size()) out += value[end] == '\t' ? '\t' : ' ';
+    at = end + 1;
+  }
   out += "\r\n";
 }
 
 bool is_clean_target(std::string_view target) {
-  for (const char c : target) {
-    if (is_control(c) || c == ' ') return false;
-  }
-  return target.starts_with('/');
+  const bool clean = find_control(target) == target.size();
+  return clean && target.find(' ') == std::string_view::npos && target.starts_with('/');
 }
 
 std::string reply_head_text(const ReplyHead& head, const Headers& extra) {
   std::string out;
-  out.reserve(256);
+  out.reserve(768);  // with a receipt
   out += head.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
   out += std::to_string(head.status);
   out += ' ';

@@ -1,5 +1,6 @@
 #include "net/sse.h"
 
+#include "base/byte_scan.h"
 #include "base/limits.h"
 
 namespace xc::net {
@@ -19,7 +20,7 @@ Status SseReader::feed(std::string_view bytes) {
     if (bytes.front() == '\n') bytes.remove_prefix(1);
   }
   while (!bytes.empty()) {
-    const std::size_t end = bytes.find_first_of("\r\n");
+    const std::size_t end = find_line_end(bytes);
     if (end == std::string_view::npos) {
       line_ += bytes;
       if (line_.size() + event_.data.size() > limits::kSseEventBytesMax) return too_large();
@@ -42,6 +43,7 @@ Status SseReader::end_line(std::string_view line) {
   if (first_line_ && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   first_line_ = false;
   if (line.empty()) {
+    if (ready_.capacity() == 0) ready_.reserve(4);
     if (has_data_) ready_.push_back(std::move(event_));  // without data there is no event
     event_ = {};
     has_data_ = false;
@@ -81,7 +83,7 @@ void append_sse(std::string& out, std::string_view event, std::string_view data)
     out += '\n';
   }
   for (;;) {
-    const std::size_t end = data.find_first_of("\r\n");
+    const std::size_t end = find_line_end(data);
     out += "data: ";
     out += data.substr(0, end);
     out += '\n';

@@ -6,13 +6,12 @@
 #include <cmath>
 #include <iterator>
 
+#include "base/byte_scan.h"
 #include "schema/json_reader.h"
 #include "schema/utf8.h"
 
 namespace xc::schema {
 namespace {
-
-bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 void append_control(std::string& out, unsigned char c) {
   switch (c) {
@@ -50,12 +49,8 @@ void append_control(std::string& out, unsigned char c) {
 void append_escaped(std::string& out, std::string_view text) {
   std::size_t start = 0;  // of the run that is copied as it is
   std::size_t at = 0;
-  while (at < text.size()) {
+  while ((at = find_not_plain(text, at)) < text.size()) {
     const auto c = static_cast<unsigned char>(text[at]);
-    if (is_plain(c)) {
-      ++at;
-      continue;
-    }
     const std::size_t length = c < 0x80 ? 0 : character_length(text, at);
     if (length != 0) {
       at += length;

@@ -68,7 +68,8 @@ Status read_max_tokens(const JsonObject& body, ChatRequest& out) {
 }  // namespace
 
 Result<ChatRequest> parse_chat(std::string_view json) {
-  boost::json::monotonic_resource memory;
+  unsigned char stack[4'096];  // a short question's document fits
+  boost::json::monotonic_resource memory(stack, sizeof stack);
   boost::json::value document(&memory);
   XC_TRY(const JsonObject body, read_body(json, document));
   ChatRequest out;

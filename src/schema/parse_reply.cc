@@ -114,6 +114,7 @@ Result<std::vector<Delta>> read_chunk(std::string_view text, ReadText read_text)
   const json::object* usage = object_in(chunk, "usage");
   if (choices == nullptr && usage == nullptr) return no_chunk("neither choices nor usage");
   std::vector<Delta> out;
+  out.reserve((choices == nullptr ? 0 : choices->size()) + (usage == nullptr ? 0 : 1));
   bool finished = choices == nullptr || choices->empty();
   for (std::size_t i = 0; choices != nullptr && i < choices->size(); ++i) {
     XC_TRY(std::optional<Delta> delta, read_choice((*choices)[i], read_text));

@@ -79,6 +79,11 @@ void append_delta(std::string& out, const Delta& delta, bool first) {
 
 std::string render_chat_reply(const ReplyHead& head, const Collector& answer, bool logprobs) {
   std::string out;
+  std::size_t text_bytes = 0;
+  for (const Choice& choice : answer.choices()) {
+    text_bytes += choice.content.size() + choice.reasoning.size();
+  }
+  out.reserve(512 + text_bytes + text_bytes / 16);
   JsonWriter w(out);
   write_head(w, head, "chat.completion");
   std::string& choices = w.key("choices");

@@ -7,6 +7,15 @@
 namespace xc::schema {
 namespace {
 
+std::size_t text_bytes(const ChatRequest& request) {
+  std::size_t bytes = 0;
+  for (const Message& message : request.messages) {
+    bytes += 64;  // what stands around it
+    for (const ContentPart& part : message.parts) bytes += part.text.size();
+  }
+  return bytes + bytes / 16;
+}
+
 std::string_view role_name(Role role) {
   switch (role) {
     case Role::System:
@@ -188,6 +197,7 @@ void append_prompts(std::string& out, const std::vector<Prompt>& prompts) {
 
 std::string render(const ChatRequest& request) {
   std::string out;
+  out.reserve(256 + text_bytes(request));
   JsonWriter w(out);
   w.text("model", request.model);
   append_array(w.key("messages"), request.messages, append_message);
