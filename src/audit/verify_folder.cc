@@ -1,9 +1,14 @@
 // The verifier over a log's folder.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "audit/checker.h"
 #include "audit/heads_file.h"
@@ -15,6 +20,19 @@
 
 namespace xc::audit {
 namespace {
+
+constexpr int kHeadLooks = 50;
+constexpr std::chrono::milliseconds kHeadLookEvery{20};
+
+// Whether a program has the log open. Looks without waiting; holds the lock for no longer than
+// that.
+bool is_open_elsewhere(const std::string& folder) {
+  const int fd = ::open((folder + "/lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return false;
+  const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return held;
+}
 
 constexpr std::size_t kFramesAtOnce = 1'024;
 constexpr std::size_t kTreeBlockBytes = 256 * 1024;
@@ -204,7 +222,17 @@ Result<Findings> FolderCheck::run() {
   XC_CHECK(start());
   for (const std::uint64_t first : firsts_) XC_CHECK(segment(first));
   XC_CHECK(end());
-  const auto now = latest_of(folder_);
+  auto now = latest_of(folder_);
+  // A writer is between its leaves and their head for as long as the disk takes to sync: whether
+  // one is there shows when the head moves.
+  const auto unsigned_end = [&] {
+    return latest_ && now && checker_.size() > latest_->size && now->size <= latest_->size;
+  };
+  const bool waits = unsigned_end() && is_open_elsewhere(folder_);
+  for (int i = 0; waits && i < kHeadLooks && unsigned_end(); ++i) {
+    std::this_thread::sleep_for(kHeadLookEvery);
+    now = latest_of(folder_);
+  }
   const bool live = latest_ && now && now->size > latest_->size && verify(*now, key_);
   return checker_.finish(live, latest_ ? latest_->size : 0);
 }
