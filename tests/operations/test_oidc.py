@@ -77,8 +77,12 @@ def test_a_login_with_every_algorithm():
         assert len(asked["nonce"]) >= 43 and asked["nonce"] != idp.asked[0]["nonce"]
         assert asked["scope"] == "openid profile email"
         assert idp.requests.count("/keys") == idp.requests.count("/.well-known/openid-configuration") == 1
-        records = server.api.get("/admin/audit/records").body.decode()
-        assert "/admin/oidc/callback" in records and "user_made" in records
+
+        def on_record():
+            records = server.api.get("/admin/audit/records").body.decode()
+            return "/admin/oidc/callback" in records and "user_made" in records
+
+        wait_until(on_record, "the login and the new user are on record")
         logout = json.loads(browser.get(f"{server.api.url}/admin/logout", "POST", "{}", console=True)[2])
         assert logout["provider_logout_url"].startswith(f"{idp.url}/end?client_id=xingcha&post_logout_redirect_uri=")
         assert whoami(server, browser) is None
