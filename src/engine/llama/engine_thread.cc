@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/limits.h"
+#include "engine/llama/log_capture.h"
 
 namespace xc::engine::llama {
 namespace {
@@ -163,6 +164,7 @@ bool EngineThread::probe_rows() {
   if (threads != llama_n_threads(context_.get())) {
     llama_set_n_threads(context_.get(), threads, threads);
   }
+  const QuietLog quiet;
   probing_ = true;
   const auto started = std::chrono::steady_clock::now();
   const int code = llama_decode(context_.get(), batch_.raw());

@@ -15,9 +15,11 @@ namespace xc::engine::llama {
 namespace {
 
 std::mutex g_mutex;
+thread_local bool t_quiet = false;
 std::string g_last_error;  // process-wide, as the callback of the library is
 
 void on_log(ggml_log_level level, const char* text, void*) {
+  if (t_quiet) return;
   if (level != GGML_LOG_LEVEL_ERROR && level != GGML_LOG_LEVEL_WARN) return;
   std::string_view line(text);
   while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
@@ -37,6 +39,9 @@ void capture_log() {
   mtmd_helper_log_set(on_log, nullptr);
   common_log_set_verbosity_thold(-1);  // the chat and sampling layers log through their own
 }
+
+QuietLog::QuietLog() { t_quiet = true; }
+QuietLog::~QuietLog() { t_quiet = false; }
 
 std::string last_error_logged() {
   const std::lock_guard lock(g_mutex);

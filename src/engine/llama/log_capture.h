@@ -10,4 +10,14 @@ void capture_log();
 // The last error line since the last call, without its newline; a generic text when none.
 std::string last_error_logged();
 
+// While it lives, the library's complaints on this thread are not written: it aborts a step that is
+// meant to be aborted, and calls that an error.
+class QuietLog {
+ public:
+  QuietLog();
+  ~QuietLog();
+  QuietLog(const QuietLog&) = delete;
+  QuietLog& operator=(const QuietLog&) = delete;
+};
+
 }  // namespace xc::engine::llama
