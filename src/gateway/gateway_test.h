@@ -123,7 +123,7 @@ class GatewayTest : public testing::Test {
     ModelRow clerk = poet;
     clerk.name = "fake:clerk";
     std::vector<ModelRow> all{fake, absent, clerk, poet};
-    for (const std::string& name : pools_.models()) all.push_back({.name = name});
+    for (const std::string& name : pools_.models()) all.emplace_back().name = name;
     return std::make_shared<const std::vector<ModelRow>>(std::move(all));
   }
 
