@@ -16,6 +16,7 @@
 //     batch       the second turn in one batch
 //     neighbours  the same batches, beside another chat that shares its beginning
 //     fork        the same, in a sequence that shares the whole first turn
+//     order       the same batches, where the second turn finds room before the first
 #include <llama.h>
 
 #include <algorithm>
@@ -26,6 +27,8 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "engine/llama/cell_order.h"
 
 namespace {
 
@@ -135,8 +138,17 @@ void measure(llama_context* context, const Case& c) {
     beside = cache.turn(0, c.second, known, c.said);
     fork = cache.turn(2, c.second, known, c.said);
   }
-  std::printf("batch %.6f neighbours %.6f fork %.6f\n", apart(alone, whole), apart(alone, beside),
-              apart(alone, fork));
+  Rows moved;
+  {
+    Cache cache(context);
+    cache.turn(1, c.other, 0, c.said);
+    cache.turn(0, c.first, 0, c.said);
+    cache.cut(0, known);
+    cache.cut(1, 0);
+    moved = cache.turn(0, c.second, known, c.said);
+  }
+  std::printf("batch %.6f neighbours %.6f fork %.6f order %.6f\n", apart(alone, whole),
+              apart(alone, beside), apart(alone, fork), apart(alone, moved));
 }
 
 bool write_unrounded(const char* from, const char* to) {
@@ -176,8 +188,11 @@ int main(int argc, char** argv) {
   params.n_threads = params.n_threads_batch = 1;
   llama_context* context = llama_init_from_model(model, params);
   if (context == nullptr) return 1;
-  for (Case c; read(c.first) && read(c.second) && read(c.other) && read(c.said); c = Case{}) {
-    measure(context, c);
+  {
+    const xc::engine::llama::CellOrder order(context);
+    for (Case c; read(c.first) && read(c.second) && read(c.other) && read(c.said); c = Case{}) {
+      measure(context, c);
+    }
   }
   llama_free(context);
   llama_model_free(model);

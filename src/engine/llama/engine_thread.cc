@@ -43,6 +43,7 @@ EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& ada
                            Vision* vision, Vectors* vectors, ChunkStore* store)
     : model_(model),
       context_(std::move(context)),
+      order_(context_.get()),
       adapters_(adapters),
       vision_(vision),
       vectors_(vectors),

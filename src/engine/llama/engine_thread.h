@@ -13,6 +13,7 @@
 #include "engine/core/scheduler.h"
 #include "engine/core/thread_governor.h"
 #include "engine/llama/cache.h"
+#include "engine/llama/cell_order.h"
 #include "engine/llama/model.h"
 #include "engine/llama/row_probe.h"
 #include "engine/llama/run.h"
@@ -76,6 +77,7 @@ class EngineThread {
 
   const Model& model_;
   ContextPtr context_;
+  CellOrder order_;
   Adapters& adapters_;
   Vision* vision_;
   Vectors* vectors_;

@@ -3,11 +3,11 @@
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "engine/llama/kernels/buffer.h"
 #include "engine/llama/kernels/simd.h"
+#include "engine/llama/kernels/visible_cells.h"
 
 namespace xc::kernels {
 namespace {
@@ -20,57 +20,8 @@ constexpr std::int64_t kManyRows = 16;       // from here on rows go by tiles
 constexpr std::int64_t kTileRows = 8;
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
-// What a row sees: cells in the order of the cache, and what the mask adds.
-struct Seen {
-  Buffer<std::int32_t> cells;
-  Buffer<float> adds;
-  std::int64_t count = 0;
-
-  bool begins(const Seen& other) const {
-    const auto size = static_cast<std::size_t>(count) * 4;
-    return count <= other.count && std::memcmp(cells.get(), other.cells.get(), size) == 0 &&
-           std::memcmp(adds.get(), other.adds.get(), size) == 0;
-  }
-};
 thread_local Seen seen_by_last;  // of the tile
 thread_local Seen seen_by_one;
-
-float half_to_float(std::uint16_t half) { return _cvtsh_ss(half); }
-
-void list_visible(const std::uint16_t* mask, std::int64_t cells, Seen& seen) {
-  std::int32_t* list = seen.cells.of(static_cast<std::size_t>(cells));
-  float* adds = seen.adds.of(static_cast<std::size_t>(cells));
-  std::int64_t count = 0;
-  const __m128i hidden = _mm_set1_epi16(static_cast<short>(0xFC00));
-  std::int64_t cell = 0;
-  for (; cell + 8 <= cells; cell += 8) {
-    const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask + cell));
-    // Two bits a cell.
-    unsigned visible =
-        ~static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi16(eight, hidden))) & 0x5555u;
-    for (; visible != 0; visible &= visible - 1) {
-      const std::int64_t at = cell + __builtin_ctz(visible) / 2;
-      list[count] = static_cast<std::int32_t>(at);
-      adds[count++] = half_to_float(mask[at]);
-    }
-  }
-  for (; cell < cells; ++cell) {
-    if (mask[cell] == 0xFC00) continue;
-    list[count] = static_cast<std::int32_t>(cell);
-    adds[count++] = half_to_float(mask[cell]);
-  }
-  seen.count = count;
-}
-
-void list_all(std::int64_t cells, Seen& seen) {
-  std::int32_t* list = seen.cells.of(static_cast<std::size_t>(cells));
-  float* adds = seen.adds.of(static_cast<std::size_t>(cells));
-  for (std::int64_t cell = 0; cell < cells; ++cell) {
-    list[cell] = static_cast<std::int32_t>(cell);
-    adds[cell] = 0;
-  }
-  seen.count = cells;
-}
 
 // One head of one row, and how far it is.
 struct Query {
@@ -200,6 +151,7 @@ void finish(const Attention& a, Query* queries, std::int64_t count) {
 void list_seen(const Attention& a, std::int64_t row, Seen& seen) {
   if (a.mask == nullptr) return list_all(a.cells, seen);
   list_visible(reinterpret_cast<const std::uint16_t*>(a.mask + row * a.mask_row), a.cells, seen);
+  if (a.positions != nullptr) order_by_position(a.positions, seen);
 }
 
 }  // namespace

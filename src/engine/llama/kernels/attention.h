@@ -1,9 +1,10 @@
 // Attention of rows (tokens) over the cells of a KV cache in half precision, for x86 with AVX2.
 //
-// A row's result depends on its own visible cells alone: the same bits with any number of rows,
-// threads and other sequences. (ggml takes other ways for one row, for several, from 64 rows on,
-// and by threads.) Up to kFewCells cells it has the bits of ggml on one thread, which sums up in
-// half precision, one cell after another; beyond, sums are in single precision, by blocks of cells.
+// A row's result depends on its own visible cells and their positions alone: the same bits with any
+// number of rows, threads and other sequences, wherever in the cache the cells lie. (ggml takes
+// other ways for one row, for several, from 64 rows on, and by threads.) Up to kFewCells cells it
+// has the bits of ggml on one thread, which sums up in half precision, one cell after another;
+// beyond, sums are in single precision, by blocks of cells.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +14,9 @@ namespace xc::kernels {
 
 // Strides in bytes. q: rows × heads × dk floats; k, v: cells × kv_heads × dk (dv) halves; mask:
 // rows × cells halves that are added to the scores, minus infinity hides a cell; null: all are
-// seen. out: rows × heads × dv floats, without gaps; zeros for a row that sees nothing. dk and dv:
-// multiples of
-// 64. heads: a multiple of kv_heads.
+// seen. positions: of each cell that is seen, in its sequence; null: cells are summed up as they
+// lie in the cache. out: rows × heads × dv floats, without gaps; zeros for a row that sees nothing.
+// dk and dv: multiples of 64. heads: a multiple of kv_heads.
 struct Attention {
   std::int64_t rows, heads, kv_heads, cells, dk, dv;
   const char* q;
@@ -26,6 +27,7 @@ struct Attention {
   std::size_t v_cell, v_head;
   const char* mask;
   std::size_t mask_row;
+  const std::int32_t* positions;
   float scale;
   float* out;
 };

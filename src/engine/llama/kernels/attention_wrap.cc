@@ -1,8 +1,11 @@
 // Puts the attention kernel before ggml's (linker: --wrap). What it does not do goes on to the
 // original: other cache types, biases by distance, soft caps, sinks, several streams.
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
 #include "engine/llama/kernels/attention.h"
+#include "engine/llama/kernels/cache_order.h"
 #include "engine/llama/kernels/switch.h"
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
@@ -28,6 +31,41 @@ bool is_ours(const ggml_tensor* out) {
           (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1)) &&
          ggml_is_contiguous(out);
 }
+
+// Caches whose engine says how their cells are ordered, by where a layer's K begins.
+class Orders {
+ public:
+  void set(const void* keys, k::PositionsOf of, void* cache) {
+    const std::lock_guard lock(mutex_);
+    if (of == nullptr) {
+      known_.erase(keys);
+    } else {
+      known_[keys] = {of, cache, nullptr};
+    }
+  }
+  void look_up(const void* keys, std::int64_t cells) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(keys);
+    if (found == known_.end()) return;
+    found->second.positions = found->second.of(found->second.cache, cells);
+  }
+  // What was looked up last for this layer.
+  const std::int32_t* positions(const void* keys) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(keys);
+    return found == known_.end() ? nullptr : found->second.positions;
+  }
+
+ private:
+  struct Known {
+    k::PositionsOf of;
+    void* cache;
+    const std::int32_t* positions;
+  };
+  std::mutex mutex_;
+  std::unordered_map<const void*, Known> known_;
+};
+Orders orders;
 
 k::Attention attention_of(ggml_tensor* out) {
   const ggml_tensor* q = out->src[0];
@@ -70,15 +108,30 @@ void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* param
   if (params->use_ref || k::switched_off || !is_ours(out)) {
     return __real_ggml_compute_forward_flash_attn_ext(params, out);
   }
-  const k::Attention attention = attention_of(out);
-  if (params->ith == 0) ggml_threadpool_chunk_set(params->threadpool, params->nth);
+  k::Attention attention = attention_of(out);
+  if (params->ith == 0) {
+    orders.look_up(attention.k, attention.cells);
+    ggml_threadpool_chunk_set(params->threadpool, params->nth);
+  }
   ggml_barrier(params->threadpool);
+  attention.positions = orders.positions(attention.k);
   k::AttentionRunner runner(attention, params->nth);
   std::int64_t job = params->ith;
   while (job < runner.jobs()) {
     runner.run(job);
     job = ggml_threadpool_chunk_add(params->threadpool, 1);
   }
+}
+
+// k::OrderCache.
+__attribute__((visibility("default"))) void xc_order_cache(const void* keys, k::PositionsOf of,
+                                                           void* cache) {
+  orders.set(keys, of, cache);
+}
+
+// For the test.
+__attribute__((visibility("default"))) bool xc_attention_available() {
+  return k::attention_available();
 }
 
 // For the test: all jobs on the calling thread, cut as for so many threads.

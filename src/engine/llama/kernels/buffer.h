@@ -20,6 +20,7 @@ class Buffer {
     }
     return memory_.get();
   }
+  T* get() { return memory_.get(); }
   const T* get() const { return memory_.get(); }
 
  private:

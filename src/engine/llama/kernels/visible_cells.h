@@ -1,0 +1,110 @@
+// Which cells a row sees, in the order in which they are summed up. For x86 with AVX2.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "engine/llama/kernels/buffer.h"
+
+namespace xc::kernels {
+
+// The cells and what the mask adds to the score of each.
+struct Seen {
+  Buffer<std::int32_t> cells;
+  Buffer<float> adds;
+  std::int64_t count = 0;
+
+  void make_room(std::int64_t most) {
+    cells.of(static_cast<std::size_t>(most));
+    adds.of(static_cast<std::size_t>(most));
+    count = 0;
+  }
+  void add(std::int64_t cell, float what) {
+    cells.get()[count] = static_cast<std::int32_t>(cell);
+    adds.get()[count++] = what;
+  }
+  bool begins(const Seen& other) const {
+    const auto size = static_cast<std::size_t>(count) * 4;
+    return count <= other.count && std::memcmp(cells.get(), other.cells.get(), size) == 0 &&
+           std::memcmp(adds.get(), other.adds.get(), size) == 0;
+  }
+};
+
+// mask: halves, one a cell.
+inline void list_visible(const std::uint16_t* mask, std::int64_t cells, Seen& seen) {
+  constexpr std::uint16_t kHiddenHalf = 0xFC00;  // minus infinity
+  seen.make_room(cells);
+  const __m128i hidden = _mm_set1_epi16(static_cast<short>(kHiddenHalf));
+  std::int64_t cell = 0;
+  for (; cell + 8 <= cells; cell += 8) {
+    const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask + cell));
+    // Two bits a cell.
+    unsigned visible =
+        ~static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi16(eight, hidden))) & 0x5555u;
+    for (; visible != 0; visible &= visible - 1) {
+      const std::int64_t at = cell + __builtin_ctz(visible) / 2;
+      seen.add(at, _cvtsh_ss(mask[at]));
+    }
+  }
+  for (; cell < cells; ++cell) {
+    if (mask[cell] != kHiddenHalf) seen.add(cell, _cvtsh_ss(mask[cell]));
+  }
+}
+
+inline void list_all(std::int64_t cells, Seen& seen) {
+  seen.make_room(cells);
+  for (std::int64_t cell = 0; cell < cells; ++cell) seen.add(cell, 0);
+}
+
+// Merges each two neighbouring ascending runs. True: one run is left.
+inline bool merge_runs(const std::uint64_t* from, std::uint64_t* to, std::int64_t count) {
+  std::int64_t begin = 0;
+  bool one = true;
+  while (begin < count) {
+    const std::uint64_t* middle = std::is_sorted_until(from + begin, from + count);
+    const std::uint64_t* end = std::is_sorted_until(middle, from + count);
+    std::merge(from + begin, middle, middle, end, to + begin);
+    one = begin == 0;
+    begin = end - from;
+  }
+  return one;
+}
+
+// By position in the sequence; cells at one position (an image's) stay in the order of the cache.
+// A sequence's cells are few ascending runs: after a time of coming and going new tokens lie before
+// old ones, and so does what was swapped out.
+inline void order_by_position(const std::int32_t* positions, Seen& seen) {
+  std::int32_t* cells = seen.cells.get();
+  const auto ascends = [&] {
+    for (std::int64_t i = 1; i < seen.count; ++i) {
+      if (positions[cells[i]] < positions[cells[i - 1]]) return false;
+    }
+    return true;
+  };
+  if (ascends()) return;
+  thread_local Buffer<std::uint64_t> first;
+  thread_local Buffer<std::uint64_t> second;
+  const auto size = static_cast<std::size_t>(seen.count);
+  std::uint64_t* keys = first.of(size);
+  std::uint64_t* merged = second.of(size);
+  for (std::int64_t i = 0; i < seen.count; ++i) {
+    keys[i] = static_cast<std::uint64_t>(static_cast<std::uint32_t>(positions[cells[i]])) << 32 |
+              static_cast<std::uint32_t>(i);
+  }
+  while (!merge_runs(keys, merged, seen.count)) std::swap(keys, merged);
+  // The other buffer holds the lists as they were.
+  auto* old_cells = reinterpret_cast<std::int32_t*>(keys);
+  auto* old_adds = reinterpret_cast<float*>(old_cells + seen.count);
+  std::memcpy(old_cells, cells, size * sizeof *old_cells);
+  std::memcpy(old_adds, seen.adds.get(), size * sizeof *old_adds);
+  for (std::int64_t i = 0; i < seen.count; ++i) {
+    const auto at = static_cast<std::uint32_t>(merged[i]);
+    cells[i] = old_cells[at];
+    seen.adds.get()[i] = old_adds[at];
+  }
+}
+
+}  // namespace xc::kernels
