@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./x bench gateway — the governed door beside nginx, smg and Portkey: one mock upstream, one run, in turn.
+"""./x bench gateway — the governed door beside nginx, smg, Portkey and LiteLLM: one mock upstream, one run, in turn.
 
 The gateway has core 0, load and mock share core 1. Medians of --repeat rounds with (least–most); ratios are medians
 of the rounds' own ratios, so that a machine that drifts moves both sides. Prints the table and writes
@@ -17,7 +17,7 @@ import tempfile
 import time
 
 import load
-from sides import PROGRAMS, ROOT, Door, Mock, Nginx, Portkey, Smg
+from sides import PROGRAMS, ROOT, Door, LiteLlm, Mock, Nginx, Portkey, Smg
 
 MEASURES = ["rps", "latency", "stream", "smooth", "memory", "leaves"]
 
@@ -36,7 +36,8 @@ def sides_of(names, upstream):
             "smg tuned": lambda: Smg("smg tuned", free_port(), upstream, "--policy", "passthrough",
                                      "--disable-retries", "--disable-circuit-breaker",
                                      "--disable-load-monitoring", "--disable-health-check"),
-            "portkey": lambda: Portkey(free_port(), upstream)}
+            "portkey": lambda: Portkey(free_port(), upstream),
+            "litellm": lambda: LiteLlm(free_port(), upstream)}
     return [made[name]() for name in names]
 
 
@@ -45,6 +46,8 @@ def measure_round(target, options):
     if "rps" in options.only:
         before = target.cpu_s()
         busy = load.wrk(target, 64, options.seconds)
+        if not busy["requests"]:
+            raise RuntimeError(f"no reply in {options.seconds} s")
         out["rps, c=64"] = busy["rps"]
         out["CPU µs a request, c=64"] = (target.cpu_s() - before) / busy["requests"] * 1e6
     if "latency" in options.only:
@@ -150,7 +153,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of one wrk run")
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES, metavar="MEASURE")
     parser.add_argument("--sides", nargs="+", metavar="NAME",
-                        default=["nginx", "governed", "keyed", "smg", "smg tuned", "portkey"])
+                        default=["nginx", "governed", "keyed", "smg", "smg tuned", "portkey", "litellm"])
     parser.add_argument("--built", action="store_true", help="take build/bench as it is")
     options = parser.parse_args()
     if not options.built:

@@ -1,4 +1,5 @@
 """The gateways under test, each on core 0; the mock upstream on core 1 beside the load."""
+import hashlib
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ PROGRAMS = ROOT / "build/bench"
 PEERS = ROOT / "build/bench/peers"  # where peers are installed, once
 SMG = "smg==1.13.0"
 PORTKEY = "@portkey-ai/gateway@1.15.2"
+LITELLM = "1.93.0"  # the wheel on PyPI, by its digest: versions of this name were once tampered with
+LITELLM_SHA256 = "460001b7c88c5b6675ad482ae3cecba96e21f890604b4febb1a67807ace1c750"
 CHAT = "/v1/chat/completions"
 
 
@@ -167,7 +170,42 @@ class Smg(Target):
                 *self.flags]
 
 
+class LiteLlm(Target):
+    """Its proxy with one worker, a master key and no database."""
+
+    def __init__(self, port, upstream):
+        super().__init__("litellm", port)
+        self.upstream = upstream
+        self.headers["Authorization"] = "Bearer sk-bench"
+
+    @staticmethod
+    def install(folder):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = folder / "bin/pip"
+        subprocess.run([pip, "download", "-q", "--no-deps", "-d", folder, f"litellm=={LITELLM}"], check=True)
+        wheel = next(folder.glob("litellm-*.whl"))
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() != LITELLM_SHA256:
+            raise RuntimeError(f"{wheel.name} is not the wheel that was measured before")
+        subprocess.run([pip, "install", "-q", f"{wheel}[proxy]"], check=True)
+
+    def command(self):
+        program = PEERS / "litellm/bin/litellm"
+        if not program.exists():
+            self.install(PEERS / "litellm")
+        (self.folder / "config.yaml").write_text(f"""
+model_list:
+  - model_name: mock
+    litellm_params: {{ model: openai/mock, api_base: "http://127.0.0.1:{self.upstream}/v1", api_key: x }}
+general_settings: {{ master_key: sk-bench }}
+litellm_settings: {{ telemetry: false }}
+""")
+        return [program, "--config", self.folder / "config.yaml", "--host", self.host, "--port", self.port,
+                "--num_workers", "1"]
+
+
 class Portkey(Target):
+    streams = False  # with a custom host they end with an error
+
     def __init__(self, port, upstream):
         super().__init__("portkey", port)
         self.headers.update({"x-portkey-provider": "openai", "Authorization": "Bearer x",
