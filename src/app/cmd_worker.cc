@@ -76,6 +76,7 @@ Command worker_command() {
   add("--socket", &flags->options.socket, true);
   add("--name", &load.name);
   add("--projector", &load.projector_path);
+  add("--draft", &load.draft_path);
   add("--context", &load.context);
   add("--cells", &load.cells);
   add("--sequences", &load.sequences);
@@ -87,6 +88,8 @@ Command worker_command() {
   add("--queue", &load.queue_max);
   add("--queue-per-tenant", &load.queue_per_tenant_max);
   add("--target-tbt-ms", &load.target_tbt_ms);
+  add("--target-tbt-interactive-ms", &load.target_tbt_interactive_ms);
+  add("--target-tbt-background-ms", &load.target_tbt_background_ms);
   add("--chunk-ram-mib", &load.chunk_ram_mib);
   add("--chunk-disk-mib", &load.chunk_disk_mib);
   add("--chunk-folder", &load.chunk_folder);

@@ -24,10 +24,13 @@ struct ModelSettings {
   int threads = 0;  // 0: the cores of this machine
   int batch = 0;    // tokens a step
   int micro_batch = 0;
-  int target_tbt_ms = 0;         // between two tokens of a stream while prompts are computed
+  int target_tbt_ms = 0;              // between two tokens of a stream while prompts are computed
+  int target_tbt_interactive_ms = 0;  // the same for this class of requests; 0: as above
+  int target_tbt_background_ms = 0;
   int chunk_ram_mib = 0;         // for prompts computed before; 0: none
   int chunk_disk_mib = 0;        // the same on disk
   std::string speculation;       // auto, off
+  std::string draft_model;       // an installed model that guesses ahead; empty: none
   int queue_max = 0;             // waiting requests
   int queue_per_tenant_max = 0;  // of them of one tenant; 0: three quarters
   int gpu_layers = 0;            // -1: all, where there is a device

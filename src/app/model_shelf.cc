@@ -15,7 +15,8 @@
 namespace xc::app {
 namespace {
 
-constexpr int kCellsUsual = 8192;  // as engine::LoadOptions::cells says of 0
+constexpr std::uint32_t kDraftBatch = 64;  // as engine/llama/draft_model.h reads
+constexpr int kCellsUsual = 8192;          // as engine::LoadOptions::cells says of 0
 
 std::int64_t changed_ns_of(const std::string& folder) {
   struct stat facts{};
@@ -99,6 +100,8 @@ std::vector<std::string> worker_arguments(const ModelSettings& settings, const L
                              ? settings.queue_per_tenant_max
                              : std::max(settings.queue_max * 3 / 4, 1);
   put("--target-tbt-ms", std::to_string(settings.target_tbt_ms));
+  put("--target-tbt-interactive-ms", std::to_string(settings.target_tbt_interactive_ms));
+  put("--target-tbt-background-ms", std::to_string(settings.target_tbt_background_ms));
   put("--chunk-ram-mib", std::to_string(settings.chunk_ram_mib));
   put("--chunk-disk-mib", std::to_string(settings.chunk_disk_mib));
   put("--speculation", settings.speculation);
@@ -214,6 +217,21 @@ std::uint64_t ModelShelf::adapter_bytes_of(const std::string& model) const {
   return std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
 }
 
+// A smaller model guesses for a larger one, not for itself: a setting for all models is not meant
+// for the small one.
+Status ModelShelf::add_draft(const ModelSettings& settings, const std::string& large,
+                             const LoadShape& shape, fleet::ModelSpec& spec) const {
+  if (settings.draft_model.empty()) return {};
+  XC_TRY(const Named named, find(settings.draft_model));
+  if (named.model.name == large) return {};
+  XC_CHECK(store_.check(named.model));
+  spec.need_bytes += catalog::need_of(named.model.facts, static_cast<std::uint64_t>(shape.cells),
+                                      settings.kv_type, kDraftBatch, 0)
+                         .total();
+  spec.arguments.insert(spec.arguments.end(), {"--draft", named.model.weights_path});
+  return {};
+}
+
 Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   XC_TRY(const Named named, find(name));
   const catalog::InstalledModel& model = named.model;
@@ -238,6 +256,7 @@ Result<fleet::ModelSpec> ModelShelf::resolve(std::string_view name) const {
   spec.arguments = worker_arguments(settings, shape, model.sampling);
   spec.arguments.insert(spec.arguments.end(),
                         {"--chunk-folder", chunks_dir_, "--adapter-folder", blobs_dir_});
+  XC_CHECK(add_draft(settings, model.name, shape, spec));
   if (named.adapter) {
     XC_CHECK(store_.check(*named.adapter));
     spec.adapter = name_behind(*named.adapter) + "=" + named.adapter->sha256;

@@ -17,6 +17,12 @@
 
 namespace xc::app {
 
+// What one model gets under these settings.
+struct LoadShape {
+  int context = 0;  // bounded by the trained length
+  int cells = 0;
+};
+
 class ModelShelf {
  public:
   // The store must outlive the shelf. models_dir: the store's folder. chunks_dir: where workers
@@ -39,6 +45,8 @@ class ModelShelf {
     std::optional<catalog::InstalledModel> adapter;
   };
   Result<Named> find(std::string_view name) const;
+  Status add_draft(const ModelSettings& settings, const std::string& large, const LoadShape& shape,
+                   fleet::ModelSpec& spec) const;
   std::string without_id(std::string_view name) const;
   std::uint64_t adapter_bytes_of(const std::string& model) const;
 
@@ -53,11 +61,7 @@ class ModelShelf {
   mutable std::int64_t changed_ns_ = -1;
 };
 
-// What one model gets under these settings. Pure.
-struct LoadShape {
-  int context = 0;  // bounded by the trained length
-  int cells = 0;
-};
+// Pure.
 LoadShape shape_of(const ModelSettings& settings, const catalog::GgufFacts& facts);
 // Worker arguments beyond those that the fleet writes itself (model, name, socket, context).
 std::vector<std::string> worker_arguments(const ModelSettings& settings, const LoadShape& shape,

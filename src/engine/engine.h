@@ -27,23 +27,26 @@ struct LoadOptions {
   std::string name;            // for messages
   std::string model_path;      // GGUF
   std::string projector_path;  // mmproj GGUF, empty: text only
+  std::string draft_path;      // GGUF of a smaller model that guesses ahead; empty: none
   int context = 8192;          // tokens one request may use; bounded by the model's training length
   int cells = 0;       // KV cells in all, shared by all requests; 0: the larger of context and 8192
   int sequences = 64;  // requests that may be live at once
   int threads = 0;     // 0: the cores this process may use
   int batch = 2048;    // tokens a step at most
   int micro_batch = 512;
-  std::string kv_type = "f16";       // f16, bf16, f32, q8_0, q4_0
-  int gpu_layers = -1;               // -1: all, when there is a device
-  schema::Sampling sampling;         // the model's defaults from the catalogue
-  int queue_max = 256;               // waiting requests
-  int queue_per_tenant_max = 192;    // of them of one tenant
-  int target_tbt_ms = 250;           // between two tokens of a stream while prompts are computed
-  int chunk_ram_mib = 512;           // KV chunks kept in RAM; 0: none
-  int chunk_disk_mib = 4096;         // and on disk; 0: none
-  std::string chunk_folder;          // empty: nothing on disk
-  std::string speculation = "auto";  // or off, whatever a request says
-  std::string adapter_folder;        // files sha256-<digest>; empty: where model_path lies
+  std::string kv_type = "f16";        // f16, bf16, f32, q8_0, q4_0
+  int gpu_layers = -1;                // -1: all, when there is a device
+  schema::Sampling sampling;          // the model's defaults from the catalogue
+  int queue_max = 256;                // waiting requests
+  int queue_per_tenant_max = 192;     // of them of one tenant
+  int target_tbt_ms = 250;            // between two tokens of a stream while prompts are computed
+  int target_tbt_interactive_ms = 0;  // the same for this class; 0: as above
+  int target_tbt_background_ms = 0;   // the same
+  int chunk_ram_mib = 512;            // KV chunks kept in RAM; 0: none
+  int chunk_disk_mib = 4096;          // and on disk; 0: none
+  std::string chunk_folder;           // empty: nothing on disk
+  std::string speculation = "auto";   // or off, whatever a request says
+  std::string adapter_folder;         // files sha256-<digest>; empty: where model_path lies
 };
 
 struct Facts {
@@ -131,6 +134,7 @@ struct Stats {
   std::uint64_t swaps_out = 0, swaps_in_ram = 0, swaps_in_disk = 0;
   std::uint64_t swap_out_bytes = 0, swap_in_bytes = 0;
   std::uint64_t drafted_tokens = 0, accepted_tokens = 0;
+  std::uint64_t model_drafted_tokens = 0;  // of the drafted: by the smaller model
   std::array<int, kPriorityClasses> queued_by_class{};
   std::array<double, kPriorityClasses> wait_ms_mean_by_class{};  // moving averages
   std::uint64_t chunk_ram_bytes = 0, chunk_disk_bytes = 0;

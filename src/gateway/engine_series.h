@@ -22,7 +22,8 @@ inline constexpr const char* kCachedHelp =
 inline constexpr const char* kSwapHelp =
     "Sequences of preempted requests whose KV moved: out to RAM, in from RAM or from disk.";
 inline constexpr const char* kSwapBytesHelp = "KV bytes of such sequences that were copied.";
-inline constexpr const char* kDraftHelp = "Tokens of speculation: drafted, and of them accepted.";
+inline constexpr const char* kDraftHelp =
+    "Tokens of speculation: drafted, of them accepted, and of them drafted by a smaller model.";
 inline constexpr const char* kDepthHelp = "Requests that wait in the engine's queue, by class.";
 inline constexpr const char* kWaitHelp = "Moving average of the wait in the engine's queue.";
 inline constexpr const char* kCellsHelp = "KV cells: all there are, and those in use.";
@@ -55,6 +56,8 @@ inline constexpr std::array kEngineSeries{
                  "drafted"},
     EngineSeries{"accepted_tokens", "xingcha_engine_speculation_tokens_total", kDraftHelp, "kind",
                  "accepted"},
+    EngineSeries{"model_drafted_tokens", "xingcha_engine_speculation_tokens_total", kDraftHelp,
+                 "kind", "drafted_by_model"},
     EngineSeries{"chunk_rejected", "xingcha_engine_chunks_rejected_total",
                  "Chunk files that were corrupt or foreign and were ignored.", "", ""},
     EngineSeries{"step_ms_mean", "xingcha_engine_step_seconds_mean",

@@ -92,33 +92,67 @@ def read_f32(path):
             for name, shape, kind, offset in places if kind == _F32}
 
 
-def with_metadata(source, path, key, value):
-    """A copy of the model file `source` with another text under `key`, which it has; value None: without it."""
-    data = pathlib.Path(source).read_bytes()
+def _take_apart(source):
+    """{key: bytes of its entry}, {tensor: (bytes of its entry up to the offset, bytes of its data)} of a model file."""
+    data = memoryview(pathlib.Path(source).read_bytes())
     magic, version, tensors, count = struct.unpack_from("<4sIQQ", data)
     assert magic == b"GGUF" and version == 3, source
-    at, head, found = 24, [], False
+
+    def name_at(at):
+        length = struct.unpack_from("<Q", data, at)[0]
+        return bytes(data[at + 8:at + 8 + length]).decode(), at + 8 + length
+
+    at, entries, places = 24, {}, {}
     for _ in range(count):
         begin = at
-        length = struct.unpack_from("<Q", data, at)[0]
-        name = data[at + 8:at + 8 + length].decode()
-        kind = struct.unpack_from("<I", data, at + 8 + length)[0]
-        at = _end_of_value(data, at + 12 + length, kind)
-        if name != key:
-            head.append(data[begin:at])
-            continue
-        found = True
-        if value is not None:
-            head.append(_text(key) + struct.pack("<I", 8) + _text(value))
-    assert found, key
-    begin = at
+        key, at = name_at(at)
+        at = _end_of_value(data, at + 4, struct.unpack_from("<I", data, at)[0])
+        entries[key] = data[begin:at]
     for _ in range(tensors):
-        length = struct.unpack_from("<Q", data, at)[0]
-        dimensions = struct.unpack_from("<I", data, at + 8 + length)[0]
-        at += 8 + length + 4 + 8 * dimensions + 4 + 8
-    weights = at + -at % _ALIGNMENT
-    whole = struct.pack("<4sIQQ", magic, version, tensors, len(head)) + b"".join(head) + data[begin:at]
+        begin = at
+        name, at = name_at(at)
+        at += 4 + 8 * struct.unpack_from("<I", data, at)[0] + 4
+        places[name] = (data[begin:at], struct.unpack_from("<Q", data, at)[0])
+        at += 8
+    weights = data[at + -at % _ALIGNMENT:]
+    ends = sorted(offset for _, offset in places.values())[1:] + [len(weights)]
+    by_offset = dict(zip(sorted(offset for _, offset in places.values()), ends))
+    return entries, {name: (entry, weights[offset:by_offset[offset]]) for name, (entry, offset) in places.items()}
+
+
+def _put_together(path, entries, tensors):
+    head = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(entries)) + b"".join(entries.values())
+    offset = 0
+    for entry, data in tensors.values():
+        head += bytes(entry) + struct.pack("<Q", offset)
+        offset += len(data) + -len(data) % _ALIGNMENT
     with open(path, "wb") as out:
-        out.write(whole + b"\0" * (-len(whole) % _ALIGNMENT))
-        out.write(memoryview(data)[weights:])
+        out.write(head + b"\0" * (-len(head) % _ALIGNMENT))
+        for _, data in tensors.values():
+            out.write(data)
+            out.write(b"\0" * (-len(data) % _ALIGNMENT))
     return path
+
+
+def _entry(key, value):
+    kind, data = _value(value)
+    return _text(key) + struct.pack("<I", kind) + data
+
+
+def with_metadata(source, path, key, value):
+    """A copy of the model file `source` with another value under `key`, which it has; value None: without it."""
+    entries, tensors = _take_apart(source)
+    del entries[key]
+    if value is not None:
+        entries[key] = _entry(key, value)
+    return _put_together(path, entries, tensors)
+
+
+def first_layers(source, path, layers):
+    """A copy of the model file with its first layers alone: a smaller model of the same vocabulary."""
+    entries, tensors = _take_apart(source)
+    key = next(key for key in entries if key.endswith(".block_count"))
+    entries[key] = _entry(key, layers)
+    kept = {name: parts for name, parts in tensors.items()
+            if not name.startswith("blk.") or int(name.split(".")[1]) < layers}
+    return _put_together(path, entries, kept)

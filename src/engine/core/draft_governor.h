@@ -34,6 +34,9 @@ class DraftGovernor {
   // plain steps too (0, 0): they earn the time for the next probe.
   void observe(int drafted, int accepted, const StepMs& step_ms);
 
+  // Guesses took so many plain steps' time besides the rows that test them.
+  void charge(double steps) { balance_ -= steps; }
+
   double acceptance() const { return right_ / tried_; }
 
  private:

@@ -10,6 +10,7 @@
 
 #include "base/deadline.h"
 #include "engine/core/draft_governor.h"
+#include "engine/core/model_draft.h"
 #include "engine/core/ngram_draft.h"
 #include "engine/core/sequence_pool.h"
 
@@ -39,6 +40,8 @@ struct Lane {
     NgramDraft past;
     DraftGovernor governor;
     std::size_t known = 0;  // tokens of target that `past` has seen
+    ModelDraft model;       // asked where the past has nothing to offer
+    bool by_model = false;  // the guesses of this step are its
   };
   std::unique_ptr<Speculation> speculation;
   std::vector<Token> draft;  // guesses that ride in the step being computed

@@ -148,8 +148,13 @@ void Scheduler::grew(Lane& lane, const std::vector<Token>& tokens) {
   queue_.charge(lane.request->id, 0, accepted);
   if (lane.speculation != nullptr && lane.request->sampled) {
     const int drafted = static_cast<int>(lane.draft.size());
-    lane.speculation->governor.observe(drafted, accepted,
-                                       step_ms(std::max(shape_.decode_rows, 1), shape_.threads));
+    Lane::Speculation& s = *lane.speculation;
+    const auto cost = step_ms(std::max(shape_.decode_rows, 1), shape_.threads);
+    s.governor.observe(s.by_model ? 0 : drafted, s.by_model ? 0 : accepted, cost);
+    if (drafter_ != nullptr) {
+      s.model.observe(s.by_model ? drafted : 0, s.by_model ? accepted : 0, cost);
+      counters_.drafted_by_model += static_cast<std::uint64_t>(s.by_model ? drafted : 0);
+    }
     counters_.drafted += static_cast<std::uint64_t>(drafted);
     counters_.accepted += static_cast<std::uint64_t>(accepted);
   }

@@ -37,6 +37,9 @@ class Scheduler {
   // shelf may be null. References must outlive it.
   Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShelf* shelf);
 
+  // A smaller model whose guesses may ride along; must outlive the scheduler.
+  void use(Drafter* drafter) { drafter_ = drafter; }
+
   // A request with one lane whose target is the prompt; or one that goes on from another process:
   // sampled, with its prompt_tokens and all its lanes. On QueueFull the request is given back.
   struct Refused {
@@ -154,6 +157,7 @@ class Scheduler {
   Turn next_turn();
   std::vector<SequenceView> views(int threads, std::uint64_t adapter);
   bool is_decoding(const Lane& lane) const;
+  double target_tbt_ms() const;  // of those who decode
   int prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const;
   int newcomer_budget(int decodes, int threads, int tokens_max) const;
   void draft(Lane& lane, int rows, int threads, int drafts_max);
@@ -163,6 +167,7 @@ class Scheduler {
 
   SchedulerOptions options_;
   KvShelf* shelf_;
+  Drafter* drafter_ = nullptr;
   Keeper keeper_;
   SequencePool pool_;
   FairQueue queue_;

@@ -16,6 +16,8 @@ struct SchedulerOptions {
   int draft_rows_max = 32;     // guesses in one step at most
   int score_rows_max = 32;     // tokens of prompts that are scored, in one step at most
   double target_tbt_ms = 250;  // time between two tokens that prefill beside decodes may cost
+  // The same where a request of this class decodes; the least of those who do counts. 0: as above.
+  std::array<double, kClasses> class_tbt_ms{};
   FairQueueOptions queue;
 };
 
@@ -30,7 +32,7 @@ struct SchedulerCounters {
   std::uint64_t swaps_out = 0, swaps_in_ram = 0, swaps_in_disk = 0;
   std::uint64_t swap_out_bytes = 0, swap_in_bytes = 0;
   std::uint64_t held_for_prefix = 0;  // requests that waited for another's shared prompt
-  std::uint64_t drafted = 0, accepted = 0;
+  std::uint64_t drafted = 0, accepted = 0, drafted_by_model = 0;
   std::array<double, kClasses> wait_ms_mean{};  // from arrival to a place in the cache
 };
 

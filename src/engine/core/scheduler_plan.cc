@@ -150,9 +150,23 @@ void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
   const int max = std::min({drafts_max, left, options_.cells - pool_.cells_used() - rows});
   if (max <= 0) return;
   lane.draft = s.past.draft(max);
-  const int wanted = s.governor.choose(static_cast<int>(lane.draft.size()), step_ms(rows, threads));
+  const auto cost = step_ms(rows, threads);
+  const int wanted = s.governor.choose(static_cast<int>(lane.draft.size()), cost);
   lane.draft.resize(
       static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
+  s.by_model = lane.draft.empty() && drafter_ != nullptr;
+  if (s.by_model) lane.draft = s.model.draft(*drafter_, lane.seq, lane.target, max, cost);
+}
+
+double Scheduler::target_tbt_ms() const {
+  std::optional<double> least;
+  for (const Lane* lane : placed()) {
+    if (!is_decoding(*lane) || lane->parked) continue;
+    const double own = options_.class_tbt_ms[static_cast<std::size_t>(lane->request->priority)];
+    const double target = own > 0 ? own : options_.target_tbt_ms;
+    least = std::min(least.value_or(target), target);
+  }
+  return least.value_or(options_.target_tbt_ms);
 }
 
 // Prompt tokens of the next step. A stream of another adapter waits for this step too: a round has
@@ -161,7 +175,7 @@ void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
 int Scheduler::prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const {
   // Who decodes has waited for the newcomers before: both steps together keep the target.
   double target_ms =
-      std::max(options_.target_tbt_ms - newcomers_only_ms_, 0.0) / static_cast<double>(turn.round);
+      std::max(target_tbt_ms() - newcomers_only_ms_, 0.0) / static_cast<double>(turn.round);
   int waiting_rows = std::max(decodes, std::min(turn.decodes_elsewhere, 1));
   const bool in_company = active_.size() + waiting_.size() > 1;
   if (waiting_rows == 0 && in_company && cost_.observations(threads) > 0) {
@@ -177,7 +191,7 @@ int Scheduler::prefill_budget(int decodes, const Turn& turn, int threads, int to
 int Scheduler::newcomer_budget(int decodes, int threads, int tokens_max) const {
   const bool others_wait = decodes > 0 || placed().size() > 1;
   if (newcomers_only_ms_ > 0 || !others_wait || cost_.observations(threads) == 0) return 0;
-  const double target_ms = options_.target_tbt_ms * kNewcomerShare;
+  const double target_ms = target_tbt_ms() * kNewcomerShare;
   return cost_.prefill_budget(target_ms, threads, 1, pool_.cells_used(), tokens_max);
 }
 

@@ -114,6 +114,37 @@ TEST(SchedulerTurn, a_newcomer_waits_for_a_short_step_where_many_prompts_are_com
   EXPECT_GT(longest(3, 2000), 1000);
 }
 
+// The most urgent of those who decode says how long a step may take.
+TEST(SchedulerTurn, a_class_may_have_a_target_of_its_own) {
+  const auto longest = [](int priority, std::array<double, kClasses> targets) {
+    SchedulerOptions options = options_of();
+    options.target_tbt_ms = 400;
+    options.class_tbt_ms = targets;
+    Bench bench(options);
+    bench->submit(ask_for(prompt_of(1, 600), 1));
+    bench.finish();
+    Ask stream = ask_for(prompt_of(2, 20), 300);
+    stream.priority = priority;
+    const int ticket = bench->submit(stream);
+    while (bench->answer(ticket).first == SteadyTime{}) bench->step();
+    bench->submit(ask_for(prompt_of(3, 3000), 1));
+    double most = 0;
+    while (bench->answer(ticket).ended == 0) {
+      const SteadyTime begun = bench->now();
+      bench->step();
+      most =
+          std::max(most, std::chrono::duration<double, std::milli>(bench->now() - begun).count());
+    }
+    bench.finish();
+    bench.all_right();
+    return most;
+  };
+  EXPECT_GT(longest(0, {}), 250);
+  EXPECT_LE(longest(0, {100, 0, 0}), 100 * 1.25);
+  EXPECT_GT(longest(1, {100, 0, 0}), 250);
+  EXPECT_GT(longest(2, {0, 0, 900}), 600);
+}
+
 TEST(SchedulerTurn, in_company_the_last_one_is_alone_again) {
   SchedulerOptions options = options_of();
   options.target_tbt_ms = 60;

@@ -48,6 +48,7 @@ void EngineThread::publish() {
   counters_.swap_in_bytes = from.swap_in_bytes;
   counters_.drafted_tokens = from.drafted;
   counters_.accepted_tokens = from.accepted;
+  counters_.model_drafted_tokens = from.drafted_by_model;
   counters_.wait_ms_mean_by_class = from.wait_ms_mean;
   const auto now = std::chrono::steady_clock::now();
   for (int c = 0; c < kClasses; ++c) {

@@ -68,6 +68,7 @@ bool EngineThread::step_media() {
 bool EngineThread::step_tokens() {
   const auto started = std::chrono::steady_clock::now();
   const int threads = governor_.threads(started);
+  if (drafter_ != nullptr) drafter_->use_threads(threads);
   rows_ = scheduler_.plan(started, threads);
   if (rows_.empty()) return false;
   if (apply_adapter()) decode_rows(threads);

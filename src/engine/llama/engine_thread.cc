@@ -26,6 +26,8 @@ SchedulerOptions scheduler_options(const Model& model) {
   options.draft_rows_max = load.speculation == "off" ? 0 : limits::kDraftRows;
   options.score_rows_max = limits::kScoreRows;
   options.target_tbt_ms = load.target_tbt_ms;
+  options.class_tbt_ms = {static_cast<double>(load.target_tbt_interactive_ms), 0,
+                          static_cast<double>(load.target_tbt_background_ms)};
   options.queue.waiting_max = static_cast<std::size_t>(load.queue_max);
   options.queue.tenant_waiting_max = static_cast<std::size_t>(load.queue_per_tenant_max);
   return options;
@@ -40,13 +42,14 @@ std::unique_ptr<ChunkShelf> shelf_on(ChunkStore* store, Cache& cache, const Load
 }  // namespace
 
 EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& adapters,
-                           Vision* vision, Vectors* vectors, ChunkStore* store)
+                           Vision* vision, Vectors* vectors, DraftModel* drafter, ChunkStore* store)
     : model_(model),
       context_(std::move(context)),
       order_(context_.get()),
       adapters_(adapters),
       vision_(vision),
       vectors_(vectors),
+      drafter_(drafter),
       store_(store),
       cache_(context_.get(), model.options().sequences),
       shelf_(shelf_on(store, cache_, model.options())),
@@ -54,6 +57,7 @@ EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& ada
       governor_(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), model.options().threads),
       batch_(model.options().micro_batch + model.options().sequences + limits::kDraftRows) {
   counters_.cells = model.facts().cells;
+  scheduler_.use(drafter);
   llama_set_abort_callback(
       context_.get(), [](void* self) { return static_cast<EngineThread*>(self)->step_cancelled(); },
       this);

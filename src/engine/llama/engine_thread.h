@@ -14,6 +14,7 @@
 #include "engine/core/thread_governor.h"
 #include "engine/llama/cache.h"
 #include "engine/llama/cell_order.h"
+#include "engine/llama/draft_model.h"
 #include "engine/llama/model.h"
 #include "engine/llama/row_probe.h"
 #include "engine/llama/run.h"
@@ -24,9 +25,9 @@ namespace xc::engine::llama {
 
 class EngineThread {
  public:
-  // Starts the thread. vision and store may be null. References must outlive it.
+  // Starts the thread. vision, drafter and store may be null. References must outlive it.
   EngineThread(const Model& model, ContextPtr context, Adapters& adapters, Vision* vision,
-               Vectors* vectors, ChunkStore* store);
+               Vectors* vectors, DraftModel* drafter, ChunkStore* store);
   // Stops the thread; unfinished answers get ShuttingDown. What the cache holds goes to the store.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
@@ -81,6 +82,7 @@ class EngineThread {
   Adapters& adapters_;
   Vision* vision_;
   Vectors* vectors_;
+  DraftModel* drafter_;
   ChunkStore* store_;
   Cache cache_;
   std::unique_ptr<ChunkShelf> shelf_;

@@ -122,12 +122,15 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
     XC_TRY(engine->vision_, Vision::open(model, options.projector_path));
     model.facts().vision = true;
   }
+  if (!options.draft_path.empty()) {
+    XC_TRY(engine->drafter_, DraftModel::open(model, backends));
+  }
   engine->vectors_ = std::make_unique<Vectors>(model);
   engine->adapters_ = std::make_unique<Adapters>(model, adapter_folder(options));
   engine->open_store();
   engine->thread_ = std::make_unique<EngineThread>(model, std::move(context), *engine->adapters_,
                                                    engine->vision_.get(), engine->vectors_.get(),
-                                                   engine->store_.get());
+                                                   engine->drafter_.get(), engine->store_.get());
   engine->waker_->set([thread = engine->thread_.get()] { thread->poke(); });
   return std::unique_ptr<Engine>(std::move(engine));
 }

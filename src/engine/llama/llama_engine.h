@@ -76,6 +76,7 @@ class LlamaEngine final : public Engine {
   std::unique_ptr<Adapters> adapters_;
   std::unique_ptr<ChatFormat> chat_;
   std::unique_ptr<Vision> vision_;
+  std::unique_ptr<DraftModel> drafter_;
   std::unique_ptr<Vectors> vectors_;
   struct Pool;  // the compute threads
   std::unique_ptr<Pool> pool_;

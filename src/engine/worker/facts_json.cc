@@ -64,6 +64,7 @@ std::string render_stats(const Stats& stats) {
       {"swap_in_bytes", stats.swap_in_bytes},
       {"drafted_tokens", stats.drafted_tokens},
       {"accepted_tokens", stats.accepted_tokens},
+      {"model_drafted_tokens", stats.model_drafted_tokens},
       {"queued_by_class", json::value_from(stats.queued_by_class)},
       {"wait_ms_mean_by_class", json::value_from(stats.wait_ms_mean_by_class)},
       {"chunk_ram_bytes", stats.chunk_ram_bytes},
