@@ -78,7 +78,7 @@ Routes::Call Routes::call_of(net::Exchange& exchange, Engine& engine) {
   call.context.key = headers.get("X-Xingcha-Key");
   const std::int64_t priority = number_of(headers.get("X-Xingcha-Priority"), 1);
   call.context.priority =
-      static_cast<int>(std::clamp<std::int64_t>(priority, 0, kPriorityClasses - 1));
+      static_cast<int>(std::clamp<std::int64_t>(priority, 0, kClasses - 1));
   call.deadline_ms = number_of(headers.get("X-Xingcha-Deadline"), 0);
   if (call.deadline_ms > 0) {
     call.context.deadline = Deadline::after(std::chrono::milliseconds(call.deadline_ms));
