@@ -156,3 +156,15 @@ def first_layers(source, path, layers):
     kept = {name: parts for name, parts in tensors.items()
             if not name.startswith("blk.") or int(name.split(".")[1]) < layers}
     return _put_together(path, entries, kept)
+
+
+def tokenizer_of(source):
+    """Entries of a model file that are its tokenizer, for a model made by write_beside()."""
+    return {key: bytes(entry) for key, entry in _take_apart(source)[0].items() if key.startswith("tokenizer.")}
+
+
+def write_beside(source, path, metadata, tensors):
+    """A model of these tensors with the tokenizer of the model file `source`."""
+    write(path, metadata, tensors)
+    entries, parts = _take_apart(path)
+    return _put_together(path, {key: bytes(entry) for key, entry in entries.items()} | tokenizer_of(source), parts)

@@ -90,6 +90,7 @@ class World {
   std::unique_ptr<FakeDevice> device_;
   std::unique_ptr<ChunkStore> store_;
   std::unique_ptr<ChunkShelf> shelf_;
+  std::unique_ptr<CheckpointShelf> checkpoints_;
   std::unique_ptr<SchedulerRig> rig_;
   SteadyTime now_{};  // of the rig before
   SteadyTime next_arrival_{};
@@ -105,7 +106,11 @@ std::string tenant_name(int i) { return "tenant-" + std::to_string(i); }
 // A worker starts: what was on disk is there, all else is new.
 void World::start() {
   device_ = std::make_unique<FakeDevice>(options_.sequences, options_.cells, options_.can_share);
-  if (keeps_ != Keeps::Nothing) {
+  if (keeps_ != Keeps::Nothing && !options_.can_share) {
+    const auto bytes = static_cast<std::uint64_t>(dice_.between(1, 100)) * 6'500;
+    checkpoints_ = std::make_unique<CheckpointShelf>(*device_, bytes);
+  }
+  if (keeps_ != Keeps::Nothing && options_.can_share) {
     ChunkStoreOptions set;
     set.ram_bytes_max = static_cast<std::uint64_t>(dice_.between(1, 100)) * 6'500;
     set.disk_reserve_bytes = 0;
@@ -125,7 +130,9 @@ void World::start() {
       shelf_->set_space(tenant_name(i), *space);
     }
   }
-  rig_ = std::make_unique<SchedulerRig>(options_, *device_, shelf_.get(), [this] {
+  KvShelf* kept = shelf_.get();
+  if (checkpoints_ != nullptr) kept = checkpoints_.get();
+  rig_ = std::make_unique<SchedulerRig>(options_, *device_, kept, [this] {
     if (!store_) return;
     // Now and then the disk takes its time.
     if (!dice_.one_in(4)) XC_ASSERT(store_->flush(std::chrono::seconds(60)));
@@ -151,6 +158,7 @@ void World::die() {
   count();
   rig_.reset();
   shelf_.reset();
+  checkpoints_.reset();
   store_.reset();
   start();
   for (const std::size_t i : open_) {

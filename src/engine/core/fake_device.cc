@@ -92,6 +92,17 @@ bool FakeDevice::copy_in(int seq, Bytes bytes, int begin, int from, int to) {
   return true;
 }
 
+std::vector<std::byte> FakeDevice::copy_state(int seq) { return copy_out(seq, 0, length(seq)); }
+
+bool FakeDevice::restore_state(int seq, std::span<const std::byte> state) {
+  std::vector<Cell> run(state.size() / sizeof(Cell));
+  if (!run.empty()) std::memcpy(run.data(), state.data(), run.size() * sizeof(Cell));
+  drop(seq, 0);
+  if (!copies_in || run.empty() || !has_room(static_cast<int>(run.size()))) return false;
+  for (const Cell& cell : run) sequences_[index(seq)].push_back(take(cell));
+  return true;
+}
+
 void FakeDevice::compute(int seq, int position, Token token, std::uint64_t image) {
   auto& own = sequences_[index(seq)];
   const Cell* last = own.empty() ? nullptr : &cells_[index(own.back())].cell;

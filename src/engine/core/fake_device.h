@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/chunks/checkpoint_shelf.h"
 #include "engine/chunks/chunk_shelf.h"
 #include "engine/core/sequence_pool.h"
 
@@ -15,7 +16,7 @@ namespace xc::engine {
 
 std::uint64_t mix_hash(std::uint64_t value);
 
-class FakeDevice final : public CacheMemory, public KvCopier {
+class FakeDevice final : public CacheMemory, public KvCopier, public StateCopier {
  public:
   struct Cell {
     std::uint64_t value = 0;  // hash of all tokens up to this one
@@ -30,6 +31,9 @@ class FakeDevice final : public CacheMemory, public KvCopier {
   bool drop(int seq, int from) override;
   std::vector<std::byte> copy_out(int seq, int from, int to) override;
   bool copy_in(int seq, Bytes bytes, int begin, int from, int to) override;
+
+  std::vector<std::byte> copy_state(int seq) override;
+  bool restore_state(int seq, std::span<const std::byte> state) override;
 
   // One more cell. `image`: tells images apart, 0 for text. Positions of text have no gaps.
   void compute(int seq, int position, Token token, std::uint64_t image = 0);

@@ -14,6 +14,12 @@ class KvShelf {
  public:
   virtual ~KvShelf() = default;
 
+  // Leading tokens that anything on the shelf begins with, servable or not.
+  virtual int common(const std::string& tenant, const std::vector<Token>& tokens) const {
+    (void)tenant, (void)tokens;
+    return 0;
+  }
+
   struct Found {
     int tokens = 0;        // leading tokens that load() can serve now
     bool pending = false;  // more of them are on their way from the disk: ask again soon

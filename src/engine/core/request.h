@@ -33,6 +33,7 @@ struct Lane {
   std::uint64_t leader = 0;  // request whose prompt this one waits to share; 0: none
   int leader_tokens = 0;     // how much of it
   SteadyTime disk_since{};   // waits for the disk since then; never: {}
+  int checkpoint_at = 0;     // the shelf wants the state after so many tokens; 0: none
   bool swapped_out = false;  // had to leave the cache; the shelf has its beginning
 
   // Speculation; null: off.

@@ -14,7 +14,7 @@ constexpr double kForget = 0.05;      // weight of the newest value in running m
 
 Scheduler::Scheduler(const SchedulerOptions& options, CacheMemory& memory, KvShelf* shelf)
     : options_(options),
-      shelf_(options.can_share ? shelf : nullptr),
+      shelf_(shelf),
       keeper_(*this, memory),
       pool_(options.sequences, options.cells, options.can_share, keeper_),
       queue_(options.queue) {}
@@ -123,6 +123,7 @@ void Scheduler::computed(const std::vector<Row>& rows, double ms) {
     pool_.append(lane.seq, lane.draft.data(), row.drafts);
     // Scored up to here: should it have to leave, it need not begin anew.
     if (lane.request->score_prompt) lane.request->reuse_max = row.from + own;
+    keep_checkpoint(lane);
     if (decoded) {
       queue_.charge(lane.request->id, 0, 1);
     } else {
@@ -137,6 +138,16 @@ void Scheduler::computed(const std::vector<Row>& rows, double ms) {
     const double pace = tokens * 1000.0 / ms;
     tokens_per_s_ += tokens_per_s_ == 0 ? pace : (pace - tokens_per_s_) * kForget;
   }
+}
+
+// Where others have parted before, and at the end of the prompt: where others may come.
+void Scheduler::keep_checkpoint(Lane& lane) {
+  if (shelf_ == nullptr || options_.can_share || lane.request->sampled) return;
+  const int length = computed_tokens(lane);
+  const bool whole = length == lane.request->prompt_tokens;
+  if (length != lane.checkpoint_at && !(whole && length >= kCheckpointMin)) return;
+  shelf_->save(lane.request->space(), lane.seq, pool_.tokens(lane.seq));
+  lane.checkpoint_at = 0;
 }
 
 void Scheduler::grew(Lane& lane, const std::vector<Token>& tokens) {

@@ -32,6 +32,9 @@
 
 namespace xc::engine {
 
+// Tokens of a prompt from which on a state of it is worth keeping.
+inline constexpr int kCheckpointMin = 64;
+
 class Scheduler {
  public:
   // shelf may be null. References must outlive it.
@@ -132,6 +135,8 @@ class Scheduler {
   bool place_all(Request& request);
   bool make_way(const Request& request);
   Placing place(Lane& lane);
+  int parting_of(const Lane& lane, std::uint64_t salt) const;
+  void keep_checkpoint(Lane& lane);
   void placed_anew(Lane& lane, int live, const KvShelf::Loaded& loaded);
   bool waits_for_disk(Lane& lane);
   void forgive(Request& request, int tokens);

@@ -141,6 +141,7 @@ Scheduler::Placing Scheduler::place(Lane& lane) {
   if (last_sequences && pool_.live() > 0 && !is_short(request)) return Placing::NoRoom;
   const int retained_max = shelf_ != nullptr ? kRetainedBeside : options_.cells;
   const int reserve = reserve_of(lane) + promised_cells();
+  const int parting = parting_of(lane, salt);
   const auto claim = pool_.claim(lane.target, reuse_max, reserve, salt, retained_max);
   if (!claim) return Placing::NoRoom;
   lane.seq = claim->seq;
@@ -150,8 +151,19 @@ Scheduler::Placing Scheduler::place(Lane& lane) {
     loaded = shelf_->load(request.space(), lane.seq, lane.target, claim->reused, shelved.tokens);
     pool_.append(lane.seq, lane.target.data() + claim->reused, loaded.tokens - claim->reused);
   }
+  lane.checkpoint_at = parting > loaded.tokens ? parting : 0;
   placed_anew(lane, claim->reused, loaded);
   return Placing::Placed;
+}
+
+// Where a memory cannot be cut: the tokens after which this prompt parts from what was computed
+// before. Others may part there too, so the state there is worth keeping. 0: nowhere.
+int Scheduler::parting_of(const Lane& lane, std::uint64_t salt) const {
+  if (shelf_ == nullptr || options_.can_share || lane.request->score_prompt) return 0;
+  const int common =
+      std::max(pool_.common(lane.target, salt), shelf_->common(lane.request->space(), lane.target));
+  const int last = lane.request->prompt_tokens - 1;
+  return common >= kCheckpointMin && common < last ? common : 0;
 }
 
 // What the cache served counts once: a request that comes back finds its own work.

@@ -29,8 +29,11 @@ inline SchedulerOptions options_of(int cells = kCells, int sequences = 64, bool 
 struct Bench {
   explicit Bench(const SchedulerOptions& options, bool with_shelf = false)
       : device(options.sequences, options.cells, options.can_share) {
-    if (with_shelf) open_shelf();
-    rig.emplace(options, device, shelf.get(), [this] {
+    if (with_shelf && options.can_share) open_shelf();
+    if (with_shelf && !options.can_share) checkpoints.emplace(device, 64u << 20);
+    KvShelf* kept = shelf.get();
+    if (checkpoints) kept = &*checkpoints;
+    rig.emplace(options, device, kept, [this] {
       if (shelf) shelf->poll();
     });
   }
@@ -71,6 +74,7 @@ struct Bench {
   FakeDevice device;
   std::unique_ptr<ChunkStore> store;
   std::unique_ptr<ChunkShelf> shelf;
+  std::optional<CheckpointShelf> checkpoints;
   std::optional<SchedulerRig> rig;
 };
 

@@ -117,8 +117,11 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   const Shares shares(placed());
   const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
   for (Lane* lane : lanes) {
-    const int left = text_ahead(*lane, computed_tokens(*lane));
+    const int computed = computed_tokens(*lane);
+    int left = text_ahead(*lane, computed);
     if (left == 0) continue;  // an image comes first
+    // A state is kept between two steps.
+    if (lane->checkpoint_at > computed) left = std::min(left, lane->checkpoint_at - computed);
     SequenceView view;
     view.seq = lane->seq;
     view.arrival = lane->request->id;

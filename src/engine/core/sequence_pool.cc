@@ -101,6 +101,15 @@ int SequencePool::longest(const std::vector<Token>& prompt, int reuse_max,
   return donor ? donor->reused : 0;
 }
 
+int SequencePool::common(const std::vector<Token>& prompt, std::uint64_t salt) const {
+  int best = 0;
+  for (const Slot& slot : slots_) {
+    if (slot.use == Use::Free || slot.salt != salt) continue;
+    best = std::max(best, common_prefix(slot.tokens, prompt));
+  }
+  return best;
+}
+
 std::optional<int> SequencePool::fork(int seq) {
   const std::optional<int> copy = free_slot(seq);
   if (!copy) return std::nullopt;

@@ -56,6 +56,8 @@ class SequencePool {
 
   // Leading tokens of the prompt that the cache holds already, at most reuse_max.
   int longest(const std::vector<Token>& prompt, int reuse_max, std::uint64_t salt) const;
+  // Leading tokens that any sequence has too, whether it could serve them or not.
+  int common(const std::vector<Token>& prompt, std::uint64_t salt) const;
 
   // The cache took these tokens.
   void append(int seq, const Token* tokens, int count);

@@ -8,13 +8,26 @@ bool Cache::drop(int seq, int from) {
   return llama_memory_seq_rm(memory_, seq, from == 0 ? -1 : from, -1);
 }
 
+std::vector<std::byte> Cache::copy_state(int seq) {
+  std::vector<std::byte> bytes(llama_state_seq_get_size(context_, seq));
+  bytes.resize(llama_state_seq_get_data(context_, reinterpret_cast<std::uint8_t*>(bytes.data()),
+                                        bytes.size(), seq));
+  return bytes;
+}
+
+bool Cache::restore_state(int seq, std::span<const std::byte> state) {
+  llama_memory_seq_rm(memory_, seq, -1, -1);
+  const std::size_t read = llama_state_seq_set_data(
+      context_, reinterpret_cast<const std::uint8_t*>(state.data()), state.size(), seq);
+  if (read == state.size()) return true;
+  llama_memory_seq_rm(memory_, seq, -1, -1);
+  return false;
+}
+
 std::vector<std::byte> Cache::copy_out(int seq, int from, int to) {
   llama_memory_seq_cp(memory_, seq, scratch_, from, to);
-  std::vector<std::byte> bytes(llama_state_seq_get_size(context_, scratch_));
-  const std::size_t written = llama_state_seq_get_data(
-      context_, reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size(), scratch_);
+  std::vector<std::byte> bytes = copy_state(scratch_);
   llama_memory_seq_rm(memory_, scratch_, -1, -1);
-  bytes.resize(written);
   return bytes;
 }
 

@@ -2,12 +2,13 @@
 // only.
 #pragma once
 
+#include "engine/chunks/checkpoint_shelf.h"
 #include "engine/chunks/chunk_shelf.h"
 #include "engine/llama/handles.h"
 
 namespace xc::engine::llama {
 
-class Cache final : public CacheMemory, public KvCopier {
+class Cache final : public CacheMemory, public KvCopier, public StateCopier {
  public:
   // scratch: a sequence id that nobody else uses; ranges are copied through it.
   Cache(llama_context* context, int scratch)
@@ -17,6 +18,8 @@ class Cache final : public CacheMemory, public KvCopier {
   bool drop(int seq, int from) override;
   std::vector<std::byte> copy_out(int seq, int from, int to) override;
   bool copy_in(int seq, Bytes bytes, int begin, int from, int to) override;
+  std::vector<std::byte> copy_state(int seq) override;
+  bool restore_state(int seq, std::span<const std::byte> state) override;
 
  private:
   llama_context* context_;

@@ -64,6 +64,7 @@ void EngineThread::publish() {
     counters_.chunk_disk_bytes = chunks.disk_bytes;
     counters_.chunk_rejected = chunks.rejected;
   }
+  if (checkpoints_ != nullptr) counters_.chunk_ram_bytes = checkpoints_->bytes();
   const Adapters::Loaded adapters = adapters_.stats();
   counters_.adapters_loaded = adapters.count;
   counters_.adapter_bytes = adapters.bytes;

@@ -39,6 +39,16 @@ std::unique_ptr<ChunkShelf> shelf_on(ChunkStore* store, Cache& cache, const Load
   return std::make_unique<ChunkShelf>(*store, cache, divided(ram).tails);
 }
 
+std::unique_ptr<CheckpointShelf> checkpoints_on(Cache& cache, const Model& model) {
+  const int ram_mib = model.options().chunk_ram_mib;
+  if (model.can_share_prefixes() || ram_mib <= 0) return nullptr;
+  return std::make_unique<CheckpointShelf>(cache, static_cast<std::uint64_t>(ram_mib) << 20U);
+}
+
+KvShelf* one_of(KvShelf* shelf, KvShelf* checkpoints) {
+  return shelf != nullptr ? shelf : checkpoints;
+}
+
 }  // namespace
 
 EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& adapters,
@@ -53,7 +63,8 @@ EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& ada
       store_(store),
       cache_(context_.get(), model.options().sequences),
       shelf_(shelf_on(store, cache_, model.options())),
-      scheduler_(scheduler_options(model), cache_, shelf_.get()),
+      checkpoints_(checkpoints_on(cache_, model)),
+      scheduler_(scheduler_options(model), cache_, one_of(shelf_.get(), checkpoints_.get())),
       governor_(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), model.options().threads),
       batch_(model.options().micro_batch + model.options().sequences + limits::kDraftRows) {
   counters_.cells = model.facts().cells;
@@ -151,7 +162,7 @@ void EngineThread::use_idle_time(std::unique_lock<std::mutex>& lock) {
   bool more = true;
   while (more && !has_news()) {
     lock.unlock();
-    more = (shelf_ != nullptr && scheduler_.save_idle()) || probe_rows();
+    more = scheduler_.save_idle() || probe_rows();
     lock.lock();
   }
 }

@@ -86,6 +86,7 @@ class EngineThread {
   ChunkStore* store_;
   Cache cache_;
   std::unique_ptr<ChunkShelf> shelf_;
+  std::unique_ptr<CheckpointShelf> checkpoints_;  // instead, where a memory cannot be cut
   Scheduler scheduler_;
   ThreadGovernor governor_;
   RowProbe probe_;
