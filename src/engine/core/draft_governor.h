@@ -13,6 +13,7 @@ namespace xc::engine {
 
 class DraftGovernor {
  public:
+  static constexpr int kDraftMax = 16;         // quoting goes on for longer than a few tokens
   static constexpr double kLossShare = 0.025;  // of plain decoding time that trying may cost
   static constexpr double kOpening = 16;       // plain steps' worth of trust at the start
   static constexpr double kMemory = 256;       // tokens over which gains and losses fade
@@ -25,7 +26,7 @@ class DraftGovernor {
   // Milliseconds of the next step when this sequence has 1 + k rows in it; step_ms(0) > 0.
   using StepMs = std::function<double(int k)>;
 
-  explicit DraftGovernor(int draft_max = 8);
+  explicit DraftGovernor(int draft_max = kDraftMax);
 
   // The draft length that promises most tokens per ms, within 0 … min(available, draft_max).
   // available: what the drafter has to offer (0 costs nothing and is not counted as a try).

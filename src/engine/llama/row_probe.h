@@ -6,11 +6,15 @@
 #include <map>
 #include <optional>
 
+#include "engine/core/draft_governor.h"
+#include "engine/core/row_costs.h"
+
 namespace xc::engine::llama {
 
 class RowProbe {
  public:
-  static constexpr int kRowsMax = 9;  // one row and the longest draft
+  static constexpr int kRowsMax = 1 + DraftGovernor::kDraftMax;
+  static_assert(kRowsMax <= RowCosts::kRowsMax);
 
   struct Step {
     int rows = 1;
@@ -29,7 +33,7 @@ class RowProbe {
 
  private:
   static constexpr std::size_t kRounds = 2;
-  static constexpr std::array<int, 7> kRows{1, 2, 3, 4, 5, 8, kRowsMax};
+  static constexpr std::array<int, 9> kRows{1, 2, 3, 4, 5, 8, 9, 13, kRowsMax};
   std::map<int, std::size_t> done_;  // by threads: steps
 };
 
