@@ -1,6 +1,7 @@
 // How many leaves a second the audit log takes, every one on disk: admissions and settlements as
-// the gateway writes them, with an fsync every 10 ms. bench/audit/run.py runs it.
-//   audit_leaves FOLDER SECONDS THREADS PROFILE
+// the gateway writes them, with an fsync every 10 ms. bench/audit/run.py and ./x bench gateway run
+// it. RATE: leaves a second that each thread offers; else the most.
+//   audit_leaves FOLDER SECONDS THREADS PROFILE [RATE]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -51,11 +52,18 @@ struct Tally {
   std::uint64_t calls = 0, refused = 0;
 };
 
-// Writes as fast as the log takes it; waits for the disk when the queue is half full.
-Tally write_until(Log& log, int thread, steady_clock::time_point end) {
+// Writes at this rate, 0: as fast as the log takes it; waits for the disk when the queue is half
+// full.
+Tally write_until(Log& log, int thread, steady_clock::time_point end, double rate) {
   Tally tally;
   Ticket last;
-  while (steady_clock::now() < end) {
+  const auto begun = steady_clock::now();
+  for (auto now = begun; now < end; now = steady_clock::now()) {
+    const std::chrono::duration<double> elapsed = now - begun;
+    if (rate > 0 && static_cast<double>(2 * tally.calls) > elapsed.count() * rate) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      continue;
+    }
     const Admission admission = admission_of(thread, tally.calls);
     const auto ticket = log.admit(admission);
     if (!ticket) {
@@ -74,7 +82,7 @@ Tally write_until(Log& log, int thread, steady_clock::time_point end) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc < 5) return 2;
   const SystemClock clock;
   SystemRandom random;
   LogOptions options;
@@ -87,6 +95,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   const int threads = std::atoi(argv[3]);
+  const double rate = argc > 5 ? std::atof(argv[5]) : 0;
   const Log::Stats before = (*log)->stats();
   const auto begun = steady_clock::now();
   const auto end = begun + std::chrono::seconds(std::atoi(argv[2]));
@@ -94,7 +103,7 @@ int main(int argc, char** argv) {
   std::vector<std::thread> writers;
   for (int i = 0; i < threads; ++i) {
     writers.emplace_back(
-        [&, i] { tallies[static_cast<std::size_t>(i)] = write_until(**log, i, end); });
+        [&, i] { tallies[static_cast<std::size_t>(i)] = write_until(**log, i, end, rate); });
   }
   for (std::thread& writer : writers) writer.join();
   const Log::Stats during = (*log)->stats();

@@ -95,9 +95,10 @@ def leaves(seconds):
     """The audit log alone, on core 0, offered the most and 50,000 leaves/s: leaves/s on disk and signed."""
     folder = tempfile.mkdtemp(prefix="xcg-", dir=ROOT / "build")  # a disk, not a tmpfs
     try:
-        return [subprocess.run(["taskset", "-c", "0", PROGRAMS / "gateway_leaves", f"{folder}/{i}", str(seconds), rate],
-                               capture_output=True, text=True, check=True).stdout.strip()
-                for i, rate in enumerate(("0", "50000"))]
+        return [json.loads(subprocess.run(
+            ["taskset", "-c", "0", ROOT / "build/tests/audit_leaves", f"{folder}/{i}", str(seconds), "1",
+             "sha256-ed25519", rate], capture_output=True, text=True, check=True).stdout)
+            for i, rate in enumerate(("0", "50000"))]
     finally:
         shutil.rmtree(folder)
 
@@ -158,7 +159,7 @@ def main():
     options = parser.parse_args()
     if not options.built:
         subprocess.run(["ninja", "-C", ROOT / "build", "gateway_mock", "gateway_door",
-                        "gateway_leaves"], check=True,
+                        "audit_leaves"], check=True,
                        stdout=subprocess.DEVNULL)
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
                 if line.startswith("model name")), platform.machine())

@@ -9,14 +9,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function withContext(options, body) {
-  const { context, problems } = await ui.openContext(browser, options);
-  try {
-    await body(context, problems);
-  } finally {
-    await context.close();
-  }
-}
+const withContext = (options, body) => ui.withContext(browser, options, body);
 
 test('a key in the address is taken, kept, and removed from the address', async () => {
   await withContext({}, async (context, problems) => {

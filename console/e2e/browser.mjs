@@ -56,6 +56,16 @@ export async function openContext(browser, options = {}) {
   return { context, problems };
 }
 
+// body(context, problems) in a fresh profile, which is closed afterwards.
+export async function withContext(browser, options, body) {
+  const { context, problems } = await openContext(browser, options);
+  try {
+    await body(context, problems);
+  } finally {
+    await context.close();
+  }
+}
+
 // Opens the chat page with the key, on the model under test, with greedy and bounded answers.
 export async function openChat(context, { key = kKey, maxTokens = 40 } = {}) {
   const page = await context.newPage();

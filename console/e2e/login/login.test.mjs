@@ -17,14 +17,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function withContext(options, body) {
-  const { context, problems } = await ui.openContext(browser, options);
-  try {
-    await body(context, problems);
-  } finally {
-    await context.close();
-  }
-}
+const withContext = (options, body) => ui.withContext(browser, options, body);
 
 async function openLogin(context) {
   const page = await context.newPage();
