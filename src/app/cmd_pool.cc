@@ -16,8 +16,8 @@ namespace json = boost::json;
 
 struct PoolFlags {
   std::string name;
-  std::string region, hardware, secrecy, policy;  // of pools and clearances
-  std::string pool, url, vendor, state;           // of endpoints
+  std::string region, hardware, secrecy, policy;    // of pools and clearances
+  std::string pool, url, vendor, state, continues;  // of endpoints
   std::optional<int> rank, price, start_ms, stall_ms;
   std::vector<std::string> targets;
   bool key_stdin = false, link_local = false, json = false;
@@ -108,6 +108,7 @@ Result<int> set_endpoint(const Surroundings& here, const PoolFlags& flags) {
   put(body, "price", flags.price);
   put(body, "start_timeout_ms", flags.start_ms);
   put(body, "stall_timeout_ms", flags.stall_ms);
+  if (!flags.continues.empty()) body["continues"] = flags.continues == "yes";
   if (flags.link_local) body["link_local"] = true;
   if (flags.key_stdin) {  // not as an argument: those are seen by everybody on the machine
     std::string key;
@@ -219,6 +220,9 @@ Command endpoint_command() {
                          .value = "",
                          .help = texts::HelpEndpointKey,
                          .target = &flags->key_stdin});
+  set.options.push_back(
+      text_option("--continues", "yes|no", texts::HelpEndpointContinues, flags->continues));
+  set.options.back().choices = {"yes", "no"};
   set.options.push_back({.name = "--link-local",
                          .value = "",
                          .help = texts::HelpEndpointLinkLocal,

@@ -101,8 +101,7 @@ Platform::Platform(const Config& config, ConfigSource source, const Surroundings
       shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
       blocking_(kBlockingThreads),
-      // As many as a busy thread asks a model at once: who finds none kept connects anew.
-      client_(runtime_, 4 * limits::kClientIdlePerThread, client_tls_of(config)),
+      client_(runtime_, limits::kClientIdlePerThread, client_tls_of(config)),
       tasks_("serve") {}
 
 Platform::~Platform() = default;

@@ -39,6 +39,7 @@ EndpointRow endpoint_of(const Row& row) {
   endpoint.start_timeout_ms = static_cast<int>(integer_in(row, 8));
   endpoint.stall_timeout_ms = static_cast<int>(integer_in(row, 9));
   endpoint.link_local = integer_in(row, 10) != 0;
+  endpoint.continues = integer_in(row, 11) != 0;
   return endpoint;
 }
 
@@ -68,7 +69,7 @@ Result<PoolTable> PoolStore::load() const {
   std::ranges::transform(pools, std::back_inserter(table.pools), pool_of);
   XC_TRY(const std::vector<Row> endpoints,
          database_.query("SELECT name, pool, url, vendor, secret, state, rank, price, "
-                         "start_timeout_ms, stall_timeout_ms, link_local FROM endpoints "
+                         "start_timeout_ms, stall_timeout_ms, link_local, continues FROM endpoints "
                          "ORDER BY pool, rank, name"));
   std::ranges::transform(endpoints, std::back_inserter(table.endpoints), endpoint_of);
   XC_TRY(const std::vector<Row> routes,
@@ -129,16 +130,18 @@ Status PoolStore::put(EndpointRow row) {
   }
   return write(
       {{"INSERT INTO endpoints (name, pool, url, vendor, secret, state, rank, price, "
-        "start_timeout_ms, stall_timeout_ms, link_local) "
-        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10) "
+        "start_timeout_ms, stall_timeout_ms, link_local, continues) "
+        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10, :p11) "
         "ON CONFLICT (name) DO UPDATE SET pool = excluded.pool, url = excluded.url, "
         "vendor = excluded.vendor, secret = excluded.secret, state = excluded.state, "
         "rank = excluded.rank, price = excluded.price, "
         "start_timeout_ms = excluded.start_timeout_ms, "
-        "stall_timeout_ms = excluded.stall_timeout_ms, link_local = excluded.link_local",
+        "stall_timeout_ms = excluded.stall_timeout_ms, link_local = excluded.link_local, "
+        "continues = excluded.continues",
         {row.name, row.pool, row.url, std::string(name_of(row.vendor)), row.key,
          std::string(name_of(row.state)), row.rank, row.price, std::int64_t{row.start_timeout_ms},
-         std::int64_t{row.stall_timeout_ms}, std::int64_t{row.link_local ? 1 : 0}}}});
+         std::int64_t{row.stall_timeout_ms}, std::int64_t{row.link_local ? 1 : 0},
+         std::int64_t{row.continues ? 1 : 0}}}});
 }
 
 Status PoolStore::put_routes(const std::string& model, const std::vector<ModelRoute>& targets) {

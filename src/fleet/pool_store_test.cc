@@ -90,6 +90,12 @@ TEST_F(PoolStoreTest, WhatIsRefused) {
   EXPECT_TRUE(refused([](EndpointRow& row) { row.key = "a b"; }));
   EXPECT_TRUE(refused([](EndpointRow& row) { row.pool = "local"; }));
   EXPECT_TRUE(refused([](EndpointRow& row) { row.start_timeout_ms = 0; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.continues = true; }));  // not MindIE
+  EXPECT_FALSE(refused([](EndpointRow& row) {
+    row.vendor = schema::Vendor::Vllm;
+    row.continues = true;
+  }));
+  EXPECT_TRUE(store.load()->endpoints.at(0).continues);
   EXPECT_FALSE(refused([](EndpointRow&) {}));
   // The key is in no error.
   EndpointRow row = endpoint();

@@ -93,6 +93,9 @@ Status check(EndpointRow& row) {
   if (row.pool == kLocalPool) return bad("pool", row.pool, "not local: it has workers");
   XC_CHECK(check_url(row));
   XC_CHECK(check_key(row.key));
+  if (row.continues && !schema::can_continue(row.vendor)) {
+    return bad("continues", "true", fmt::format("not for {}", schema::name_of(row.vendor)));
+  }
   XC_CHECK(check_number("rank", row.rank, 0, limits::kEndpointPriceMax));
   XC_CHECK(check_number("price", row.price, 0, limits::kEndpointPriceMax));
   XC_CHECK(

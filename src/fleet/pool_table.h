@@ -49,6 +49,7 @@ struct EndpointRow {
   std::int64_t price = 0;  // micro-yuan for a million tokens; to compare endpoints, not to bill
   int start_timeout_ms = limits::kEndpointStartTimeoutMs;  // to the first token
   int stall_timeout_ms = limits::kEndpointStallTimeoutMs;  // between tokens
+  bool continues = false;   // goes on with an answer that broke off elsewhere in its pool
   bool link_local = false;  // its address may be link-local or a cloud's metadata service
   bool operator==(const EndpointRow&) const = default;
 };

@@ -23,6 +23,11 @@
 
 namespace xc::fleet {
 
+// An answer that broke off at an endpoint: the pool and the model there that may go on with it.
+struct Onward {
+  std::string_view pool, model;
+};
+
 // What a request asks of the place that answers it. The views outlive the call.
 struct Wish {
   std::string_view model;   // as the caller named it
@@ -31,6 +36,7 @@ struct Wish {
   std::int64_t tokens = 0;            // that it is expected to take
   std::string_view text;              // of the prompt, for affinity
   std::function<bool(std::string_view pool)> may_use;  // of the caller's key; empty: all
+  std::optional<Onward> onward;  // only an endpoint that continues, and out of the retry budget
 };
 
 enum class Outcome : std::uint8_t {

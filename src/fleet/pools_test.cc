@@ -293,5 +293,43 @@ TEST_F(PoolsTest, LinkLocalAddressesAreLeftOut) {
   EXPECT_EQ(pools.status().size(), 3u);
 }
 
+TEST_F(PoolsTest, AnAnswerGoesOnInItsPoolWhereThatIsSaid) {
+  table.endpoints[1].continues = true;
+  put();
+  refill();
+  Wish onward = wish();
+  onward.onward = Onward{"near", "m-near"};
+  Course course;
+  auto place = pools.next(course, wish());
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->use->row().name, "a");
+  auto next = pools.next(course, onward);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->use->row().name, "b");
+  EXPECT_FALSE(pools.next(course, onward));  // neither a, which does not, nor another pool
+  Course other;
+  onward.onward = Onward{"near", "a canary"};
+  EXPECT_FALSE(pools.next(other, onward));
+  onward.onward = Onward{"far", "m-far"};
+  EXPECT_FALSE(pools.next(other, onward));  // c does not say so
+}
+
+TEST_F(PoolsTest, GoingOnIsPaidForAlsoAtAnEndpointThatIsWell) {
+  table.endpoints[1].continues = true;
+  put();
+  refill();
+  Wish onward = wish();
+  onward.onward = Onward{"near", "m-near"};
+  int gone_on = 0;
+  for (int i = 0; i < 100; ++i) {
+    Course course;
+    const auto place = pools.next(course, wish());
+    ASSERT_TRUE(place);
+    gone_on += pools.next(course, onward) ? 1 : 0;
+  }
+  EXPECT_GE(gone_on, 20);
+  EXPECT_LE(gone_on, 31);  // ten saved up, and a fifth
+}
+
 }  // namespace
 }  // namespace xc::fleet

@@ -60,6 +60,7 @@ json::object value_of(const fleet::EndpointStatus& status) {
           {"price", row.price},
           {"start_timeout_ms", row.start_timeout_ms},
           {"stall_timeout_ms", row.stall_timeout_ms},
+          {"continues", row.continues},
           {"link_local", row.link_local},
           {"breaker", name_of(status.breaker)},
           {"down", status.down},
@@ -142,6 +143,7 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
       body.integer("start_timeout_ms", row.start_timeout_ms, 1, limits::kEndpointTimeoutMsMax));
   XC_CHECK(
       body.integer("stall_timeout_ms", row.stall_timeout_ms, 1, limits::kEndpointTimeoutMsMax));
+  XC_CHECK(body.flag("continues", row.continues));
   XC_CHECK(body.flag("link_local", row.link_local));
   XC_CHECK(fleet::check(row));
   // A key goes to the address that it was given for, and to no other.

@@ -10,6 +10,7 @@
 
 #include "fleet/fleet.h"
 #include "gateway/call.h"
+#include "gateway/continuation.h"
 #include "gateway/seat.h"
 #include "gateway/stages.h"
 #include "net/client.h"
@@ -23,15 +24,16 @@ struct Ask {
   std::string model;   // as the caller named it, to find another worker
   std::string target;  // "/v1/chat/completions"
   std::string body;
+  bool may_continue = false;  // another endpoint can go on with a stream of it (continuation.h)
 };
 
 // One SSE payload of an endpoint to deltas: schema::parse_chat_chunk or parse_completion_chunk.
 using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
-// and gives the seat back. When a worker hands the answer over, the next one is found and asked to
-// go on; to the caller that is a pause. How the answer ends is told to the endpoint's breaker.
-// Stays on its I/O thread.
+// and gives the seat back. When a worker hands the answer over, or an endpoint breaks off a stream
+// with which another of its pool can go on, the next one is found and asked to; to the caller that
+// is a pause. How the answer ends is told to the endpoint's breaker. Stays on its I/O thread.
 class Generation {
  public:
   // The references must outlive it.
@@ -62,6 +64,7 @@ class Generation {
   Task<Result<bool>> read_whole(std::vector<schema::Delta>& out);
   void take_events(std::vector<schema::Delta>& out);
   Task<Status> go_on();
+  Task<bool> continue_elsewhere(const Error& error);
 
   Call* call_;
   Reservation* reservation_;
@@ -75,6 +78,7 @@ class Generation {
   std::optional<Error> failure_;         // found behind deltas that had to go first
   std::optional<std::string> handover_;  // what the worker left, when it leaves
   int handovers_ = 0;
+  Continuation joint_;
   Deadline read_by_;  // the next piece
   bool done_ = false;
 };
