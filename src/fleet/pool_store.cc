@@ -73,11 +73,12 @@ Result<PoolTable> PoolStore::load() const {
                          "ORDER BY pool, rank, name"));
   std::ranges::transform(endpoints, std::back_inserter(table.endpoints), endpoint_of);
   XC_TRY(const std::vector<Row> routes,
-         database_.query("SELECT model, pool, target, weight FROM model_routes "
+         database_.query("SELECT model, pool, target, weight, hedge_ms FROM model_routes "
                          "ORDER BY model, position"));
   for (const Row& row : routes) {
-    table.routes.push_back(
-        {text_in(row, 0), text_in(row, 1), text_in(row, 2), static_cast<int>(integer_in(row, 3))});
+    table.routes.push_back({text_in(row, 0), text_in(row, 1), text_in(row, 2),
+                            static_cast<int>(integer_in(row, 3)),
+                            static_cast<int>(integer_in(row, 4))});
   }
   XC_TRY(const std::vector<Row> clearances,
          database_.query("SELECT tenant, secrecy, region FROM clearances ORDER BY tenant"));
@@ -158,9 +159,10 @@ Status PoolStore::put_routes(const std::string& model, const std::vector<ModelRo
     XC_CHECK(check(route));
     XC_CHECK(need_pool(table, route.pool));
     statements.push_back(
-        {"INSERT INTO model_routes (model, position, pool, target, weight) "
-         "VALUES (:p0, :p1, :p2, :p3, :p4)",
-         {model, position++, route.pool, route.target, std::int64_t{route.weight}}});
+        {"INSERT INTO model_routes (model, position, pool, target, weight, hedge_ms) "
+         "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",
+         {model, position++, route.pool, route.target, std::int64_t{route.weight},
+          std::int64_t{route.hedge_ms}}});
   }
   return write(std::move(statements));
 }

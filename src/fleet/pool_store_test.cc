@@ -33,7 +33,8 @@ TEST_F(PoolStoreTest, RowsComeBackAsTheyWerePut) {
   const PoolRow pool{"p", "cn-bj", "Atlas 800", Secrecy::Confidential, Policy::Price};
   ASSERT_TRUE(store.put(pool));
   ASSERT_TRUE(store.put(endpoint()));
-  const std::vector<ModelRoute> routes{{"m", "p", "upstream", 90}, {"m", "local", "mine", 10}};
+  const std::vector<ModelRoute> routes{{"m", "p", "upstream", 90, 250},
+                                       {"m", "local", "mine", 10, 250}};
   ASSERT_TRUE(store.put_routes("m", routes));
   const Clearance clearance{"t", Secrecy::Internal, "cn-bj"};
   ASSERT_TRUE(store.put(clearance));

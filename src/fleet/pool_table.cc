@@ -107,6 +107,7 @@ Status check(const ModelRoute& row) {
   XC_CHECK(check_text("model", row.model, 1, limits::kModelNameBytesMax));
   XC_CHECK(check_name("pool", row.pool));
   XC_CHECK(check_text("target", row.target, 1, limits::kModelNameBytesMax));
+  XC_CHECK(check_number("hedge_ms", row.hedge_ms, 0, limits::kHedgeMsMax));
   return check_number("weight", row.weight, 0, limits::kRouteWeightMax);
 }
 

@@ -59,6 +59,7 @@ struct ModelRoute {
   std::string pool;
   std::string target;  // the model's name there
   int weight = 1;      // its share; 0: only when the others fail
+  int hedge_ms = 0;    // of the model, the same in all of its rows (pools.h); 0: off
   bool operator==(const ModelRoute&) const = default;
 };
 // What every request of a tenant needs of a pool.

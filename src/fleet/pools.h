@@ -23,9 +23,10 @@
 
 namespace xc::fleet {
 
-// An answer that broke off at an endpoint: the pool and the model there that may go on with it.
-struct Onward {
+// Another endpoint for a request that has or had one: of its pool, for the same model there.
+struct Sibling {
   std::string_view pool, model;
+  bool continues = false;  // it must be able to go on with an answer
 };
 
 // What a request asks of the place that answers it. The views outlive the call.
@@ -36,7 +37,7 @@ struct Wish {
   std::int64_t tokens = 0;            // that it is expected to take
   std::string_view text;              // of the prompt, for affinity
   std::function<bool(std::string_view pool)> may_use;  // of the caller's key; empty: all
-  std::optional<Onward> onward;  // only an endpoint that continues, and out of the retry budget
+  std::optional<Sibling> sibling;  // only such a one, and out of the retry budget
 };
 
 enum class Outcome : std::uint8_t {
@@ -78,6 +79,7 @@ struct Place {
   std::string pool;
   std::string model;                 // its name there
   std::unique_ptr<EndpointUse> use;  // null: a worker of this machine
+  int hedge_ms = 0;                  // without a first token, then a sibling is asked too; 0: off
 };
 
 // The places that one request was given so far. Plain data, owned by the request.

@@ -297,35 +297,50 @@ TEST_F(PoolsTest, AnAnswerGoesOnInItsPoolWhereThatIsSaid) {
   table.endpoints[1].continues = true;
   put();
   refill();
-  Wish onward = wish();
-  onward.onward = Onward{"near", "m-near"};
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", true};
   Course course;
   auto place = pools.next(course, wish());
   ASSERT_TRUE(place);
   EXPECT_EQ(place->use->row().name, "a");
-  auto next = pools.next(course, onward);
+  auto next = pools.next(course, sibling);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->use->row().name, "b");
-  EXPECT_FALSE(pools.next(course, onward));  // neither a, which does not, nor another pool
+  EXPECT_FALSE(pools.next(course, sibling));  // neither a, which does not, nor another pool
   Course other;
-  onward.onward = Onward{"near", "a canary"};
-  EXPECT_FALSE(pools.next(other, onward));
-  onward.onward = Onward{"far", "m-far"};
-  EXPECT_FALSE(pools.next(other, onward));  // c does not say so
+  sibling.sibling = Sibling{"near", "a canary", true};
+  EXPECT_FALSE(pools.next(other, sibling));
+  sibling.sibling = Sibling{"far", "m-far", true};
+  EXPECT_FALSE(pools.next(other, sibling));  // c does not say so
+}
+
+TEST_F(PoolsTest, ASiblingNeedNotContinueWhereNothingIsToBeContinued) {
+  table.routes[0].hedge_ms = 50;
+  put();
+  refill();
+  Course course;
+  const auto place = pools.next(course, wish());
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->hedge_ms, 50);
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", false};
+  const auto beside = pools.next(course, sibling);
+  ASSERT_TRUE(beside);
+  EXPECT_EQ(beside->use->row().name, "b");
 }
 
 TEST_F(PoolsTest, GoingOnIsPaidForAlsoAtAnEndpointThatIsWell) {
   table.endpoints[1].continues = true;
   put();
   refill();
-  Wish onward = wish();
-  onward.onward = Onward{"near", "m-near"};
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", true};
   int gone_on = 0;
   for (int i = 0; i < 100; ++i) {
     Course course;
     const auto place = pools.next(course, wish());
     ASSERT_TRUE(place);
-    gone_on += pools.next(course, onward) ? 1 : 0;
+    gone_on += pools.next(course, sibling) ? 1 : 0;
   }
   EXPECT_GE(gone_on, 20);
   EXPECT_LE(gone_on, 31);  // ten saved up, and a fifth

@@ -81,7 +81,8 @@ std::string pools_text(const fleet::Pools& pools) {
     routes.push_back(json::object{{"model", route.model},
                                   {"pool", route.pool},
                                   {"target", route.target},
-                                  {"weight", route.weight}});
+                                  {"weight", route.weight},
+                                  {"hedge_ms", route.hedge_ms}});
   }
   for (const fleet::Clearance& row : table->clearances) {
     clearances.push_back(json::object{
@@ -153,10 +154,12 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
 
 Status apply_route(fleet::PoolStore& store, const JsonObject& body, const std::string& model) {
   XC_TRY(const schema::JsonArray targets, body.need_array("targets", limits::kPoolsMax));
+  int hedge_ms = 0;
+  XC_CHECK(body.integer("hedge_ms", hedge_ms, 0, limits::kHedgeMsMax));
   std::vector<fleet::ModelRoute> routes;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     XC_TRY(const JsonObject target, targets.at(i).as_object());
-    fleet::ModelRoute route{model, {}, model, 1};
+    fleet::ModelRoute route{model, {}, model, 1, hedge_ms};
     XC_TRY(route.pool, target.need_text("pool"));
     XC_CHECK(target.text("model", route.target));
     XC_CHECK(target.integer("weight", route.weight, 0, limits::kRouteWeightMax));

@@ -14,7 +14,7 @@ Task<Status> remove_pool(Call& call);
 //  "stall_timeout_ms", "continues", "link_local"}
 Task<Status> set_endpoint(Call& call);
 Task<Status> remove_endpoint(Call& call);
-// {"targets": [{"pool", "model", "weight"}]}; none: the model has no route any more.
+// {"targets": [{"pool", "model", "weight"}], "hedge_ms"}; none: the model has no route any more.
 Task<Status> set_model_route(Call& call);
 // {"secrecy", "region"}
 Task<Status> set_clearance(Call& call);

@@ -66,7 +66,8 @@ class Upstream {
     const std::string mode = note(exchange.request());
     const std::string auth(exchange.request().headers.get("Authorization"));
     if (mode.starts_with("tale")) co_return co_await tell(exchange, mode);
-    if (mode == "good") co_return co_await stream(exchange, kText + kEnd);
+    if (mode == "tardy") co_await net::sleep_for(std::chrono::milliseconds(150));
+    if (mode == "good" || mode == "tardy") co_return co_await stream(exchange, kText + kEnd);
     if (mode == "whole") {
       co_return co_await reply(
           exchange, 200,

@@ -74,8 +74,8 @@ Task<bool> Generation::continue_elsewhere(const Error& error) {
     std::optional<std::string> body = joint_.next(ask_->body);
     if (!body) break;
     reply_.reset();  // one that hangs shall not go on for nobody
-    const fleet::Onward place{seat_->endpoint()->row().pool, seat_->model()};
-    Result<Seat> seat = route_onward(*call_, *reservation_, *ask_, place);
+    const fleet::Sibling place{seat_->endpoint()->row().pool, seat_->model(), true};
+    Result<Seat> seat = route_to_sibling(*call_, *reservation_, *ask_, place);
     if (!seat) break;
     log::warn("gateway", "{}: the endpoint broke off in mid-stream ({}); {} is to go on",
               call_->request_id, error.detail, seat->endpoint()->row().name);

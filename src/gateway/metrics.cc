@@ -90,6 +90,8 @@ struct Metrics::Parts {
       counter("xingcha_continuations_total",
               "Streams that broke off at an endpoint and that another one was asked to go on with.")
           .Add({});
+  Family<Counter>& hedges = counter("xingcha_hedges_total",
+                                    "Requests sent to a second endpoint too, by the one that won.");
   Family<Counter>& quota_refusals =
       counter("xingcha_quota_refused_total", "Requests that a limit refused.");
   Family<Gauge>& quota =
@@ -262,6 +264,9 @@ void Metrics::request_ended(std::string_view model, std::string_view route, int 
 
 void Metrics::upstream_retried() { parts_->retried.Increment(); }
 void Metrics::handed_over() { parts_->handovers.Increment(); }
+void Metrics::hedged(bool second_won) {
+  parts_->hedges.Add({{"winner", second_won ? "second" : "first"}}).Increment();
+}
 void Metrics::continued() { parts_->continuations.Increment(); }
 
 void Metrics::quota_refused(std::string_view scope, std::string_view meter) {

@@ -28,7 +28,7 @@ bool asks_pools(const Call& call) {
 }
 
 Result<fleet::Place> next_place(Call& call, const Reservation& reservation, const Ask& ask,
-                                std::optional<fleet::Onward> onward) {
+                                std::optional<fleet::Sibling> sibling) {
   if (!call.course) call.course.emplace();
   XC_TRY(const fleet::Secrecy secrecy, class_of(call.request()));
   fleet::Wish wish;
@@ -37,7 +37,7 @@ Result<fleet::Place> next_place(Call& call, const Reservation& reservation, cons
   wish.secrecy = secrecy;
   wish.tokens = reservation.estimate().all();
   wish.text = ask.body;
-  wish.onward = onward;
+  wish.sibling = sibling;
   if (const identity::Scopes* scopes = call.caller.scopes.get()) {
     wish.may_use = [scopes](std::string_view pool) { return scopes->allows_pool(pool); };
   }
@@ -46,9 +46,9 @@ Result<fleet::Place> next_place(Call& call, const Reservation& reservation, cons
 
 }  // namespace
 
-Result<Seat> route_onward(Call& call, const Reservation& reservation, const Ask& ask,
-                          const fleet::Onward& onward) {
-  XC_TRY(fleet::Place place, next_place(call, reservation, ask, onward));
+Result<Seat> route_to_sibling(Call& call, const Reservation& reservation, const Ask& ask,
+                              const fleet::Sibling& sibling) {
+  XC_TRY(fleet::Place place, next_place(call, reservation, ask, sibling));
   return Seat(std::move(place));
 }
 

@@ -1,11 +1,14 @@
 #include "gateway/upstream.h"
 
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "gateway/endpoint_call.h"
 #include "gateway/send.h"
+#include "net/race.h"
 
 namespace xc::gateway {
 namespace {
@@ -19,16 +22,85 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const Seat& seat, Deadline 
   return send_to_worker(call, ask, seat.lease(), {});
 }
 
-Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
-                                   ChunkParser parser, Seat seat) {
-  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+// Waits for the first token. What lives in here may outlive the call by nothing but destructors
+// that touch nothing of it (net/race.h).
+Task<Result<Generation>> begin_at(Call& call, Reservation& reservation, const Ask& ask,
+                                  ChunkParser parser, Seat seat) {
   const Deadline by = start_by(call, seat);
   Result<Reply> reply = co_await send(call, ask, seat, by);
-  if (!reply) stage.fail();
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   Generation generation(call, reservation, ask, parser, std::move(seat), std::move(*reply), by);
   Status begun = co_await generation.prefetch();
   if (!begun) co_return std::unexpected(std::move(begun.error()));
+  co_return generation;
+}
+
+// A request at two endpoints of a pool.
+struct Hedge {
+  std::optional<Result<Generation>> first, second;
+  bool asked = false;  // the second
+  std::optional<Result<Generation>>* winner = nullptr;
+
+  // Without a second the first one's failure ends the race: there are other ways to go on.
+  bool decided() const { return winner != nullptr || (first && !asked); }
+  void ended(std::optional<Result<Generation>>& one) {
+    // What is the caller's mistake at one would be theirs at the other too.
+    const bool decides = one->has_value() || !may_move(one->error());
+    if (winner == nullptr && decides) winner = &one;
+  }
+};
+
+Task<void> begin_second(Hedge& hedge, Call& call, Reservation& reservation, const Ask& ask,
+                        ChunkParser parser, int after_ms, fleet::Sibling place) {
+  co_await net::sleep_for(std::chrono::milliseconds(after_ms));
+  Result<Seat> seat = route_to_sibling(call, reservation, ask, place);
+  if (!seat) co_return;
+  hedge.asked = true;
+  log::info("gateway", "{}: no token yet; {} is asked too", call.request_id,
+            seat->endpoint()->row().name);
+  hedge.second = co_await begin_at(call, reservation, ask, parser, std::move(*seat));
+  hedge.ended(hedge.second);
+}
+
+Task<void> begin_first(Hedge& hedge, Call& call, Reservation& reservation, const Ask& ask,
+                       ChunkParser parser, Seat& seat) {
+  hedge.first = co_await begin_at(call, reservation, ask, parser, std::move(seat));
+  hedge.ended(hedge.first);
+}
+
+Task<Result<Generation>> begin_hedged(Call& call, Reservation& reservation, const Ask& ask,
+                                      ChunkParser parser, Seat seat) {
+  Hedge hedge;
+  const int after_ms = seat.hedge_ms();
+  const std::string pool = seat.endpoint()->row().pool;
+  const std::string model = seat.model();
+  const fleet::Sibling place{pool, model, false};
+  std::function<Task<void>()> first = [&] {
+    return begin_first(hedge, call, reservation, ask, parser, seat);
+  };
+  std::function<Task<void>()> second = [&] {
+    return begin_second(hedge, call, reservation, ask, parser, after_ms, place);
+  };
+  std::function<bool()> decided = [&hedge] { return hedge.decided(); };
+  Task<void> both = net::run_both(std::move(first), std::move(second), std::move(decided));
+  co_await std::move(both);
+  if (hedge.asked) call.metrics.hedged(hedge.winner == &hedge.second);
+  if (hedge.winner == nullptr) co_return std::move(hedge.second ? *hedge.second : *hedge.first);
+  if (!**hedge.winner) co_return std::move(**hedge.winner);
+  const fleet::EndpointUse* const endpoint = (**hedge.winner)->endpoint();
+  if (endpoint != nullptr) call.audit.place(pool, endpoint->row().name);
+  co_return std::move(**hedge.winner);
+}
+
+Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
+                                   ChunkParser parser, Seat seat) {
+  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+  const bool hedged = seat.endpoint() != nullptr && seat.hedge_ms() > 0;
+  Task<Result<Generation>> beginning =
+      hedged ? begin_hedged(call, reservation, ask, parser, std::move(seat))
+             : begin_at(call, reservation, ask, parser, std::move(seat));
+  Result<Generation> generation = co_await std::move(beginning);
+  if (!generation) stage.fail();
   co_return generation;
 }
 

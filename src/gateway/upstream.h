@@ -48,7 +48,8 @@ class Generation {
   // After the answer went out: reads the body to its end, so that the connection can be kept.
   Task<void> drain();
   // Whether an endpoint of a pool answers; else a worker of this machine does.
-  bool from_endpoint() const { return seat_ && seat_->endpoint() != nullptr; }
+  bool from_endpoint() const { return endpoint() != nullptr; }
+  const fleet::EndpointUse* endpoint() const { return seat_ ? seat_->endpoint() : nullptr; }
   // Gives back its place and its connection; only destruction may follow.
   void abandon();
   // Nothing more will come: next() gives false at once.
@@ -85,7 +86,9 @@ class Generation {
 
 // Stage: asks for a stream and waits until it has begun. When the place fails before that, nothing
 // was delivered, so another is asked: a worker that died or left once more, an endpoint's failure
-// at the next place that the pools give. `reservation` and `ask` outlive the result.
+// at the next place that the pools give. Where the model is hedged, an endpoint that gave no token
+// in time gets company, and who gives the first one answers; the other is cancelled.
+// `reservation` and `ask` outlive the result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, Seat seat);
 // Stage: the same once more, after `broken` broke off with `error` while nothing of it had gone
