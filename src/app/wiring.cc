@@ -285,6 +285,7 @@ Task<void> Platform::shut_down() {
   co_await std::move(closing);
   Task<void> stopping = fleet_->close(deadline);
   co_await std::move(stopping);
+  database_->hurry();  // one that hangs holds up no end
   runtime_.stop();
 }
 
