@@ -10,7 +10,9 @@ namespace {
 struct PoolStoreTest : testing::Test {
   store::TestFolder folder;
   std::unique_ptr<store::Database> database = *store::Database::open(folder.path("t.db"));
-  PoolStore store{*database};
+  SystemRandom random;
+  EndpointKeys keys{random};
+  PoolStore store{*database, keys};
 
   EndpointRow endpoint() {
     EndpointRow row;
@@ -45,6 +47,40 @@ TEST_F(PoolStoreTest, RowsComeBackAsTheyWerePut) {
   EXPECT_EQ(table.endpoints, std::vector{kept});
   EXPECT_EQ(table.routes, routes);
   EXPECT_EQ(table.clearances, std::vector{clearance});
+}
+
+TEST_F(PoolStoreTest, KeysLieThereSealed) {
+  const auto kept = [this] {
+    return std::get<std::string>(database->query("SELECT secret FROM endpoints")->at(0).at(0));
+  };
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  EXPECT_EQ(kept().find("sk-1"), std::string::npos) << kept();
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-1");
+  // As an older program left it.
+  ASSERT_TRUE(database->execute("UPDATE endpoints SET secret = 'sk-old'"));
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
+  EXPECT_EQ(*store.seal_clear_keys(), 1);
+  EXPECT_EQ(kept().find("sk-old"), std::string::npos);
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
+  EXPECT_EQ(*store.seal_clear_keys(), 0);
+}
+
+TEST_F(PoolStoreTest, AKeyOfAnotherMasterKeyIsSaidAndKept) {
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  const EndpointKeys others(random);
+  PoolStore wrong(*database, others);
+  EndpointRow row = wrong.load()->endpoints.at(0);
+  EXPECT_EQ(row.key, "");
+  EXPECT_FALSE(row.unread.empty());
+  row.state = EndpointState::Paused;
+  ASSERT_TRUE(wrong.put(row));
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-1");  // the right one came back
+  row.key = "sk-2";
+  ASSERT_TRUE(wrong.put(row));
+  EXPECT_EQ(wrong.load()->endpoints.at(0).key, "sk-2");
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "");
 }
 
 TEST_F(PoolStoreTest, EveryChangeIsAnotherVersion) {

@@ -43,7 +43,8 @@ struct EndpointRow {
   std::string pool;
   std::string url;  // http://…, https://… without /v1
   schema::Vendor vendor = schema::Vendor::OpenAi;
-  std::string key;  // the endpoint's, sent as a bearer; never shown, never logged
+  std::string key;     // the endpoint's, sent as a bearer; never shown, never logged
+  std::string unread;  // its key as the database has it, when it could not be opened; then no key
   EndpointState state = EndpointState::Active;
   std::int64_t rank = 0;
   std::int64_t price = 0;  // micro-yuan for a million tokens; to compare endpoints, not to bill

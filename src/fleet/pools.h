@@ -93,6 +93,7 @@ struct Course {
 struct EndpointStatus {
   EndpointRow row;  // without its key
   bool has_key = false;
+  bool key_unread = false;  // it cannot be opened, so nothing is sent there
   Breaker::State breaker = Breaker::State::Closed;
   int openings = 0;
   bool down = false;  // as probes say

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -46,6 +47,11 @@ struct PoolsTest : testing::Test {
       }
     }
     pools.use(table);
+  }
+  void goes_on(std::string_view name) {
+    EndpointRow& row = *std::ranges::find(table.endpoints, name, &EndpointRow::name);
+    row.vendor = schema::Vendor::Vllm;
+    row.continues = true;
   }
   // First tries that leave, so that second ones may be had again.
   void refill() {
@@ -294,7 +300,7 @@ TEST_F(PoolsTest, LinkLocalAddressesAreLeftOut) {
 }
 
 TEST_F(PoolsTest, AnAnswerGoesOnInItsPoolWhereThatIsSaid) {
-  table.endpoints[1].continues = true;
+  goes_on("b");
   put();
   refill();
   Wish sibling = wish();
@@ -314,6 +320,18 @@ TEST_F(PoolsTest, AnAnswerGoesOnInItsPoolWhereThatIsSaid) {
   EXPECT_FALSE(pools.next(other, sibling));  // c does not say so
 }
 
+TEST_F(PoolsTest, AnEndpointWhoseKeyCannotBeOpenedIsNotAsked) {
+  table.endpoints[0].unread = "sealed:1:00";
+  put();
+  refill();
+  Course course;
+  EXPECT_EQ(pools.next(course, wish())->use->row().name, "b");
+  const EndpointStatus status = pools.status().at(0);
+  EXPECT_TRUE(status.has_key && status.key_unread);
+  EXPECT_EQ(status.row.unread, "");
+  EXPECT_EQ(pools.probes().size(), 2u);
+}
+
 TEST_F(PoolsTest, ASiblingNeedNotContinueWhereNothingIsToBeContinued) {
   table.routes[0].hedge_ms = 50;
   put();
@@ -330,7 +348,7 @@ TEST_F(PoolsTest, ASiblingNeedNotContinueWhereNothingIsToBeContinued) {
 }
 
 TEST_F(PoolsTest, GoingOnIsPaidForAlsoAtAnEndpointThatIsWell) {
-  table.endpoints[1].continues = true;
+  goes_on("b");
   put();
   refill();
   Wish sibling = wish();

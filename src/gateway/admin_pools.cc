@@ -55,6 +55,7 @@ json::object value_of(const fleet::EndpointStatus& status) {
           {"url", row.url},
           {"vendor", schema::name_of(row.vendor)},
           {"has_key", status.has_key},
+          {"key_unread", status.key_unread},
           {"state", name_of(row.state)},
           {"rank", row.rank},
           {"price", row.price},
@@ -137,6 +138,7 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
   const bool says_key = body.find("key").has_value();
   XC_CHECK(body.text("key", key));
   row.key = std::move(key);
+  if (says_key) row.unread.clear();
   XC_CHECK(choice(body, "state", row.state, &fleet::endpoint_state_of, "active, paused, draining"));
   XC_CHECK(number(body, "rank", row.rank));
   XC_CHECK(number(body, "price", row.price));
@@ -148,7 +150,10 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
   XC_CHECK(body.flag("link_local", row.link_local));
   XC_CHECK(fleet::check(row));
   // A key goes to the address that it was given for, and to no other.
-  if (!before.empty() && row.url != before && !says_key) row.key.clear();
+  if (!before.empty() && row.url != before) {
+    row.unread.clear();
+    if (!says_key) row.key.clear();
+  }
   return store.put(std::move(row));
 }
 
