@@ -173,6 +173,12 @@ TEST_F(ContinuationTest, only_endpoints_that_say_so_in_the_same_pool) {
                 .status,
             200);
   ASSERT_EQ(put("/admin/endpoints/e1", R"({"state":"paused"})").status, 200);
+  // Its circuit is open now; one that comes back has none.
+  ASSERT_EQ(post("/admin/endpoints/e0/remove", "").status, 200);
+  ASSERT_EQ(put("/admin/endpoints/e0", R"({"pool":"p","vendor":"vllm","continues":true,"url":")" +
+                                           upstream_.url("tale.3") + "\"}")
+                .status,
+            200);
   EXPECT_NE(stream().body.find(kLost), std::string::npos);
   EXPECT_EQ(upstream_.asked("tale"), 0);
 }
