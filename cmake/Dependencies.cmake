@@ -12,6 +12,7 @@ find_library(XC_SOCI_CORE soci_core REQUIRED)
 find_library(XC_SOCI_SQLITE soci_sqlite3 REQUIRED)
 find_library(XC_SOCI_POSTGRESQL soci_postgresql REQUIRED)
 find_path(XC_SOCI_INCLUDE soci/soci.h REQUIRED)
+find_library(XC_LIBPQ pq REQUIRED)
 find_path(XC_LIBPQ_INCLUDE libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)  # soci's header reads it
 if(XC_BUILD_TESTS)
   find_package(GTest REQUIRED)
@@ -20,7 +21,7 @@ endif()
 add_library(xc_soci INTERFACE)
 target_include_directories(xc_soci SYSTEM INTERFACE ${XC_SOCI_INCLUDE} ${XC_LIBPQ_INCLUDE})
 target_link_libraries(xc_soci INTERFACE ${XC_SOCI_CORE} ${XC_SOCI_SQLITE}
-  ${XC_SOCI_POSTGRESQL})
+  ${XC_SOCI_POSTGRESQL} ${XC_LIBPQ})
 
 set(XC_DEPS "${CMAKE_SOURCE_DIR}/.deps" CACHE PATH "Folder that ./x filled or that was carried in")
 set(XC_LLAMA_SOURCE "${XC_DEPS}/src/llama.cpp")

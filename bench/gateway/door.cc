@@ -62,7 +62,8 @@ struct Door {
   net::Client client{runtime, 128};
   std::unique_ptr<xc::fleet::Fleet> fleet;
   xc::fleet::Pools pools{clock, random};
-  xc::fleet::PoolStore pool_store{*database};
+  xc::fleet::EndpointKeys endpoint_keys{random};
+  xc::fleet::PoolStore pool_store{*database, endpoint_keys};
 };
 
 xc::fleet::FleetOptions fleet_options(const std::string& folder, const std::string& mock) {

@@ -54,6 +54,7 @@ Result<int> doctor(const Surroundings& here, const DoctorFlags& flags) {
   check_machine(here, checks);
   const std::optional<Config> config = check_home(here, checks);
   if (config) check_server(here, *config, checks);
+  if (config) check_secrets(here, *config, checks);
   if (config) check_operations(here, *config, flags.verify, checks);
   if (config) check_login(here, *config, checks);
   check_models(here, flags.verify, checks);

@@ -8,6 +8,7 @@
 #include "app/api_client.h"
 #include "app/command.h"
 #include "app/terminal.h"
+#include "base/limits.h"
 
 namespace xc::app {
 namespace {
@@ -16,9 +17,9 @@ namespace json = boost::json;
 
 struct PoolFlags {
   std::string name;
-  std::string region, hardware, secrecy, policy;  // of pools and clearances
-  std::string pool, url, vendor, state;           // of endpoints
-  std::optional<int> rank, price, start_ms, stall_ms;
+  std::string region, hardware, secrecy, policy;    // of pools and clearances
+  std::string pool, url, vendor, state, continues;  // of endpoints
+  std::optional<int> rank, price, start_ms, stall_ms, hedge_ms;
   std::vector<std::string> targets;
   bool key_stdin = false, link_local = false, json = false;
 };
@@ -76,7 +77,7 @@ Result<int> list(const Surroundings& here, const PoolFlags& flags) {
   print_table(all, "endpoints",
               {"name", "pool", "vendor", "url", "state", "breaker", "down", "running", "done",
                "failed", "busy"});
-  print_table(all, "routes", {"model", "pool", "target", "weight"});
+  print_table(all, "routes", {"model", "pool", "target", "weight", "hedge_ms"});
   print_table(all, "clearances", {"tenant", "secrecy", "region"});
   return kExitFine;
 }
@@ -108,6 +109,7 @@ Result<int> set_endpoint(const Surroundings& here, const PoolFlags& flags) {
   put(body, "price", flags.price);
   put(body, "start_timeout_ms", flags.start_ms);
   put(body, "stall_timeout_ms", flags.stall_ms);
+  if (!flags.continues.empty()) body["continues"] = flags.continues == "yes";
   if (flags.link_local) body["link_local"] = true;
   if (flags.key_stdin) {  // not as an argument: those are seen by everybody on the machine
     std::string key;
@@ -136,7 +138,8 @@ json::object target_of(std::string_view text) {
 Result<int> set_route(const Surroundings& here, const PoolFlags& flags) {
   json::array targets;
   for (const std::string& text : flags.targets) targets.push_back(target_of(text));
-  const json::object body{{"targets", std::move(targets)}};
+  json::object body{{"targets", std::move(targets)}};
+  put(body, "hedge_ms", flags.hedge_ms);
   return change(here, "PUT", "/admin/routes/" + path_escaped(flags.name), body);
 }
 
@@ -182,6 +185,12 @@ Command pool_command() {
                            .value = "POOL=MODEL@WEIGHT",
                            .help = texts::HelpPoolTargets,
                            .target = &flags->targets});
+  route.options.push_back({.name = "--hedge-ms",
+                           .value = "N",
+                           .help = texts::HelpPoolHedge,
+                           .target = &flags->hedge_ms,
+                           .low = 0,
+                           .high = limits::kHedgeMsMax});
   route.run = [flags](const Surroundings& here) { return set_route(here, *flags); };
   Command clear{"clearance",
                 texts::HelpPoolClearance,
@@ -219,6 +228,9 @@ Command endpoint_command() {
                          .value = "",
                          .help = texts::HelpEndpointKey,
                          .target = &flags->key_stdin});
+  set.options.push_back(
+      text_option("--continues", "yes|no", texts::HelpEndpointContinues, flags->continues));
+  set.options.back().choices = {"yes", "no"};
   set.options.push_back({.name = "--link-local",
                          .value = "",
                          .help = texts::HelpEndpointLinkLocal,

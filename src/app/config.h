@@ -51,6 +51,7 @@ struct Config {
   std::string audit_profile;     // of a new log
   int audit_retention_days = 0;  // 0: for ever
   std::string witness_file, witness_url;
+  std::string master_key;  // absolute; empty: in the data folder
   std::string endpoint_ca, endpoint_certificate, endpoint_key;  // absolute, or empty
   std::string oidc_issuer, oidc_client_id, oidc_client_secret;  // no issuer: no single sign-on
   std::string oidc_client_secret_file;                          // absolute, or empty

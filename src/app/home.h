@@ -21,6 +21,7 @@ struct Home {
   std::string serve_log() const { return data() + "/serve.log"; }
   std::string history() const { return data() + "/history"; }
   std::string database() const { return data() + "/xingcha.db"; }
+  std::string master_key() const { return data() + "/master.key"; }  // seals endpoints' keys
   std::string credentials() const { return root + "/credentials.toml"; }
   // Sockets of workers. A Unix socket's path has at most 107 bytes, so a home with a long path
   // gets a folder of its own under the system's temporary folder.

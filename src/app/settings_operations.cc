@@ -21,6 +21,16 @@ constexpr std::array kSettings{
              "Address ranges of load balancers, whose connections must begin with a PROXY protocol "
              "header (v1 or v2); empty: from nobody"}},
     Setting{Kind::Path,
+            "secrets.master_key",
+            "--master-key",
+            "XINGCHA_MASTER_KEY",
+            "",
+            &Config::master_key,
+            {"加密端点密钥的主密钥文件，首次启动时生成；共用数据库的网关须用同一个文件；空：数据"
+             "目录中的 master.key",
+             "File of the master key that seals endpoints' keys, made at the first start; gateways "
+             "that share a database need the same one; empty: master.key in the data folder"}},
+    Setting{Kind::Path,
             "endpoint_tls.ca",
             "--endpoint-ca",
             "XINGCHA_ENDPOINT_CA",

@@ -63,14 +63,13 @@ net::ServerOptions server_options(const Config& config) {
   return options;
 }
 
-// The database that a configuration means.
+}  // namespace
+
 std::string database_of(const Config& config, const Home& home) {
   if (config.database.empty()) return home.database();
   if (config.database.find("://") != std::string::npos) return config.database;
   return (std::filesystem::path(home.data()) / config.database).string();
 }
-
-}  // namespace
 
 Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home) {
   XC_CHECK(make_folders(home));
@@ -101,8 +100,7 @@ Platform::Platform(const Config& config, ConfigSource source, const Surroundings
       shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
       blocking_(kBlockingThreads),
-      // As many as a busy thread asks a model at once: who finds none kept connects anew.
-      client_(runtime_, 4 * limits::kClientIdlePerThread, client_tls_of(config)),
+      client_(runtime_, limits::kClientIdlePerThread, client_tls_of(config)),
       tasks_("serve") {}
 
 Platform::~Platform() = default;
@@ -125,8 +123,7 @@ Status Platform::start() {
   XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
   XC_TRY(tower_, Watchtower::open(config_, {clock_, random_, runtime_, blocking_, client_}));
   XC_CHECK(open_books());
-  pool_store_ = std::make_unique<fleet::PoolStore>(*database_);
-  XC_CHECK(refresh_pools());
+  XC_CHECK(open_pools());
   fleet_ = std::make_unique<fleet::Fleet>(
       runtime_, blocking_, client_, fleet_options(config_, here_),
       [this](std::string_view name) { return shelf_.resolve(name); },
@@ -286,6 +283,7 @@ Task<void> Platform::shut_down() {
   co_await std::move(closing);
   Task<void> stopping = fleet_->close(deadline);
   co_await std::move(stopping);
+  database_->hurry();  // one that hangs holds up no end
   runtime_.stop();
 }
 

@@ -79,6 +79,7 @@ class Platform {
   Status open_books();
   Task<void> roll_up_usage();
   Task<void> follow_pools();
+  Status open_pools();
   Status refresh_pools();
   gateway::ModelRows model_rows();
   Task<void> preload(std::string model);
@@ -95,6 +96,7 @@ class Platform {
   SystemRandom random_;
   store::HomeLock lock_;
   std::unique_ptr<store::Database> database_;
+  std::optional<fleet::EndpointKeys> endpoint_keys_;
   std::unique_ptr<fleet::PoolStore> pool_store_;
   fleet::Pools pools_;
   std::mutex listed_mutex_;
@@ -137,6 +139,9 @@ struct KeyRing {
   std::unique_ptr<identity::Accounts> accounts;
   std::unique_ptr<identity::KeyStore> keys;
 };
+// The database and the master key file that a configuration means.
+std::string database_of(const Config& config, const Home& home);
+std::string master_key_of(const Config& config, const Home& home);
 // Error: FileError, DatabaseError.
 Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home);
 

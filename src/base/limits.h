@@ -135,6 +135,8 @@ inline constexpr std::size_t kEndpointKeyBytesMax = 1'024;  // a JWT has 800
 inline constexpr int kRouteWeightMax = 10'000;              // hundredths of a percent
 inline constexpr std::int64_t kEndpointPriceMax = 1'000'000'000'000;  // micro-yuan, as prices
 inline constexpr int kPlacesMax = 4;          // endpoints asked for one request
+inline constexpr int kContinuationsMax = 2;   // endpoints asked to go on with one answer
+inline constexpr int kHedgeMsMax = 60'000;    // later than that the first one is given up anyway
 inline constexpr double kRetryShare = 0.2;    // second tries for each request of a pool
 inline constexpr double kRetryBudgetMax = 10;  // saved up, and what a pool starts with
 inline constexpr int kBreakerFailures = 5;     // in a row, then the circuit opens
@@ -157,6 +159,9 @@ inline constexpr milliseconds kDatabaseBusyTimeout{
     10'000};  // others hold the lock for milliseconds
 inline constexpr seconds kDatabaseConnectTimeout{5};  // a server in the same house answers in ms
 inline constexpr milliseconds kDatabaseStatementTimeout{60'000};  // usage of a year, on cold disks
+inline constexpr seconds kDatabaseReplyTimeout{75};  // after the statement timeout: it hangs
+inline constexpr seconds kDatabaseLastWait{5};       // of a process that ends
+inline constexpr seconds kDatabaseKeepalive{15};     // idle, then probes: a dead peer is noticed
 inline constexpr int kDatabaseTriesMax = 3;  // of a transaction that stood in another's way
 
 // --- keys ---
@@ -234,7 +239,7 @@ inline constexpr std::int64_t kQueryTimeMax = 253'402'300'799'999;  // the end o
 
 // --- operations ---
 inline constexpr std::size_t kProxyBytesMax = 4'096;     // of a PROXY header; real ones: under 300
-inline constexpr std::size_t kClientIdlePerThread = 32;  // kept connections of one origin
+inline constexpr std::size_t kClientIdlePerThread = 128; // connections kept to one origin
 inline constexpr seconds kCertificatePoll{5};            // renewed ones are noticed this late
 inline constexpr seconds kWatchInterval{5};              // conditions are looked at this often
 inline constexpr seconds kAlarmHold{15};  // a condition must be gone this long: no flapping

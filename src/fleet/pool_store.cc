@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/log.h"
+
 namespace xc::fleet {
 namespace {
 
@@ -26,19 +28,20 @@ PoolRow pool_of(const Row& row) {
           policy_of(text_in(row, 4)).value_or(Policy::Least)};
 }
 
-EndpointRow endpoint_of(const Row& row) {
+EndpointRow sealed_endpoint_of(const Row& row) {
   EndpointRow endpoint;
   endpoint.name = text_in(row, 0);
   endpoint.pool = text_in(row, 1);
   endpoint.url = text_in(row, 2);
   endpoint.vendor = schema::vendor_of(text_in(row, 3)).value_or(schema::Vendor::OpenAi);
-  endpoint.key = text_in(row, 4);
+  endpoint.unread = text_in(row, 4);
   endpoint.state = endpoint_state_of(text_in(row, 5)).value_or(EndpointState::Paused);
   endpoint.rank = integer_in(row, 6);
   endpoint.price = integer_in(row, 7);
   endpoint.start_timeout_ms = static_cast<int>(integer_in(row, 8));
   endpoint.stall_timeout_ms = static_cast<int>(integer_in(row, 9));
   endpoint.link_local = integer_in(row, 10) != 0;
+  endpoint.continues = integer_in(row, 11) != 0;
   return endpoint;
 }
 
@@ -60,6 +63,35 @@ std::unexpected<Error> no_pool(const std::string& name) {
 
 }  // namespace
 
+EndpointRow PoolStore::endpoint_of(const Row& row) const {
+  EndpointRow endpoint = sealed_endpoint_of(row);
+  Result<std::string> key = keys_.unseal(endpoint.name, endpoint.url, endpoint.unread);
+  if (!key) {
+    log::error("fleet", "{}", text_of(key.error(), Language::En));
+    return endpoint;
+  }
+  endpoint.key = std::move(*key);
+  endpoint.unread.clear();
+  return endpoint;
+}
+
+// One statement a key, and only while it is still what was read: another gateway may be as far.
+Result<int> PoolStore::seal_clear_keys() {
+  XC_TRY(const std::vector<Row> rows, database_.query("SELECT name, url, secret FROM endpoints"));
+  std::vector<store::Database::Statement> statements;
+  for (const Row& row : rows) {
+    const std::string kept = text_in(row, 2);
+    if (!EndpointKeys::is_clear(kept)) continue;
+    XC_TRY(std::string sealed, keys_.seal(text_in(row, 0), text_in(row, 1), kept));
+    statements.push_back(
+        {"UPDATE endpoints SET secret = :p0 WHERE name = :p1 AND url = :p2 AND secret = :p3",
+         {std::move(sealed), text_in(row, 0), text_in(row, 1), kept}});
+  }
+  const int count = static_cast<int>(statements.size());
+  if (count > 0) XC_CHECK(write(std::move(statements)));
+  return count;
+}
+
 Result<PoolTable> PoolStore::load() const {
   PoolTable table;
   XC_TRY(
@@ -68,15 +100,18 @@ Result<PoolTable> PoolStore::load() const {
   std::ranges::transform(pools, std::back_inserter(table.pools), pool_of);
   XC_TRY(const std::vector<Row> endpoints,
          database_.query("SELECT name, pool, url, vendor, secret, state, rank, price, "
-                         "start_timeout_ms, stall_timeout_ms, link_local FROM endpoints "
+                         "start_timeout_ms, stall_timeout_ms, link_local, continues FROM endpoints "
                          "ORDER BY pool, rank, name"));
-  std::ranges::transform(endpoints, std::back_inserter(table.endpoints), endpoint_of);
+  for (const Row& row : endpoints) {
+    table.endpoints.push_back(endpoint_of(row));
+  }
   XC_TRY(const std::vector<Row> routes,
-         database_.query("SELECT model, pool, target, weight FROM model_routes "
+         database_.query("SELECT model, pool, target, weight, hedge_ms FROM model_routes "
                          "ORDER BY model, position"));
   for (const Row& row : routes) {
-    table.routes.push_back(
-        {text_in(row, 0), text_in(row, 1), text_in(row, 2), static_cast<int>(integer_in(row, 3))});
+    table.routes.push_back({text_in(row, 0), text_in(row, 1), text_in(row, 2),
+                            static_cast<int>(integer_in(row, 3)),
+                            static_cast<int>(integer_in(row, 4))});
   }
   XC_TRY(const std::vector<Row> clearances,
          database_.query("SELECT tenant, secrecy, region FROM clearances ORDER BY tenant"));
@@ -127,18 +162,25 @@ Status PoolStore::put(EndpointRow row) {
   if (!has(table.endpoints, &EndpointRow::name, row.name)) {
     XC_CHECK(check_room("endpoints", table.endpoints, limits::kEndpointsMax));
   }
+  // A key that could not be opened stays as it is: the right master key may come back.
+  std::string secret = row.unread;
+  if (!row.key.empty()) {
+    XC_TRY(secret, keys_.seal(row.name, row.url, row.key));
+  }
   return write(
       {{"INSERT INTO endpoints (name, pool, url, vendor, secret, state, rank, price, "
-        "start_timeout_ms, stall_timeout_ms, link_local) "
-        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10) "
+        "start_timeout_ms, stall_timeout_ms, link_local, continues) "
+        "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10, :p11) "
         "ON CONFLICT (name) DO UPDATE SET pool = excluded.pool, url = excluded.url, "
         "vendor = excluded.vendor, secret = excluded.secret, state = excluded.state, "
         "rank = excluded.rank, price = excluded.price, "
         "start_timeout_ms = excluded.start_timeout_ms, "
-        "stall_timeout_ms = excluded.stall_timeout_ms, link_local = excluded.link_local",
-        {row.name, row.pool, row.url, std::string(name_of(row.vendor)), row.key,
+        "stall_timeout_ms = excluded.stall_timeout_ms, link_local = excluded.link_local, "
+        "continues = excluded.continues",
+        {row.name, row.pool, row.url, std::string(name_of(row.vendor)), secret,
          std::string(name_of(row.state)), row.rank, row.price, std::int64_t{row.start_timeout_ms},
-         std::int64_t{row.stall_timeout_ms}, std::int64_t{row.link_local ? 1 : 0}}}});
+         std::int64_t{row.stall_timeout_ms}, std::int64_t{row.link_local ? 1 : 0},
+         std::int64_t{row.continues ? 1 : 0}}}});
 }
 
 Status PoolStore::put_routes(const std::string& model, const std::vector<ModelRoute>& targets) {
@@ -155,9 +197,10 @@ Status PoolStore::put_routes(const std::string& model, const std::vector<ModelRo
     XC_CHECK(check(route));
     XC_CHECK(need_pool(table, route.pool));
     statements.push_back(
-        {"INSERT INTO model_routes (model, position, pool, target, weight) "
-         "VALUES (:p0, :p1, :p2, :p3, :p4)",
-         {model, position++, route.pool, route.target, std::int64_t{route.weight}}});
+        {"INSERT INTO model_routes (model, position, pool, target, weight, hedge_ms) "
+         "VALUES (:p0, :p1, :p2, :p3, :p4, :p5)",
+         {model, position++, route.pool, route.target, std::int64_t{route.weight},
+          std::int64_t{route.hedge_ms}}});
   }
   return write(std::move(statements));
 }

@@ -1,6 +1,6 @@
 // Pools, endpoints, routes of models and clearances of tenants in the database. Blocking: for the
-// blocking pool. Thread-safe. Endpoints' keys are kept as other secrets that must be sent on (the
-// second factor's): in the database, whose file has mode 0600; no reader but the client gets them.
+// blocking pool. Thread-safe. Endpoints' keys are sealed in it (endpoint_keys.h); no reader but the
+// client gets them.
 #pragma once
 
 #include <mutex>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fleet/endpoint_keys.h"
 #include "fleet/pool_table.h"
 #include "store/database.h"
 
@@ -16,11 +17,15 @@ namespace xc::fleet {
 
 class PoolStore {
  public:
-  // `database` outlives it.
-  explicit PoolStore(store::Database& database) : database_(database) {}
+  // Both outlive it.
+  PoolStore(store::Database& database, const EndpointKeys& keys)
+      : database_(database), keys_(keys) {}
 
+  // A key that cannot be opened is logged with the endpoint's name and stays EndpointRow::unread.
   // Error: DatabaseError, here and below.
   Result<PoolTable> load() const;
+  // Seals the keys that an older program left in the clear. Gives their number.
+  Result<int> seal_clear_keys();
   // Changes with every write, also another process's.
   Result<std::int64_t> version() const;
 
@@ -39,7 +44,9 @@ class PoolStore {
  private:
   Status write(std::vector<store::Database::Statement> statements);
   Status need_pool(const PoolTable& table, const std::string& name) const;
+  EndpointRow endpoint_of(const store::Row& row) const;
   store::Database& database_;
+  const EndpointKeys& keys_;
   std::mutex changing_;
 };
 

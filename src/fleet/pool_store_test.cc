@@ -10,7 +10,9 @@ namespace {
 struct PoolStoreTest : testing::Test {
   store::TestFolder folder;
   std::unique_ptr<store::Database> database = *store::Database::open(folder.path("t.db"));
-  PoolStore store{*database};
+  SystemRandom random;
+  EndpointKeys keys{random};
+  PoolStore store{*database, keys};
 
   EndpointRow endpoint() {
     EndpointRow row;
@@ -33,7 +35,8 @@ TEST_F(PoolStoreTest, RowsComeBackAsTheyWerePut) {
   const PoolRow pool{"p", "cn-bj", "Atlas 800", Secrecy::Confidential, Policy::Price};
   ASSERT_TRUE(store.put(pool));
   ASSERT_TRUE(store.put(endpoint()));
-  const std::vector<ModelRoute> routes{{"m", "p", "upstream", 90}, {"m", "local", "mine", 10}};
+  const std::vector<ModelRoute> routes{{"m", "p", "upstream", 90, 250},
+                                       {"m", "local", "mine", 10, 250}};
   ASSERT_TRUE(store.put_routes("m", routes));
   const Clearance clearance{"t", Secrecy::Internal, "cn-bj"};
   ASSERT_TRUE(store.put(clearance));
@@ -44,6 +47,40 @@ TEST_F(PoolStoreTest, RowsComeBackAsTheyWerePut) {
   EXPECT_EQ(table.endpoints, std::vector{kept});
   EXPECT_EQ(table.routes, routes);
   EXPECT_EQ(table.clearances, std::vector{clearance});
+}
+
+TEST_F(PoolStoreTest, KeysLieThereSealed) {
+  const auto kept = [this] {
+    return std::get<std::string>(database->query("SELECT secret FROM endpoints")->at(0).at(0));
+  };
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  EXPECT_EQ(kept().find("sk-1"), std::string::npos) << kept();
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-1");
+  // As an older program left it.
+  ASSERT_TRUE(database->execute("UPDATE endpoints SET secret = 'sk-old'"));
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
+  EXPECT_EQ(*store.seal_clear_keys(), 1);
+  EXPECT_EQ(kept().find("sk-old"), std::string::npos);
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
+  EXPECT_EQ(*store.seal_clear_keys(), 0);
+}
+
+TEST_F(PoolStoreTest, AKeyOfAnotherMasterKeyIsSaidAndKept) {
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  const EndpointKeys others(random);
+  PoolStore wrong(*database, others);
+  EndpointRow row = wrong.load()->endpoints.at(0);
+  EXPECT_EQ(row.key, "");
+  EXPECT_FALSE(row.unread.empty());
+  row.state = EndpointState::Paused;
+  ASSERT_TRUE(wrong.put(row));
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-1");  // the right one came back
+  row.key = "sk-2";
+  ASSERT_TRUE(wrong.put(row));
+  EXPECT_EQ(wrong.load()->endpoints.at(0).key, "sk-2");
+  EXPECT_EQ(store.load()->endpoints.at(0).key, "");
 }
 
 TEST_F(PoolStoreTest, EveryChangeIsAnotherVersion) {
@@ -90,6 +127,12 @@ TEST_F(PoolStoreTest, WhatIsRefused) {
   EXPECT_TRUE(refused([](EndpointRow& row) { row.key = "a b"; }));
   EXPECT_TRUE(refused([](EndpointRow& row) { row.pool = "local"; }));
   EXPECT_TRUE(refused([](EndpointRow& row) { row.start_timeout_ms = 0; }));
+  EXPECT_TRUE(refused([](EndpointRow& row) { row.continues = true; }));  // not MindIE
+  EXPECT_FALSE(refused([](EndpointRow& row) {
+    row.vendor = schema::Vendor::Vllm;
+    row.continues = true;
+  }));
+  EXPECT_TRUE(store.load()->endpoints.at(0).continues);
   EXPECT_FALSE(refused([](EndpointRow&) {}));
   // The key is in no error.
   EndpointRow row = endpoint();

@@ -93,6 +93,9 @@ Status check(EndpointRow& row) {
   if (row.pool == kLocalPool) return bad("pool", row.pool, "not local: it has workers");
   XC_CHECK(check_url(row));
   XC_CHECK(check_key(row.key));
+  if (row.continues && !schema::can_continue(row.vendor)) {
+    return bad("continues", "true", fmt::format("not for {}", schema::name_of(row.vendor)));
+  }
   XC_CHECK(check_number("rank", row.rank, 0, limits::kEndpointPriceMax));
   XC_CHECK(check_number("price", row.price, 0, limits::kEndpointPriceMax));
   XC_CHECK(
@@ -104,6 +107,7 @@ Status check(const ModelRoute& row) {
   XC_CHECK(check_text("model", row.model, 1, limits::kModelNameBytesMax));
   XC_CHECK(check_name("pool", row.pool));
   XC_CHECK(check_text("target", row.target, 1, limits::kModelNameBytesMax));
+  XC_CHECK(check_number("hedge_ms", row.hedge_ms, 0, limits::kHedgeMsMax));
   return check_number("weight", row.weight, 0, limits::kRouteWeightMax);
 }
 

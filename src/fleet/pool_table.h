@@ -43,12 +43,14 @@ struct EndpointRow {
   std::string pool;
   std::string url;  // http://…, https://… without /v1
   schema::Vendor vendor = schema::Vendor::OpenAi;
-  std::string key;  // the endpoint's, sent as a bearer; never shown, never logged
+  std::string key;     // the endpoint's, sent as a bearer; never shown, never logged
+  std::string unread;  // its key as the database has it, when it could not be opened; then no key
   EndpointState state = EndpointState::Active;
   std::int64_t rank = 0;
   std::int64_t price = 0;  // micro-yuan for a million tokens; to compare endpoints, not to bill
   int start_timeout_ms = limits::kEndpointStartTimeoutMs;  // to the first token
   int stall_timeout_ms = limits::kEndpointStallTimeoutMs;  // between tokens
+  bool continues = false;   // goes on with an answer that broke off elsewhere in its pool
   bool link_local = false;  // its address may be link-local or a cloud's metadata service
   bool operator==(const EndpointRow&) const = default;
 };
@@ -58,6 +60,7 @@ struct ModelRoute {
   std::string pool;
   std::string target;  // the model's name there
   int weight = 1;      // its share; 0: only when the others fail
+  int hedge_ms = 0;    // of the model, the same in all of its rows (pools.h); 0: off
   bool operator==(const ModelRoute&) const = default;
 };
 // What every request of a tenant needs of a pool.

@@ -131,8 +131,10 @@ std::vector<EndpointStatus> Pools::status() const {
   for (const auto& endpoint : state_->endpoints) {
     const LiveEndpoint::Known& known = *endpoint->known;
     EndpointStatus status{endpoint->row};
-    status.has_key = !status.row.key.empty();
+    status.key_unread = !status.row.unread.empty();
+    status.has_key = status.key_unread || !status.row.key.empty();
     status.row.key.clear();
+    status.row.unread.clear();
     status.breaker = known.breaker.state();
     status.openings = known.breaker.openings();
     status.down = endpoint->down();
@@ -152,7 +154,7 @@ std::vector<Probe> Pools::probes() const {
   const std::lock_guard hold(state_->mutex);
   for (const auto& endpoint : state_->endpoints) {
     const EndpointRow& row = endpoint->row;
-    if (row.state == EndpointState::Paused) continue;
+    if (row.state == EndpointState::Paused || !row.unread.empty()) continue;
     all.push_back(
         {row.name, endpoint->origin, std::string(schema::health_path(row.vendor)), row.key});
   }

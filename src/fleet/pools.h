@@ -23,6 +23,12 @@
 
 namespace xc::fleet {
 
+// Another endpoint for a request that has or had one: of its pool, for the same model there.
+struct Sibling {
+  std::string_view pool, model;
+  bool continues = false;  // it must be able to go on with an answer
+};
+
 // What a request asks of the place that answers it. The views outlive the call.
 struct Wish {
   std::string_view model;   // as the caller named it
@@ -31,6 +37,7 @@ struct Wish {
   std::int64_t tokens = 0;            // that it is expected to take
   std::string_view text;              // of the prompt, for affinity
   std::function<bool(std::string_view pool)> may_use;  // of the caller's key; empty: all
+  std::optional<Sibling> sibling;  // only such a one, and out of the retry budget
 };
 
 enum class Outcome : std::uint8_t {
@@ -72,6 +79,7 @@ struct Place {
   std::string pool;
   std::string model;                 // its name there
   std::unique_ptr<EndpointUse> use;  // null: a worker of this machine
+  int hedge_ms = 0;                  // without a first token, then a sibling is asked too; 0: off
 };
 
 // The places that one request was given so far. Plain data, owned by the request.
@@ -85,6 +93,7 @@ struct Course {
 struct EndpointStatus {
   EndpointRow row;  // without its key
   bool has_key = false;
+  bool key_unread = false;  // it cannot be opened, so nothing is sent there
   Breaker::State breaker = Breaker::State::Closed;
   int openings = 0;
   bool down = false;  // as probes say

@@ -34,6 +34,12 @@ bool cleared(const PoolRow& pool, const Needs& needs, const Wish& wish) {
   return !wish.may_use || wish.may_use(pool.name);
 }
 
+// Another model must not go on with an answer, even where a canary would have had its share.
+bool is_sibling(const ModelRoute& target, const Wish& wish) {
+  return !wish.sibling ||
+         (target.pool == wish.sibling->pool && target.target == wish.sibling->model);
+}
+
 std::vector<ModelRoute> targets_of(const PoolTable& table, const Wish& wish) {
   std::vector<ModelRoute> targets;
   for (const ModelRoute& route : table.routes) {
@@ -89,7 +95,7 @@ class Choice {
     bool any = false;
     for (const ModelRoute& target : targets_) {
       pools_.push_back(pool_named(table, target.pool));
-      cleared_.push_back(cleared(pools_.back(), needs, wish_));
+      cleared_.push_back(is_sibling(target, wish_) && cleared(pools_.back(), needs, wish_));
       any = any || cleared_.back();
     }
     open_ = cleared_;
@@ -110,7 +116,7 @@ class Choice {
   // Nothing when no target has a place.
   std::optional<Result<Place>> search() {
     while (const std::optional<std::size_t> at = next_target()) {
-      Place place{targets_[*at].pool, targets_[*at].target, nullptr};
+      Place place{targets_[*at].pool, targets_[*at].target, nullptr, targets_[*at].hedge_ms};
       const bool local = place.pool == kLocalPool;
       const std::shared_ptr<LiveEndpoint> endpoint = local ? nullptr : next_endpoint(*at);
       if (local || !endpoint) spend(*at);
@@ -167,6 +173,7 @@ class Choice {
     for (const auto& endpoint : state_->endpoints) {
       const EndpointRow& row = endpoint->row;
       if (row.pool != pool.name || contains(course_.tried, row.name)) continue;
+      if (wish_.sibling && wish_.sibling->continues && !row.continues) continue;
       if (!endpoint->ready(now_) && !(pressing_ && endpoint->warming(now_))) {
         const int wait = wait_of(*endpoint, now_);
         soonest_ = soonest_ == 0 ? wait : std::min(soonest_, wait);
@@ -190,6 +197,7 @@ class Choice {
       return true;
     }
     RetryBudget& retries = state_->retries[std::string(wish_.model)];
+    if (wish_.sibling) return retries.take();
     if (course_.places > 0) {
       return retries.take() || (endpoint != nullptr && endpoint->known->breaker.unfailing());
     }

@@ -27,7 +27,8 @@ struct LiveEndpoint {
 
   bool down() const { return known->probe_failures >= limits::kProbeFailures; }
   bool may(SteadyTime now) const {
-    return row.state == EndpointState::Active && !down() && now >= known->resting_until;
+    return row.state == EndpointState::Active && row.unread.empty() && !down() &&
+           now >= known->resting_until;
   }
   bool ready(SteadyTime now) const { return may(now) && known->breaker.allows(now); }
   // Only its warm-up speaks against it.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -46,6 +47,11 @@ struct PoolsTest : testing::Test {
       }
     }
     pools.use(table);
+  }
+  void goes_on(std::string_view name) {
+    EndpointRow& row = *std::ranges::find(table.endpoints, name, &EndpointRow::name);
+    row.vendor = schema::Vendor::Vllm;
+    row.continues = true;
   }
   // First tries that leave, so that second ones may be had again.
   void refill() {
@@ -291,6 +297,71 @@ TEST_F(PoolsTest, LinkLocalAddressesAreLeftOut) {
   table.endpoints[0].link_local = true;
   pools.use(table);
   EXPECT_EQ(pools.status().size(), 3u);
+}
+
+TEST_F(PoolsTest, AnAnswerGoesOnInItsPoolWhereThatIsSaid) {
+  goes_on("b");
+  put();
+  refill();
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", true};
+  Course course;
+  auto place = pools.next(course, wish());
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->use->row().name, "a");
+  auto next = pools.next(course, sibling);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->use->row().name, "b");
+  EXPECT_FALSE(pools.next(course, sibling));  // neither a, which does not, nor another pool
+  Course other;
+  sibling.sibling = Sibling{"near", "a canary", true};
+  EXPECT_FALSE(pools.next(other, sibling));
+  sibling.sibling = Sibling{"far", "m-far", true};
+  EXPECT_FALSE(pools.next(other, sibling));  // c does not say so
+}
+
+TEST_F(PoolsTest, AnEndpointWhoseKeyCannotBeOpenedIsNotAsked) {
+  table.endpoints[0].unread = "sealed:1:00";
+  put();
+  refill();
+  Course course;
+  EXPECT_EQ(pools.next(course, wish())->use->row().name, "b");
+  const EndpointStatus status = pools.status().at(0);
+  EXPECT_TRUE(status.has_key && status.key_unread);
+  EXPECT_EQ(status.row.unread, "");
+  EXPECT_EQ(pools.probes().size(), 2u);
+}
+
+TEST_F(PoolsTest, ASiblingNeedNotContinueWhereNothingIsToBeContinued) {
+  table.routes[0].hedge_ms = 50;
+  put();
+  refill();
+  Course course;
+  const auto place = pools.next(course, wish());
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->hedge_ms, 50);
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", false};
+  const auto beside = pools.next(course, sibling);
+  ASSERT_TRUE(beside);
+  EXPECT_EQ(beside->use->row().name, "b");
+}
+
+TEST_F(PoolsTest, GoingOnIsPaidForAlsoAtAnEndpointThatIsWell) {
+  goes_on("b");
+  put();
+  refill();
+  Wish sibling = wish();
+  sibling.sibling = Sibling{"near", "m-near", true};
+  int gone_on = 0;
+  for (int i = 0; i < 100; ++i) {
+    Course course;
+    const auto place = pools.next(course, wish());
+    ASSERT_TRUE(place);
+    gone_on += pools.next(course, sibling) ? 1 : 0;
+  }
+  EXPECT_GE(gone_on, 20);
+  EXPECT_LE(gone_on, 31);  // ten saved up, and a fifth
 }
 
 }  // namespace

@@ -55,11 +55,13 @@ json::object value_of(const fleet::EndpointStatus& status) {
           {"url", row.url},
           {"vendor", schema::name_of(row.vendor)},
           {"has_key", status.has_key},
+          {"key_unread", status.key_unread},
           {"state", name_of(row.state)},
           {"rank", row.rank},
           {"price", row.price},
           {"start_timeout_ms", row.start_timeout_ms},
           {"stall_timeout_ms", row.stall_timeout_ms},
+          {"continues", row.continues},
           {"link_local", row.link_local},
           {"breaker", name_of(status.breaker)},
           {"down", status.down},
@@ -80,7 +82,8 @@ std::string pools_text(const fleet::Pools& pools) {
     routes.push_back(json::object{{"model", route.model},
                                   {"pool", route.pool},
                                   {"target", route.target},
-                                  {"weight", route.weight}});
+                                  {"weight", route.weight},
+                                  {"hedge_ms", route.hedge_ms}});
   }
   for (const fleet::Clearance& row : table->clearances) {
     clearances.push_back(json::object{
@@ -135,6 +138,7 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
   const bool says_key = body.find("key").has_value();
   XC_CHECK(body.text("key", key));
   row.key = std::move(key);
+  if (says_key) row.unread.clear();
   XC_CHECK(choice(body, "state", row.state, &fleet::endpoint_state_of, "active, paused, draining"));
   XC_CHECK(number(body, "rank", row.rank));
   XC_CHECK(number(body, "price", row.price));
@@ -142,19 +146,25 @@ Status apply_endpoint(fleet::PoolStore& store, const fleet::PoolTable& table,
       body.integer("start_timeout_ms", row.start_timeout_ms, 1, limits::kEndpointTimeoutMsMax));
   XC_CHECK(
       body.integer("stall_timeout_ms", row.stall_timeout_ms, 1, limits::kEndpointTimeoutMsMax));
+  XC_CHECK(body.flag("continues", row.continues));
   XC_CHECK(body.flag("link_local", row.link_local));
   XC_CHECK(fleet::check(row));
   // A key goes to the address that it was given for, and to no other.
-  if (!before.empty() && row.url != before && !says_key) row.key.clear();
+  if (!before.empty() && row.url != before) {
+    row.unread.clear();
+    if (!says_key) row.key.clear();
+  }
   return store.put(std::move(row));
 }
 
 Status apply_route(fleet::PoolStore& store, const JsonObject& body, const std::string& model) {
   XC_TRY(const schema::JsonArray targets, body.need_array("targets", limits::kPoolsMax));
+  int hedge_ms = 0;
+  XC_CHECK(body.integer("hedge_ms", hedge_ms, 0, limits::kHedgeMsMax));
   std::vector<fleet::ModelRoute> routes;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     XC_TRY(const JsonObject target, targets.at(i).as_object());
-    fleet::ModelRoute route{model, {}, model, 1};
+    fleet::ModelRoute route{model, {}, model, 1, hedge_ms};
     XC_TRY(route.pool, target.need_text("pool"));
     XC_CHECK(target.text("model", route.target));
     XC_CHECK(target.integer("weight", route.weight, 0, limits::kRouteWeightMax));

@@ -11,10 +11,10 @@ Task<Status> list_pools(Call& call);
 Task<Status> set_pool(Call& call);
 Task<Status> remove_pool(Call& call);
 // {"pool", "url", "vendor", "key", "state", "rank", "price", "start_timeout_ms",
-//  "stall_timeout_ms", "link_local"}
+//  "stall_timeout_ms", "continues", "link_local"}
 Task<Status> set_endpoint(Call& call);
 Task<Status> remove_endpoint(Call& call);
-// {"targets": [{"pool", "model", "weight"}]}; none: the model has no route any more.
+// {"targets": [{"pool", "model", "weight"}], "hedge_ms"}; none: the model has no route any more.
 Task<Status> set_model_route(Call& call);
 // {"secrecy", "region"}
 Task<Status> set_clearance(Call& call);

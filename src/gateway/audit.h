@@ -41,6 +41,11 @@ class AuditEntry {
     pool_ = pool;
     endpoint_ = endpoint;
   }
+  // Another endpoint of the pool goes on with the answer: all that said a part of it are named.
+  void goes_on_at(std::string_view endpoint) {
+    endpoint_ += ',';
+    endpoint_ += endpoint;
+  }
   void outcome(int status) { status_ = status; }
   void outcome(const Error& error);
 

@@ -12,7 +12,7 @@ Result<Inquiry> parse(std::string_view json) {
   // Between us and the endpoint always base64: exact, and a third of the bytes.
   const bool base64 = std::exchange(request.base64, true);
   Inquiry inquiry;
-  inquiry.ask = {request.model, "/v1/embeddings", schema::render(request)};
+  inquiry.ask = {request.model, "/v1/embeddings", schema::render(request), false};
   inquiry.estimate = estimate_of(request);
   inquiry.read = [model = request.model, base64](std::string_view answer) -> Result<Finding> {
     XC_TRY(const schema::Embeddings vectors, schema::parse_embeddings(answer));

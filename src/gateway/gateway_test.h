@@ -56,7 +56,7 @@ class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
     database_ = *store::Database::open(folder_.file("test.db"));
-    pool_store_ = std::make_unique<fleet::PoolStore>(*database_);
+    pool_store_ = std::make_unique<fleet::PoolStore>(*database_, endpoint_keys_);
     accounts_ = *identity::Accounts::open(*database_, clock_, random_);
     keys_ = *identity::KeyStore::open(*database_, clock_, random_);
     audit::LogOptions log;
@@ -177,6 +177,7 @@ class GatewayTest : public testing::Test {
   SystemRandom random_;
   std::unique_ptr<store::Database> database_;
   fleet::Pools pools_{clock_, random_};
+  fleet::EndpointKeys endpoint_keys_{random_};
   std::unique_ptr<fleet::PoolStore> pool_store_;
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;

@@ -86,6 +86,12 @@ struct Metrics::Parts {
   Counter& handovers =
       counter("xingcha_handovers_total", "Answers that a worker handed over to the next one.")
           .Add({});
+  Counter& continuations =
+      counter("xingcha_continuations_total",
+              "Streams that broke off at an endpoint and that another one was asked to go on with.")
+          .Add({});
+  Family<Counter>& hedges = counter("xingcha_hedges_total",
+                                    "Requests sent to a second endpoint too, by the one that won.");
   Family<Counter>& quota_refusals =
       counter("xingcha_quota_refused_total", "Requests that a limit refused.");
   Family<Gauge>& quota =
@@ -258,6 +264,10 @@ void Metrics::request_ended(std::string_view model, std::string_view route, int 
 
 void Metrics::upstream_retried() { parts_->retried.Increment(); }
 void Metrics::handed_over() { parts_->handovers.Increment(); }
+void Metrics::hedged(bool second_won) {
+  parts_->hedges.Add({{"winner", second_won ? "second" : "first"}}).Increment();
+}
+void Metrics::continued() { parts_->continuations.Increment(); }
 
 void Metrics::quota_refused(std::string_view scope, std::string_view meter) {
   parts_->quota_refusals.Add({{"scope", std::string(scope)}, {"meter", std::string(meter)}})

@@ -56,6 +56,8 @@ class Metrics {
   void request_ended(std::string_view model, std::string_view route, int status, double seconds);
   void upstream_retried();
   void handed_over();
+  void continued();
+  void hedged(bool second_won);
   void quota_refused(std::string_view scope, std::string_view meter);
   // What brings the ledger up to date, empty while it is fresher than limits::kLedgerAuditFresh.
   // For the blocking pool: it walks all accounts under the ledger's lock, and /metrics needs no

@@ -71,7 +71,7 @@ Result<Inquiry> vectors(std::string_view json, EmbeddingParser parse, EmbeddingR
   XC_TRY(schema::EmbeddingRequest request, parse(json));
   request.base64 = true;  // between us and the endpoint: exact, and a third of the bytes
   Inquiry inquiry;
-  inquiry.ask = {request.model, "/v1/embeddings", schema::render(request)};
+  inquiry.ask = {request.model, "/v1/embeddings", schema::render(request), false};
   inquiry.estimate = estimate_of(request);
   inquiry.read = [model = request.model, render](std::string_view answer) -> Result<Finding> {
     XC_TRY(const schema::Embeddings found, schema::parse_embeddings(answer));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "gateway/continuation.h"
 #include "schema/anthropic.h"
 #include "schema/grounding.h"
 #include "schema/openai.h"
@@ -30,7 +31,7 @@ Question completion_like(schema::CompletionRequest& request) {
   question.stream = request.stream;
   question.choices = request.n * static_cast<int>(request.prompts.size());
   question.estimate = estimate_of(request);
-  question.ask = {request.model, "/v1/completions", body_for_endpoint(request)};
+  question.ask = {request.model, "/v1/completions", body_for_endpoint(request), false};
   question.parser = &schema::parse_completion_chunk;
   question.id_prefix = "cmpl-";
   return question;
@@ -42,7 +43,8 @@ Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
   question.stream = request.stream;
   question.choices = request.n;
   question.estimate = estimate_of(request);
-  question.ask = {request.model, "/v1/chat/completions", body_for_endpoint(request)};
+  question.ask = {request.model, "/v1/chat/completions", body_for_endpoint(request),
+                  may_continue(request)};
   question.parser = &schema::parse_chat_chunk;
   question.id_prefix = id_prefix;
   return question;

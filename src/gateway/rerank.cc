@@ -18,7 +18,7 @@ Status check(const schema::Ranking& ranking, const schema::RerankRequest& reques
 Result<Inquiry> parse(std::string_view json) {
   XC_TRY(schema::RerankRequest request, schema::parse_rerank(json));
   Inquiry inquiry;
-  inquiry.ask = {request.model, "/v1/rerank", schema::render(request)};
+  inquiry.ask = {request.model, "/v1/rerank", schema::render(request), false};
   inquiry.estimate = estimate_of(request);
   inquiry.read = [request = std::move(request)](std::string_view answer) -> Result<Finding> {
     XC_TRY(const schema::Ranking ranking, schema::parse_ranking(answer));

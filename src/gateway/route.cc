@@ -1,4 +1,5 @@
 // The stage that finds a request its place.
+#include <optional>
 #include <utility>
 
 #include "gateway/books.h"
@@ -26,7 +27,8 @@ bool asks_pools(const Call& call) {
   return !call.services.pools.idle() || (scopes != nullptr && !scopes->texts().pools.empty());
 }
 
-Result<fleet::Place> next_place(Call& call, const Reservation& reservation, const Ask& ask) {
+Result<fleet::Place> next_place(Call& call, const Reservation& reservation, const Ask& ask,
+                                std::optional<fleet::Sibling> sibling) {
   if (!call.course) call.course.emplace();
   XC_TRY(const fleet::Secrecy secrecy, class_of(call.request()));
   fleet::Wish wish;
@@ -35,6 +37,7 @@ Result<fleet::Place> next_place(Call& call, const Reservation& reservation, cons
   wish.secrecy = secrecy;
   wish.tokens = reservation.estimate().all();
   wish.text = ask.body;
+  wish.sibling = sibling;
   if (const identity::Scopes* scopes = call.caller.scopes.get()) {
     wish.may_use = [scopes](std::string_view pool) { return scopes->allows_pool(pool); };
   }
@@ -43,6 +46,12 @@ Result<fleet::Place> next_place(Call& call, const Reservation& reservation, cons
 
 }  // namespace
 
+Result<Seat> route_to_sibling(Call& call, const Reservation& reservation, const Ask& ask,
+                              const fleet::Sibling& sibling) {
+  XC_TRY(fleet::Place place, next_place(call, reservation, ask, sibling));
+  return Seat(std::move(place));
+}
+
 Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask) {
   if (!asks_pools(call)) {
     Result<Seat> seat = co_await route_to_worker(call, reservation, ask.model);
@@ -50,7 +59,7 @@ Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask) {
   }
   std::optional<Error> lost;  // of a worker that could not be had
   for (;;) {
-    Result<fleet::Place> place = next_place(call, reservation, ask);
+    Result<fleet::Place> place = next_place(call, reservation, ask, std::nullopt);
     if (!place) co_return std::unexpected(lost ? std::move(*lost) : std::move(place.error()));
     if (place->use) {
       call.audit.place(place->pool, place->use->row().name);

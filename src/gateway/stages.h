@@ -79,6 +79,10 @@ struct Ask;
 // Fleet::acquire; ScopeRefused when the caller's key has no pool that could take it; BadHeader for
 // X-Xingcha-Secrecy.
 Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask);
+// Another endpoint beside the one that the request has, to go on with its answer or to be faster,
+// out of the retry budget. Error: as Pools::next.
+Result<Seat> route_to_sibling(Call& call, const Reservation& reservation, const Ask& ask,
+                              const fleet::Sibling& sibling);
 // A worker and nothing else. `model`: as the fleet knows it.
 Task<Result<Seat>> route_to_worker(Call& call, Reservation& reservation, std::string model);
 

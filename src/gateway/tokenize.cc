@@ -14,12 +14,12 @@ Result<Finding> pass_on(std::string_view answer) { return Finding{std::string(an
 
 Result<Inquiry> parse_text(std::string_view json) {
   XC_TRY(const schema::TokenizeRequest request, schema::parse_tokenize(json));
-  return Inquiry{{request.model, "/tokenize", schema::render(request)}, &pass_on};
+  return Inquiry{{request.model, "/tokenize", schema::render(request), false}, &pass_on};
 }
 
 Result<Inquiry> parse_tokens(std::string_view json) {
   XC_TRY(const schema::DetokenizeRequest request, schema::parse_detokenize(json));
-  return Inquiry{{request.model, "/detokenize", schema::render(request)}, &pass_on};
+  return Inquiry{{request.model, "/detokenize", schema::render(request), false}, &pass_on};
 }
 
 // {"tokens":N} of the worker's /internal/count.
@@ -40,7 +40,7 @@ Result<Inquiry> parse_count(std::string_view json) {
   const std::chrono::year_month_day day(std::chrono::year(2026), std::chrono::month(1),
                                         std::chrono::day(1));
   XC_CHECK(schema::ground(request, day));
-  return Inquiry{{request.model, "/internal/count", schema::render(request)}, &read_count};
+  return Inquiry{{request.model, "/internal/count", schema::render(request), false}, &read_count};
 }
 
 }  // namespace

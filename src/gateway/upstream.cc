@@ -1,94 +1,17 @@
 #include "gateway/upstream.h"
 
-#include <algorithm>
-#include <charconv>
-#include <iterator>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "gateway/endpoint_call.h"
-#include "schema/openai.h"
+#include "gateway/send.h"
+#include "net/race.h"
 
 namespace xc::gateway {
 namespace {
-
-// What the client says about the connection, as the caller shall hear it.
-Error told(Error error) {
-  if (error.code != Code::Upstream) return error;
-  return Error{Code::Upstream, Message::WorkerLost, {}, std::move(error.detail), {}, 0};
-}
-
-// A worker died, or is on its way out and did not begin.
-bool was_lost(const Error& error) {
-  return error.message == Message::WorkerLost || error.message == Message::ShuttingDown;
-}
-
-// To a worker. Made from nothing but the call: what a caller writes into headers of these names
-// goes no further. `left_over`: what another worker left of the answer, or empty. It goes before
-// the question.
-net::ClientRequest request_for(const Call& call, const Ask& ask, const std::string& left_over) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      call.deadline.when() - call.services.clock.now());
-  net::ClientRequest request;
-  request.method = "POST";
-  request.target = ask.target;
-  request.body = left_over + ask.body;
-  if (!left_over.empty()) {
-    request.headers.set("X-Xingcha-Resume", std::to_string(left_over.size()));
-  }
-  request.headers.set("Content-Type", "application/json");
-  request.headers.set("X-Xingcha-Request", call.request_id);
-  pass_trace(call, true, request.headers);
-  request.headers.set("X-Xingcha-Tenant", call.caller.tenant);
-  request.headers.set("X-Xingcha-Key", call.caller.key_id);
-  request.headers.set("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));
-  request.headers.set("X-Xingcha-Deadline",
-                      std::to_string(std::max<std::int64_t>(left.count(), 1)));
-  return request;
-}
-
-// A header's whole number from 0; 0 when there is none.
-int number_in(const net::Headers& headers, std::string_view name) {
-  const std::string_view text = headers.get(name);
-  int number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return std::max(number, 0);
-}
-
-using Reply = std::unique_ptr<net::ClientReply>;
-
-// The head of a worker's reply that says 200; else its error.
-Task<Result<Reply>> send_to_worker(Call& call, const Ask& ask, const fleet::Lease& lease,
-                                   std::string left_over) {
-  net::ClientRequest request = request_for(call, ask, left_over);
-  if (!lease.adapter().empty()) request.headers.set("X-Xingcha-Adapter", lease.adapter());
-  Result<Reply> reply =
-      co_await call.services.client.send(lease.origin(), std::move(request), call.deadline);
-  if (!reply) co_return std::unexpected(told(std::move(reply.error())));
-  if ((*reply)->status() == 200) co_return reply;
-  Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, call.deadline);
-  if (!body) co_return std::unexpected(told(std::move(body.error())));
-  Error error = schema::parse_error((*reply)->status(), *body);
-  error.retry_after_s = number_in((*reply)->headers(), "Retry-After");
-  co_return std::unexpected(std::move(error));
-}
-
-// The same of an endpoint, which hears of it in its breaker.
-Task<Result<Reply>> send_to_endpoint(Call& call, const Ask& ask, const Seat& seat, Deadline by) {
-  fleet::EndpointUse& endpoint = *seat.endpoint();
-  Result<net::ClientRequest> request = request_to(endpoint, seat.model(), call, ask);
-  if (!request) co_return std::unexpected(std::move(request.error()));
-  Result<Reply> reply =
-      co_await call.services.client.send(endpoint.origin(), std::move(*request), by);
-  if (!reply) {
-    co_return std::unexpected(failure_of(endpoint, call, std::move(reply.error())));
-  }
-  if ((*reply)->status() == 200) co_return reply;
-  Result<std::string> body = co_await (*reply)->read_all(limits::kReplyBytesMax, by);
-  if (!body) co_return std::unexpected(failure_of(endpoint, call, std::move(body.error())));
-  co_return std::unexpected(refusal_of(endpoint, (*reply)->status(), (*reply)->headers(), *body));
-}
 
 Deadline start_by(const Call& call, const Seat& seat) {
   return seat.endpoint() == nullptr ? call.deadline : start_deadline(*seat.endpoint(), call);
@@ -99,16 +22,85 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const Seat& seat, Deadline 
   return send_to_worker(call, ask, seat.lease(), {});
 }
 
-Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
-                                   ChunkParser parser, Seat seat) {
-  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+// Waits for the first token. What lives in here may outlive the call by nothing but destructors
+// that touch nothing of it (net/race.h).
+Task<Result<Generation>> begin_at(Call& call, Reservation& reservation, const Ask& ask,
+                                  ChunkParser parser, Seat seat) {
   const Deadline by = start_by(call, seat);
   Result<Reply> reply = co_await send(call, ask, seat, by);
-  if (!reply) stage.fail();
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   Generation generation(call, reservation, ask, parser, std::move(seat), std::move(*reply), by);
   Status begun = co_await generation.prefetch();
   if (!begun) co_return std::unexpected(std::move(begun.error()));
+  co_return generation;
+}
+
+// A request at two endpoints of a pool.
+struct Hedge {
+  std::optional<Result<Generation>> first, second;
+  bool asked = false;  // the second
+  std::optional<Result<Generation>>* winner = nullptr;
+
+  // Without a second the first one's failure ends the race: there are other ways to go on.
+  bool decided() const { return winner != nullptr || (first && !asked); }
+  void ended(std::optional<Result<Generation>>& one) {
+    // What is the caller's mistake at one would be theirs at the other too.
+    const bool decides = one->has_value() || !may_move(one->error());
+    if (winner == nullptr && decides) winner = &one;
+  }
+};
+
+Task<void> begin_second(Hedge& hedge, Call& call, Reservation& reservation, const Ask& ask,
+                        ChunkParser parser, int after_ms, fleet::Sibling place) {
+  co_await net::sleep_for(std::chrono::milliseconds(after_ms));
+  Result<Seat> seat = route_to_sibling(call, reservation, ask, place);
+  if (!seat) co_return;
+  hedge.asked = true;
+  log::info("gateway", "{}: no token yet; {} is asked too", call.request_id,
+            seat->endpoint()->row().name);
+  hedge.second = co_await begin_at(call, reservation, ask, parser, std::move(*seat));
+  hedge.ended(hedge.second);
+}
+
+Task<void> begin_first(Hedge& hedge, Call& call, Reservation& reservation, const Ask& ask,
+                       ChunkParser parser, Seat& seat) {
+  hedge.first = co_await begin_at(call, reservation, ask, parser, std::move(seat));
+  hedge.ended(hedge.first);
+}
+
+Task<Result<Generation>> begin_hedged(Call& call, Reservation& reservation, const Ask& ask,
+                                      ChunkParser parser, Seat seat) {
+  Hedge hedge;
+  const int after_ms = seat.hedge_ms();
+  const std::string pool = seat.endpoint()->row().pool;
+  const std::string model = seat.model();
+  const fleet::Sibling place{pool, model, false};
+  std::function<Task<void>()> first = [&] {
+    return begin_first(hedge, call, reservation, ask, parser, seat);
+  };
+  std::function<Task<void>()> second = [&] {
+    return begin_second(hedge, call, reservation, ask, parser, after_ms, place);
+  };
+  std::function<bool()> decided = [&hedge] { return hedge.decided(); };
+  Task<void> both = net::run_both(std::move(first), std::move(second), std::move(decided));
+  co_await std::move(both);
+  if (hedge.asked) call.metrics.hedged(hedge.winner == &hedge.second);
+  if (hedge.winner == nullptr) co_return std::move(hedge.second ? *hedge.second : *hedge.first);
+  if (!**hedge.winner) co_return std::move(**hedge.winner);
+  const fleet::EndpointUse* const endpoint = (**hedge.winner)->endpoint();
+  if (endpoint != nullptr) call.audit.place(pool, endpoint->row().name);
+  co_return std::move(**hedge.winner);
+}
+
+Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
+                                   ChunkParser parser, Seat seat) {
+  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+  const bool hedged = seat.endpoint() != nullptr && seat.hedge_ms() > 0;
+  Task<Result<Generation>> beginning =
+      hedged ? begin_hedged(call, reservation, ask, parser, std::move(seat))
+             : begin_at(call, reservation, ask, parser, std::move(seat));
+  Result<Generation> generation = co_await std::move(beginning);
+  if (!generation) stage.fail();
   co_return generation;
 }
 
@@ -156,161 +148,6 @@ Task<std::optional<Seat>> next_seat(Call& call, Reservation& reservation, const 
 
 }  // namespace
 
-Generation::Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
-                       Seat seat, std::unique_ptr<net::ClientReply> reply, Deadline start_by)
-    : call_(&call),
-      reservation_(&reservation),
-      ask_(&ask),
-      parser_(parser),
-      seat_(std::move(seat)),
-      reply_(std::move(reply)),
-      read_by_(start_by) {}
-
-std::string Generation::digest() const {
-  return std::string(reply_->headers().get("X-Xingcha-Digest"));
-}
-
-schema::Usage Generation::prompt() const {
-  schema::Usage usage;
-  if (seat_ && seat_->endpoint() != nullptr) return usage;
-  usage.prompt_tokens = number_in(reply_->headers(), "X-Xingcha-Prompt-Tokens");
-  usage.cached_tokens = number_in(reply_->headers(), "X-Xingcha-Cached-Tokens");
-  return usage;
-}
-
-Task<Status> Generation::prefetch() {
-  Result<bool> some = co_await pull(prefetched_);
-  if (!some) co_return std::unexpected(std::move(some.error()));
-  co_return Status();
-}
-
-Task<Result<bool>> Generation::next(std::vector<schema::Delta>& out) {
-  out.clear();
-  if (!prefetched_.empty()) {
-    out.swap(prefetched_);
-    co_return true;
-  }
-  Result<bool> more = co_await pull(out);
-  co_return more;
-}
-
-// What the worker or endpoint says next; an endpoint's breaker hears how that went.
-Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
-  fleet::EndpointUse* const endpoint = seat_ ? seat_->endpoint() : nullptr;
-  if (endpoint == nullptr) return read(out);
-  return read_from(*endpoint, out);
-}
-
-Task<Result<bool>> Generation::read_from(fleet::EndpointUse& endpoint,
-                                         std::vector<schema::Delta>& out) {
-  const std::string_view type = reply_->headers().get("Content-Type");
-  const bool whole = !done_ && type.starts_with("application/json");
-  Task<Result<bool>> reading = whole ? read_whole(out) : read(out);
-  Result<bool> more = co_await std::move(reading);
-  if (!more) co_return std::unexpected(failure_of(endpoint, *call_, std::move(more.error())));
-  if (*more) endpoint.answered();
-  if (done_) endpoint.end(fleet::Outcome::Done);
-  read_by_ = stall_deadline(endpoint, *call_);
-  co_return more;
-}
-
-// Some endpoints do not stream, and some say 200 and then what went wrong.
-Task<Result<bool>> Generation::read_whole(std::vector<schema::Delta>& out) {
-  Result<std::string> body = co_await reply_->read_all(limits::kReplyBytesMax, read_by_);
-  if (!body) co_return std::unexpected(told(std::move(body.error())));
-  Result<std::vector<schema::Delta>> deltas = parser_(*body);
-  if (!deltas) co_return std::unexpected(std::move(deltas.error()));
-  out = std::move(*deltas);
-  done_ = true;
-  if (out.empty()) co_return fail(Code::Upstream, Message::WorkerLost, {}, "an empty answer");
-  co_return true;
-}
-
-Task<Result<bool>> Generation::read(std::vector<schema::Delta>& out) {
-  for (;;) {
-    if (failure_) co_return std::unexpected(*failure_);
-    if (done_) co_return false;
-    if (handover_) {
-      Status gone_on = co_await go_on();
-      if (!gone_on) co_return std::unexpected(std::move(gone_on.error()));
-    }
-    bytes_.clear();
-    Result<bool> more = co_await reply_->read_some(bytes_, read_by_);
-    if (!more) co_return std::unexpected(told(std::move(more.error())));
-    Status fed = reader_.feed(bytes_);
-    if (!fed) co_return std::unexpected(std::move(fed.error()));
-    take_events(out);
-    if (!*more && !done_ && !failure_ && !handover_) {
-      failure_ = Error{Code::Upstream, Message::WorkerLost, {}, "stream without [DONE]", {}, 0};
-    }
-    if (!out.empty()) co_return true;
-  }
-}
-
-void Generation::take_events(std::vector<schema::Delta>& out) {
-  const bool from_worker = seat_ && seat_->endpoint() == nullptr;
-  while (std::optional<net::SseEvent> event = reader_.next()) {
-    if (event->data == "[DONE]") {
-      done_ = true;
-      return;
-    }
-    if (from_worker && event->event == "handover") {
-      handover_ = std::move(event->data);
-      return;
-    }
-    Result<std::vector<schema::Delta>> deltas = parser_(event->data);
-    if (!deltas) {
-      failure_ = std::move(deltas.error());
-      return;
-    }
-    if (out.empty()) {
-      out = std::move(*deltas);
-      continue;
-    }
-    std::ranges::move(*deltas, std::back_inserter(out));
-  }
-}
-
-// Asks the next worker to go on where the last one left. Waits for it as for a model that loads;
-// one that is lost before it began leaves the answer where it was, so another is asked.
-Task<Status> Generation::go_on() {
-  const std::string left_over = std::move(*handover_);
-  handover_.reset();
-  reply_.reset();
-  const std::string model = seat_->model();
-  seat_.reset();  // before the wait: the old worker may be waiting for it to end
-  reader_ = {};
-  call_->metrics.handed_over();
-  log::info("gateway", "{}: the worker hands over; waiting for the next", call_->request_id);
-  Error lost{Code::Upstream, Message::WorkerLost, {}, "handed over too often", {}, 0};
-  for (int tries = 0; handovers_ < limits::kHandoversMax; ++tries) {
-    ++handovers_;
-    if (tries > 0) co_await net::sleep_for(limits::kHandoverRetryDelay * tries);
-    Result<Seat> seat = co_await route_to_worker(*call_, *reservation_, model);
-    if (!seat) co_return std::unexpected(std::move(seat.error()));
-    Result<Reply> reply = co_await send_to_worker(*call_, *ask_, seat->lease(), left_over);
-    if (reply) {
-      seat_ = std::move(*seat);
-      reply_ = std::move(*reply);
-      co_return Status();
-    }
-    lost = std::move(reply.error());
-    if (!was_lost(lost)) break;
-  }
-  co_return std::unexpected(std::move(lost));
-}
-
-// The end of the body after [DONE], so that the connection can be kept. The answer is complete
-// already: what goes wrong here costs a connection only.
-Task<void> Generation::drain() {
-  const Deadline soon = call_->deadline.sooner(Deadline::after(limits::kWorkerAnswerTimeout));
-  Result<bool> more = true;
-  while (more && *more) {
-    bytes_.clear();
-    more = co_await reply_->read_some(bytes_, soon);
-  }
-}
-
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, Seat seat) {
   bool worker_again = false;
@@ -324,11 +161,6 @@ Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& 
     if (!next) co_return generation;
     seat = std::move(*next);
   }
-}
-
-void Generation::abandon() {
-  reply_.reset();
-  seat_.reset();
 }
 
 Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,

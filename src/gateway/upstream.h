@@ -10,6 +10,7 @@
 
 #include "fleet/fleet.h"
 #include "gateway/call.h"
+#include "gateway/continuation.h"
 #include "gateway/seat.h"
 #include "gateway/stages.h"
 #include "net/client.h"
@@ -23,15 +24,16 @@ struct Ask {
   std::string model;   // as the caller named it, to find another worker
   std::string target;  // "/v1/chat/completions"
   std::string body;
+  bool may_continue = false;  // another endpoint can go on with a stream of it (continuation.h)
 };
 
 // One SSE payload of an endpoint to deltas: schema::parse_chat_chunk or parse_completion_chunk.
 using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
-// and gives the seat back. When a worker hands the answer over, the next one is found and asked to
-// go on; to the caller that is a pause. How the answer ends is told to the endpoint's breaker.
-// Stays on its I/O thread.
+// and gives the seat back. When a worker hands the answer over, or an endpoint breaks off a stream
+// with which another of its pool can go on, the next one is found and asked to; to the caller that
+// is a pause. How the answer ends is told to the endpoint's breaker. Stays on its I/O thread.
 class Generation {
  public:
   // The references must outlive it.
@@ -46,7 +48,8 @@ class Generation {
   // After the answer went out: reads the body to its end, so that the connection can be kept.
   Task<void> drain();
   // Whether an endpoint of a pool answers; else a worker of this machine does.
-  bool from_endpoint() const { return seat_ && seat_->endpoint() != nullptr; }
+  bool from_endpoint() const { return endpoint() != nullptr; }
+  const fleet::EndpointUse* endpoint() const { return seat_ ? seat_->endpoint() : nullptr; }
   // Gives back its place and its connection; only destruction may follow.
   void abandon();
   // Nothing more will come: next() gives false at once.
@@ -62,6 +65,7 @@ class Generation {
   Task<Result<bool>> read_whole(std::vector<schema::Delta>& out);
   void take_events(std::vector<schema::Delta>& out);
   Task<Status> go_on();
+  Task<bool> continue_elsewhere(const Error& error);
 
   Call* call_;
   Reservation* reservation_;
@@ -75,13 +79,16 @@ class Generation {
   std::optional<Error> failure_;         // found behind deltas that had to go first
   std::optional<std::string> handover_;  // what the worker left, when it leaves
   int handovers_ = 0;
+  Continuation joint_;
   Deadline read_by_;  // the next piece
   bool done_ = false;
 };
 
 // Stage: asks for a stream and waits until it has begun. When the place fails before that, nothing
 // was delivered, so another is asked: a worker that died or left once more, an endpoint's failure
-// at the next place that the pools give. `reservation` and `ask` outlive the result.
+// at the next place that the pools give. Where the model is hedged, an endpoint that gave no token
+// in time gets company, and who gives the first one answers; the other is cancelled.
+// `reservation` and `ask` outlive the result.
 Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
                                ChunkParser parser, Seat seat);
 // Stage: the same once more, after `broken` broke off with `error` while nothing of it had gone

@@ -20,9 +20,16 @@ inline constexpr std::string_view kVendorNames =
 std::string_view health_path(Vendor vendor);
 // Whether it has this of our addresses ("/v1/rerank") in our shape.
 bool takes_target(Vendor vendor, std::string_view target);
-// `body`: a request as render() made it. The same under the endpoint's name of the model, without
-// the fields that this maker refuses or misreads and with its own names for the others. A body that
-// is no JSON object comes back as it is.
+// Whether a chat whose last turn is the assistant's goes on in that turn there, when body_for()
+// asks.
+bool can_continue(Vendor vendor);
+// A chat request as render() made it, asking to go on with an answer of which `text` is there;
+// `produced`: its tokens, taken off max_tokens. Nothing when they leave nothing to produce, and for
+// a body that is no such request.
+std::optional<std::string> continued(std::string_view body, std::string_view text, int produced);
+// `body`: a request as render() or continued() made it. The same under the endpoint's name of the
+// model, without the fields that this maker refuses or misreads and with its own names for the
+// others. A body that is no JSON object comes back as it is.
 std::string body_for(Vendor vendor, std::string_view body, std::string_view model);
 
 }  // namespace xc::schema

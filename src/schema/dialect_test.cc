@@ -65,6 +65,37 @@ TEST(Dialect, TheBudgetOfThoughtsHasManyNames) {
   }
 }
 
+TEST(Dialect, EachIsAskedToGoOnInItsOwnWay) {
+  const std::string chat =
+      R"({"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":9})";
+  const auto body = continued(chat, "half \"an", 4);
+  ASSERT_TRUE(body);
+  const std::string vllm = body_for(Vendor::Vllm, *body, "m");
+  EXPECT_NE(vllm.find(R"({"role":"assistant","content":"half \"an"}])"), std::string::npos) << vllm;
+  EXPECT_NE(vllm.find(R"("max_tokens":5)"), std::string::npos) << vllm;
+  EXPECT_NE(vllm.find(R"("continue_final_message":true,"add_generation_prompt":false)"),
+            std::string::npos);
+  const std::string sglang = body_for(Vendor::Sglang, *body, "m");
+  EXPECT_NE(sglang.find(R"("continue_final_message":true)"), std::string::npos);
+  EXPECT_EQ(sglang.find("add_generation_prompt"), std::string::npos);
+  for (const Vendor vendor : {Vendor::LlamaServer, Vendor::Xingcha, Vendor::OpenAi}) {
+    const std::string other = body_for(vendor, *body, "m");
+    EXPECT_EQ(other.find("continue_final_message"), std::string::npos);
+    EXPECT_EQ(other.find("add_generation_prompt"), std::string::npos);
+    EXPECT_NE(other.find("half"), std::string::npos);
+    EXPECT_EQ(can_continue(vendor), vendor != Vendor::OpenAi);
+  }
+  EXPECT_FALSE(can_continue(Vendor::MindIe));
+}
+
+TEST(Dialect, WithoutTextTheQuestionIsAskedAnew) {
+  const std::string chat = R"({"model":"m","messages":[],"max_tokens":9})";
+  EXPECT_EQ(continued(chat, "", 0), chat);
+  EXPECT_EQ(continued(chat, "x", 9), std::nullopt);
+  EXPECT_EQ(continued(R"({"model":"m","prompt":"x"})", "x", 1), std::nullopt);
+  EXPECT_EQ(continued("{", "x", 1), std::nullopt);
+}
+
 TEST(Dialect, WhatIsNoJsonStaysAsItIs) {
   EXPECT_EQ(body_for(Vendor::Vllm, "[1", "m"), "[1");
   EXPECT_EQ(body_for(Vendor::Vllm, "[1]", "m"), "[1]");

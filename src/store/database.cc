@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "store/postgres_session.h"
+#include "store/reply_watch.h"
 #include "store/sqlite_session.h"
 
 namespace xc::store {
@@ -122,8 +123,9 @@ void give_way(int tries) {
 struct Database::Parts {
   mutable std::mutex lock;  // held for one statement or transaction
   soci::session session;
-  std::string url;    // of PostgreSQL; empty: SQLite
-  std::string shown;  // in messages
+  std::string url;                    // of PostgreSQL; empty: SQLite
+  std::string shown;                  // in messages
+  std::unique_ptr<ReplyWatch> watch;  // of PostgreSQL
   int version = 0;
 
   std::unexpected<Error> error_of(const std::exception& error) const;
@@ -143,8 +145,9 @@ std::unexpected<Error> Database::Parts::error_of(const std::exception& error) co
 
 bool Database::Parts::connected_again() {
   if (url.empty() || session.is_connected()) return false;
+  if (watch->gave_up()) return false;
   session.close();
-  open_postgres(session, url);
+  open_postgres(session, url, *watch);
   log::info("store", "connected to the database again");
   return true;
 }
@@ -157,9 +160,11 @@ void Database::Parts::begin() {
     return;
   }
   try {
+    const ReplyWatch::Guard guard(watch.get());
     session << "BEGIN";
   } catch (const std::exception&) {
     if (!connected_again()) throw;
+    const ReplyWatch::Guard guard(watch.get());
     session << "BEGIN";
   }
 }
@@ -168,11 +173,14 @@ void Database::Parts::attempt(const std::vector<Statement>& statements) {
   begin();
   try {
     for (const Statement& statement : statements) {
+      const ReplyWatch::Guard guard(watch.get());
       run(session, statement.sql, statement.parameters);
     }
+    const ReplyWatch::Guard guard(watch.get());
     session << "COMMIT";
   } catch (const std::exception&) {
     try {
+      const ReplyWatch::Guard guard(watch.get());
       session << "ROLLBACK";
     } catch (const std::exception& second) {
       // SQLite rolls back by itself on some errors (disk full), and PostgreSQL when the connection
@@ -208,7 +216,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& url,
     if (parts->url.empty()) {
       XC_CHECK(open_sqlite(parts->session, path));
     } else {
-      open_postgres(parts->session, url);
+      parts->watch = std::make_unique<ReplyWatch>();
+      open_postgres(parts->session, url, *parts->watch);
     }
   } catch (const std::exception& error) {
     return parts->error_of(error);
@@ -235,10 +244,12 @@ Result<std::vector<Row>> Database::query(std::string_view sql,
   const std::lock_guard hold(parts_->lock);
   try {
     try {
+      const ReplyWatch::Guard guard(parts_->watch.get());
       return run_query(parts_->session, sql, parameters);
     } catch (const std::exception&) {
       if (!parts_->connected_again()) throw;
     }
+    const ReplyWatch::Guard guard(parts_->watch.get());
     return run_query(parts_->session, sql, parameters);
   } catch (const std::exception& error) {
     return parts_->error_of(error);
@@ -258,6 +269,10 @@ Status Database::transaction(const std::vector<Statement>& statements) {
     }
     give_way(tries);
   }
+}
+
+void Database::hurry() {
+  if (parts_->watch) parts_->watch->hurry();
 }
 
 bool Database::is_shared() const { return !parts_->url.empty(); }

@@ -43,6 +43,9 @@ class Database {
     std::vector<Value> parameters;
   };
   Status transaction(const std::vector<Statement>& statements);
+  // The process ends: from now on a PostgreSQL server that does not answer is waited for no longer
+  // than limits::kDatabaseLastWait, and after that not asked again. Thread-safe, does not wait.
+  void hurry();
   // Gateways on other machines may use it too.
   bool is_shared() const;
   int schema_version() const;  // as this process opened it

@@ -195,11 +195,20 @@ Migration oidc_step() {
            "CREATE TABLE identity_secrets (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)"}};
 }
 
+Migration pool_courses_step() {
+  return {7,
+          "endpoints that go on with answers, hedged models",
+          {"ALTER TABLE endpoints ADD COLUMN continues BIGINT NOT NULL DEFAULT 0",
+           // Of the model: the same in all of its rows.
+           "ALTER TABLE model_routes ADD COLUMN hedge_ms BIGINT NOT NULL DEFAULT 0"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{keys_step(),  identity_step(),       quota_step(),
-                                            pools_step(), shared_budgets_step(), oidc_step()};
+  static const std::vector<Migration> steps{keys_step(),        identity_step(),       quota_step(),
+                                            pools_step(),       shared_budgets_step(), oidc_step(),
+                                            pool_courses_step()};
   return steps;
 }
 

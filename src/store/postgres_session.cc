@@ -42,15 +42,21 @@ std::string shown_postgres(std::string_view url) {
   return fmt::format("postgresql://{}", rest.substr(0, rest.find('?')));
 }
 
-void open_postgres(soci::session& session, const std::string& url) {
+void open_postgres(soci::session& session, const std::string& url, ReplyWatch& watch) {
   std::string whole = url;
   add_parameter(whole, "connect_timeout",
                 fmt::format("{}", limits::kDatabaseConnectTimeout.count()));
   // A server that is gone without a word is noticed, not waited for.
   add_parameter(whole, "tcp_user_timeout", fmt::format("{}", limits::kDatabaseBusyTimeout.count()));
+  add_parameter(whole, "keepalives_idle", fmt::format("{}", limits::kDatabaseKeepalive.count()));
+  add_parameter(whole, "keepalives_interval", "5");
+  add_parameter(whole, "keepalives_count", "3");
   add_parameter(whole, "client_encoding", "UTF8");
   add_parameter(whole, "application_name", "xingcha");
   session.open(soci::postgresql, whole);
+  auto* backend = static_cast<soci::postgresql_session_backend*>(session.get_backend());
+  watch.use(PQsocket(backend->conn_));
+  const ReplyWatch::Guard guard(&watch);
   session << "SET client_min_messages = warning";
   session << "SET standard_conforming_strings = on";
   session << "SET default_transaction_isolation = 'read committed'";

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/reply_watch.h"
+
 namespace xc::store {
 
 // "postgresql://…" or "postgres://…", as libpq reads it.
@@ -15,8 +17,9 @@ bool is_postgres(std::string_view url);
 std::string shown_postgres(std::string_view url);
 
 // Waits at most limits::kDatabaseConnectTimeout for a connection, and for a lock or an answer no
-// longer than limits::kDatabaseBusyTimeout and kDatabaseStatementTimeout.
-void open_postgres(soci::session& session, const std::string& url);
+// longer than limits::kDatabaseBusyTimeout and kDatabaseStatementTimeout, as the server keeps time;
+// `watch` knows the connection from then on, for a server that does not.
+void open_postgres(soci::session& session, const std::string& url, ReplyWatch& watch);
 
 // Two transactions stood in each other's way and the server undid this one: it may run again.
 bool may_run_again(const std::exception& error);

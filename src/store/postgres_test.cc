@@ -64,6 +64,23 @@ TEST_F(PostgresTest, a_connection_that_breaks_in_the_middle_leaves_nothing_done)
   EXPECT_TRUE(database->execute("INSERT INTO items (id) VALUES (1)"));
 }
 
+TEST_F(PostgresTest, one_that_ends_waits_for_no_answer) {
+  auto database = opened();
+  std::thread ending([&database] { database->hurry(); });
+  EXPECT_FALSE(database->query("SELECT pg_sleep(30)"));
+  ending.join();
+  // Not asked again: a process that ends must not wait once for each thing it has to write.
+  EXPECT_FALSE(database->query("SELECT 1"));
+  EXPECT_FALSE(database->execute("INSERT INTO items (id) VALUES (1)"));
+}
+
+TEST_F(PostgresTest, one_that_ends_still_writes_where_it_is_answered) {
+  auto database = opened();
+  database->hurry();
+  EXPECT_TRUE(database->execute("INSERT INTO items (id) VALUES (1)"));
+  EXPECT_EQ(count(*database), 1u);
+}
+
 TEST_F(PostgresTest, many_open_and_migrate_at_once) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {

@@ -360,6 +360,21 @@ def test_a_database_that_does_not_answer(postgres, upstream):
     wire.cut()
 
 
+def test_a_database_that_hangs_does_not_hold_up_the_end(postgres):
+    postgres.make_database("hung")
+    wire = Wire(postgres.socket())
+    with Home(models=False) as home, Server(home, XINGCHA_DATABASE=wire.url("hung")) as server:
+        assert server.api.get("/v1/models").status == 200
+        wire.freeze()
+        try:
+            time.sleep(2)  # what follows changes waits for an answer by now
+            assert server.api.get("/v1/models").status == 200
+            assert server.stop() == 0
+        finally:
+            wire.thaw()
+    wire.cut()
+
+
 def test_one_server_on_postgresql(postgres):
     """The usual things, on the other database."""
     url = postgres.make_database("alone")

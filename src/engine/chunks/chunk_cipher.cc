@@ -14,7 +14,7 @@
 namespace xc::engine {
 namespace {
 
-constexpr std::size_t kGcmTagBytes = 16;
+using crypto::kGcmTagBytes;
 constexpr std::size_t kSm3Bytes = 32;
 constexpr std::size_t kSm4KeyBytes = 16;
 
@@ -25,7 +25,6 @@ struct Freer {
     Free(p);
   }
 };
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
 using CipherHandle = std::unique_ptr<EVP_CIPHER, Freer<EVP_CIPHER_free>>;
 using DigestHandle = std::unique_ptr<EVP_MD, Freer<EVP_MD_free>>;
@@ -42,49 +41,16 @@ unsigned char* out(std::span<std::byte> bytes) {
 bool fits(Bytes bytes) { return bytes.size() <= std::numeric_limits<int>::max(); }
 int count(Bytes bytes) { return static_cast<int>(bytes.size()); }
 
-// 32 bytes with either digest.
-Digest hmac(const char* digest, const Digest& secret, std::string_view label) {
-  Digest result{};
-  std::size_t length = 0;
-  const auto* text = reinterpret_cast<const unsigned char*>(label.data());
-  const unsigned char* made =
-      EVP_Q_mac(nullptr, "HMAC", nullptr, digest, nullptr, secret.data(), secret.size(), text,
-                label.size(), result.data(), result.size(), &length);
-  XC_ASSERT(made != nullptr && length == result.size());
-  return result;
-}
+constexpr std::string_view kGcmLabel = "aes-256-gcm";
+using GcmTag = std::span<std::byte, kGcmTagBytes>;
 
-bool seal_gcm(const Digest& secret, const Nonce& nonce, Bytes header, std::span<std::byte> body,
-              std::span<std::byte> tag) {
-  const Digest key = derive(secret, "aes-256-gcm");
-  const CipherContext ctx(EVP_CIPHER_CTX_new());
-  int n = 0;
-  return ctx &&
-         EVP_EncryptInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) == 1 &&
-         EVP_EncryptUpdate(ctx.get(), nullptr, &n, in(header), count(header)) == 1 &&
-         EVP_EncryptUpdate(ctx.get(), out(body), &n, in(body), count(body)) == 1 &&
-         EVP_EncryptFinal_ex(ctx.get(), out(body) + n, &n) == 1 &&
-         EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_GCM_GET_TAG, kGcmTagBytes, out(tag)) == 1;
-}
-
-bool unseal_gcm(const Digest& secret, const Nonce& nonce, Bytes header, std::span<std::byte> body,
-                Bytes tag) {
-  const Digest key = derive(secret, "aes-256-gcm");
-  const CipherContext ctx(EVP_CIPHER_CTX_new());
-  std::array<unsigned char, kGcmTagBytes> expected{};
-  std::copy_n(in(tag), expected.size(), expected.begin());
-  int n = 0;
-  return ctx &&
-         EVP_DecryptInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) == 1 &&
-         EVP_DecryptUpdate(ctx.get(), nullptr, &n, in(header), count(header)) == 1 &&
-         EVP_DecryptUpdate(ctx.get(), out(body), &n, in(body), count(body)) == 1 &&
-         EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_GCM_SET_TAG, kGcmTagBytes, expected.data()) == 1 &&
-         EVP_DecryptFinal_ex(ctx.get(), out(body) + n, &n) == 1;
+std::span<const std::uint8_t, crypto::kGcmNonceBytes> gcm_nonce(const Nonce& nonce) {
+  return std::span(nonce).first<crypto::kGcmNonceBytes>();
 }
 
 // The same operation in both directions.
 bool sm4_ctr(const Digest& secret, const Nonce& nonce, std::span<std::byte> body) {
-  const Digest key = hmac("SM3", secret, "sm4-ctr");  // the first 16 of its bytes
+  const Digest key = crypto::hmac("SM3", secret, "sm4-ctr");  // the first 16 of its bytes
   static_assert(kSm4KeyBytes <= std::tuple_size_v<Digest>);
   const CipherHandle sm4(EVP_CIPHER_fetch(nullptr, "SM4-CTR", nullptr));
   const CipherContext ctx(EVP_CIPHER_CTX_new());
@@ -97,7 +63,7 @@ bool sm4_ctr(const Digest& secret, const Nonce& nonce, std::span<std::byte> body
 // Over header and ciphertext; the header holds the lengths and the nonce.
 bool mac_sm3(const Digest& secret, Bytes header, Bytes body,
              std::array<unsigned char, kSm3Bytes>& tag) {
-  const Digest key = hmac("SM3", secret, "hmac-sm3");
+  const Digest key = crypto::hmac("SM3", secret, "hmac-sm3");
   const MacHandle mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   if (!mac) return false;
   const MacContext ctx(EVP_MAC_CTX_new(mac.get()));
@@ -113,21 +79,6 @@ bool mac_sm3(const Digest& secret, Bytes header, Bytes body,
 
 }  // namespace
 
-Digest sha256(std::initializer_list<Bytes> parts) {
-  const DigestContext ctx(EVP_MD_CTX_new());
-  XC_ASSERT(ctx && EVP_DigestInit_ex(ctx.get(), EVP_sha256(), nullptr) == 1);
-  for (const Bytes part : parts) {
-    XC_ASSERT(EVP_DigestUpdate(ctx.get(), part.data(), part.size()) == 1);
-  }
-  Digest digest{};
-  XC_ASSERT(EVP_DigestFinal_ex(ctx.get(), digest.data(), nullptr) == 1);
-  return digest;
-}
-
-Digest derive(const Digest& secret, std::string_view label) {
-  return hmac("SHA256", secret, label);
-}
-
 std::size_t tag_bytes(ChunkCipher cipher) {
   switch (cipher) {
     case ChunkCipher::Aes256Gcm:
@@ -139,7 +90,7 @@ std::size_t tag_bytes(ChunkCipher cipher) {
 }
 
 std::size_t nonce_bytes(ChunkCipher cipher) {
-  return cipher == ChunkCipher::Aes256Gcm ? 12 : std::tuple_size_v<Nonce>;
+  return cipher == ChunkCipher::Aes256Gcm ? crypto::kGcmNonceBytes : std::tuple_size_v<Nonce>;
 }
 
 bool available(ChunkCipher cipher) {
@@ -153,7 +104,9 @@ bool seal(ChunkCipher cipher, const Digest& secret, const Nonce& nonce, Bytes he
           std::span<std::byte> body, std::span<std::byte> tag) {
   if (!available(cipher) || !fits(header) || !fits(body)) return false;
   XC_ASSERT(tag.size() == tag_bytes(cipher));
-  if (cipher == ChunkCipher::Aes256Gcm) return seal_gcm(secret, nonce, header, body, tag);
+  if (cipher == ChunkCipher::Aes256Gcm) {
+    return crypto::seal_gcm(derive(secret, kGcmLabel), gcm_nonce(nonce), header, body, GcmTag(tag));
+  }
   std::array<unsigned char, kSm3Bytes> mac{};
   if (!sm4_ctr(secret, nonce, body) || !mac_sm3(secret, header, body, mac)) return false;
   std::copy(mac.begin(), mac.end(), out(tag));
@@ -164,7 +117,10 @@ bool unseal(ChunkCipher cipher, const Digest& secret, const Nonce& nonce, Bytes 
             std::span<std::byte> body, Bytes tag) {
   if (!available(cipher) || !fits(header) || !fits(body)) return false;
   XC_ASSERT(tag.size() == tag_bytes(cipher));
-  if (cipher == ChunkCipher::Aes256Gcm) return unseal_gcm(secret, nonce, header, body, tag);
+  if (cipher == ChunkCipher::Aes256Gcm) {
+    return crypto::unseal_gcm(derive(secret, kGcmLabel), gcm_nonce(nonce), header, body,
+                              tag.first<kGcmTagBytes>());
+  }
   std::array<unsigned char, kSm3Bytes> mac{};
   return mac_sm3(secret, header, body, mac) &&
          CRYPTO_memcmp(mac.data(), tag.data(), mac.size()) == 0 && sm4_ctr(secret, nonce, body);

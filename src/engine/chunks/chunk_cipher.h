@@ -7,25 +7,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <span>
-#include <string_view>
+
+#include "crypto/aead.h"
 
 namespace xc::engine {
 
-using Bytes = std::span<const std::byte>;
-using Digest = std::array<std::uint8_t, 32>;
+using crypto::Bytes;
+using crypto::bytes_of;
+using crypto::derive;
+using crypto::Digest;
+using crypto::sha256;
 using Nonce = std::array<std::uint8_t, 16>;
-
-template <typename T>
-Bytes bytes_of(const T& container) {
-  return std::as_bytes(std::span(container));
-}
-
-// Of the parts one after the other.
-Digest sha256(std::initializer_list<Bytes> parts);
-// HMAC-SHA-256 of a label: a key for one purpose out of one secret.
-Digest derive(const Digest& secret, std::string_view label);
 
 enum class ChunkCipher : std::uint32_t { Aes256Gcm = 1, Sm4CtrHmacSm3 = 2 };
 

@@ -9,8 +9,6 @@ namespace {
 // Tokens are hashed and stored as they lie in memory.
 static_assert(std::endian::native == std::endian::little);
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
-
 void add_field(std::string& text, std::string_view field) {
   const std::uint64_t length = field.size();  // so that "ab"+"c" differs from "a"+"bc"
   text.append(reinterpret_cast<const char*>(&length), sizeof(length));
@@ -66,27 +64,6 @@ void ChunkChain::extend(std::span<const Token> tokens) {
     link.key = key_of(*space_, link.previous, link.tokens);
     links_.push_back(std::move(link));
   }
-}
-
-std::string hex_of(std::span<const std::uint8_t> bytes) {
-  std::string hex;
-  hex.reserve(2 * bytes.size());
-  for (const std::uint8_t byte : bytes) {
-    hex += kHexDigits[byte >> 4];
-    hex += kHexDigits[byte & 15];
-  }
-  return hex;
-}
-
-std::optional<Digest> digest_of_hex(std::string_view hex) {
-  Digest digest{};
-  if (hex.size() != 2 * digest.size()) return std::nullopt;
-  for (std::size_t i = 0; i < hex.size(); ++i) {
-    const std::size_t digit = kHexDigits.find(hex[i]);
-    if (digit == std::string_view::npos) return std::nullopt;
-    digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] << 4 | digit);
-  }
-  return digest;
 }
 
 }  // namespace xc::engine

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "crypto/hex.h"
 #include "engine/chunks/chunk_cipher.h"
 #include "engine/core/sequence_pool.h"
 
@@ -139,8 +140,7 @@ struct DigestHash {
   }
 };
 
-std::string hex_of(std::span<const std::uint8_t> bytes);
-// nullopt unless these are 64 lower-case digits.
-std::optional<Digest> digest_of_hex(std::string_view hex);
+using crypto::digest_of_hex;
+using crypto::hex_of;
 
 }  // namespace xc::engine
