@@ -99,19 +99,6 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const Seat& seat, Deadline 
   return send_to_worker(call, ask, seat.lease(), {});
 }
 
-Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
-                                   ChunkParser parser, Seat seat) {
-  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
-  const Deadline by = start_by(call, seat);
-  Result<Reply> reply = co_await send(call, ask, seat, by);
-  if (!reply) stage.fail();
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Generation generation(call, reservation, ask, parser, std::move(seat), std::move(*reply), by);
-  Status begun = co_await generation.prefetch();
-  if (!begun) co_return std::unexpected(std::move(begun.error()));
-  co_return generation;
-}
-
 Task<Result<std::string>> try_whole(Call& call, const Ask& ask, Seat seat,
                                     const WholeCheck& check) {
   const ops::Trace::Stage stage = call.trace.stage("ask", ops::Span::Kind::Client);
@@ -178,20 +165,16 @@ schema::Usage Generation::prompt() const {
   return usage;
 }
 
-Task<Status> Generation::prefetch() {
-  Result<bool> some = co_await pull(prefetched_);
-  if (!some) co_return std::unexpected(std::move(some.error()));
-  co_return Status();
+std::optional<bool> Generation::take_ready(std::vector<schema::Delta>& out) {
+  out.clear();
+  if (prefetched_.empty()) return done_ && !failure_ ? std::optional(false) : std::nullopt;
+  out.swap(prefetched_);
+  return true;
 }
 
 Task<Result<bool>> Generation::next(std::vector<schema::Delta>& out) {
   out.clear();
-  if (!prefetched_.empty()) {
-    out.swap(prefetched_);
-    co_return true;
-  }
-  Result<bool> more = co_await pull(out);
-  co_return more;
+  return pull(out);
 }
 
 // What the worker or endpoint says next; an endpoint's breaker hears how that went.
@@ -311,17 +294,31 @@ Task<void> Generation::drain() {
   }
 }
 
-Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
-                               ChunkParser parser, Seat seat) {
+Task<Result<std::unique_ptr<Generation>>> start(Call& call, Reservation& reservation,
+                                                const Ask& ask, ChunkParser parser, Seat seat) {
   bool worker_again = false;
   for (;;) {
     const bool worker = seat.endpoint() == nullptr;
-    Result<Generation> generation =
-        co_await try_start(call, reservation, ask, parser, std::move(seat));
-    if (generation) co_return generation;
+    Error failure;
+    {  // the place is given back before another is looked for
+      ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+      Seat here = std::move(seat);
+      const Deadline by = start_by(call, here);
+      Result<Reply> reply = co_await send(call, ask, here, by);
+      if (reply) {
+        auto generation = std::make_unique<Generation>(call, reservation, ask, parser,
+                                                       std::move(here), std::move(*reply), by);
+        Result<bool> begun = co_await generation->prefetch();
+        if (begun) co_return std::move(generation);
+        failure = std::move(begun.error());
+      } else {
+        stage.fail();
+        failure = std::move(reply.error());
+      }
+    }
     std::optional<Seat> next =
-        co_await next_seat(call, reservation, ask, worker, worker_again, generation.error());
-    if (!next) co_return generation;
+        co_await next_seat(call, reservation, ask, worker, worker_again, failure);
+    if (!next) co_return std::unexpected(std::move(failure));
     seat = std::move(*next);
   }
 }
@@ -331,15 +328,17 @@ void Generation::abandon() {
   seat_.reset();
 }
 
-Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,
-                                    ChunkParser parser, Generation& broken, Error error) {
+Task<Result<std::unique_ptr<Generation>>> start_over(Call& call, Reservation& reservation,
+                                                     const Ask& ask, ChunkParser parser,
+                                                     Generation& broken, Error error) {
   const bool endpoint = broken.from_endpoint();
   broken.abandon();
   if (!endpoint) co_return std::unexpected(std::move(error));
   bool worker_again = true;  // no worker was lost, so none is looked for
   std::optional<Seat> next = co_await next_seat(call, reservation, ask, false, worker_again, error);
   if (!next) co_return std::unexpected(std::move(error));
-  Result<Generation> generation = co_await start(call, reservation, ask, parser, std::move(*next));
+  Result<std::unique_ptr<Generation>> generation =
+      co_await start(call, reservation, ask, parser, std::move(*next));
   co_return generation;
 }
 
