@@ -92,13 +92,16 @@ def version_of(command):
 
 
 def leaves(seconds):
-    """The audit log alone, on core 0, offered the most and 50,000 leaves/s: leaves/s on disk and signed."""
+    """The audit log alone, on core 0, offered the most and 55,000 leaves/s: leaves/s on disk and signed.
+
+    The time until the log is closed counts too, so what is offered is never quite reached.
+    """
     folder = tempfile.mkdtemp(prefix="xcg-", dir=ROOT / "build")  # a disk, not a tmpfs
     try:
         return [json.loads(subprocess.run(
             ["taskset", "-c", "0", ROOT / "build/tests/audit_leaves", f"{folder}/{i}", str(seconds), "1",
              "sha256-ed25519", rate], capture_output=True, text=True, check=True).stdout)
-            for i, rate in enumerate(("0", "50000"))]
+            for i, rate in enumerate(("0", "55000"))]
     finally:
         shutil.rmtree(folder)
 

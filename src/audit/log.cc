@@ -88,8 +88,14 @@ std::string Log::receipt(const Ticket& ticket) const {
   {
     const std::lock_guard held(parts_->mutex);
     if (parts_->head.size > ticket.index) {
-      return fmt::format("r1.{}.{}.{}", ticket.index, base64_of(view_of(ticket.leaf)),
-                         parts_->head_tail);
+      const fmt::format_int index(ticket.index);
+      std::string out = "r1.";
+      out.reserve(384);
+      out.append(index.data(), index.size()) += '.';
+      out += base64_of(view_of(ticket.leaf));
+      out += '.';
+      out += parts_->head_tail;
+      return out;
     }
   }
   Receipt promise{ticket.index, ticket.leaf, parts_->key.public_key().log_id(), std::nullopt, {}};

@@ -71,10 +71,11 @@ std::optional<Leaf> leaf_of(std::string_view bytes) {
               *array_of<32>(std::string(bytes.substr(25)))};
 }
 
+// Names are plain words of ours: nothing to escape.
 void RecordText::name(std::string_view name) {
-  if (out_.size() > 1) out_ += ',';
-  append_json_text(out_, name);
-  out_ += ':';
+  out_ += out_.size() > 1 ? ",\"" : "\"";
+  out_ += name;
+  out_ += "\":";
 }
 
 RecordText& RecordText::text(std::string_view key, std::string_view value) {

@@ -43,14 +43,21 @@ std::optional<std::string> bytes_of_hex(std::string_view hex) {
 
 std::string base64_of(std::string_view bytes) {
   std::string text((bytes.size() * 4 + 2) / 3, '\0');
-  std::size_t at = 0;
-  std::uint32_t bits = 0;
-  int have = 0;
-  for (const char c : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (have += 8; have >= 6; have -= 6) text[at++] = kBase64[bits >> (have - 6) & 63];
+  char* out = text.data();
+  const auto byte = [bytes](std::size_t i) {
+    return std::uint32_t{static_cast<unsigned char>(bytes[i])};
+  };
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const std::uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    for (const int shift : {18, 12, 6, 0}) *out++ = kBase64[bits >> shift & 63];
   }
-  if (have > 0) text[at++] = kBase64[bits << (6 - have) & 63];
+  if (i == bytes.size()) return text;
+  const bool two = i + 2 == bytes.size();
+  const std::uint32_t bits = byte(i) << 16 | (two ? byte(i + 1) << 8 : 0);
+  *out++ = kBase64[bits >> 18];
+  *out++ = kBase64[bits >> 12 & 63];
+  if (two) *out++ = kBase64[bits >> 6 & 63];
   return text;
 }
 

@@ -192,6 +192,29 @@ Task<Result<Lease>> acquire_here(FleetRef fleet, std::string name, Deadline dead
   }
 }
 
+// Whether the name still leads where its shortcut does. A request that asks meanwhile, and the one
+// that found it too old, use the worker as it is; what changed is for the next one.
+Task<void> look_again(FleetRef fleet, std::string name) {
+  Resolution spec = co_await resolve(fleet, name);
+  const ModelRef model = spec ? fleet->model_of(**spec) : nullptr;
+  const std::shared_ptr<Worker> worker = model ? model->worker : nullptr;
+  if (!fleet->closing && worker && worker->leasable() && same_model(*worker->spec, **spec)) {
+    static_cast<void>(lease_on(fleet, name, *worker, *spec));
+  } else {
+    fleet->shortcuts.forget(name);
+  }
+}
+
+// From any I/O thread.
+Task<Result<Lease>> acquire_there(FleetRef fleet, std::string name, Deadline deadline) {
+  auto answer = std::make_shared<std::optional<Result<Lease>>>();
+  std::function<Task<void>()> task = [fleet, name, deadline, answer]() -> Task<void> {
+    *answer = co_await acquire_here(fleet, name, deadline);
+  };
+  co_await net::run_on(fleet->executor, task);
+  co_return std::move(**answer);
+}
+
 Task<Status> stop_here(FleetRef fleet, std::string name, Deadline deadline) {
   const ModelRef model = fleet->find(name);
   if (!model || !model->worker) co_return fail(Code::NotFound, Message::NoModel, {name});
@@ -254,15 +277,13 @@ Fleet::~Fleet() {
 
 Task<Result<Lease>> Fleet::acquire(std::string model, Deadline deadline) {
   const FleetRef fleet = state_;
-  if (auto ready = fleet->shortcuts.take(model, fleet->clock.now())) {
-    co_return Lease(std::make_shared<Lease::State>(std::move(ready)));
+  Shortcuts::Found found = fleet->shortcuts.take(model, fleet->clock.now());
+  if (found.look_again) {
+    fleet->tasks.spawn(fleet->executor, [fleet, model] { return look_again(fleet, model); });
   }
-  auto answer = std::make_shared<std::optional<Result<Lease>>>();
-  std::function<Task<void>()> task = [fleet, model, deadline, answer]() -> Task<void> {
-    *answer = co_await acquire_here(fleet, model, deadline);
-  };
-  co_await net::run_on(fleet->executor, task);
-  co_return std::move(**answer);
+  if (found.worker) co_return Lease(std::make_shared<Lease::State>(std::move(found.worker)));
+  Result<Lease> lease = co_await acquire_there(fleet, std::move(model), deadline);
+  co_return lease;
 }
 
 Task<Status> Fleet::stop(std::string model, Deadline deadline) {

@@ -4,18 +4,23 @@
 
 namespace xc::fleet {
 
-std::shared_ptr<const ReadyWorker> Shortcuts::take(const std::string& name, SteadyTime now) {
+Shortcuts::Found Shortcuts::take(const std::string& name, SteadyTime now) {
   const std::lock_guard hold(lock_);
   const auto found = entries_.find(name);
-  if (found == entries_.end()) return nullptr;
+  if (found == entries_.end()) return {};
   Entry& entry = found->second;
-  if (now - entry.at >= fresh_) {
-    entry.at = now;
-    return nullptr;
-  }
-  if (entry.worker->usage->try_take()) return entry.worker;
+  const Duration age = now - entry.at;
+  const bool old = age >= fresh_;
+  if (old) entry.at = now;
+  if (age >= fresh_ * kStaleFactor) return {};
+  if (entry.worker->usage->try_take()) return {entry.worker, old};
   entries_.erase(found);
-  return nullptr;
+  return {};
+}
+
+void Shortcuts::forget(const std::string& name) {
+  const std::lock_guard hold(lock_);
+  entries_.erase(name);
 }
 
 void Shortcuts::put(const std::string& name, std::shared_ptr<const ReadyWorker> worker,

@@ -27,14 +27,21 @@ class Shortcuts {
   // `fresh`: how long the catalogue's word on a name holds.
   explicit Shortcuts(Duration fresh) : fresh_(fresh) {}
 
-  // The worker, with one use of it taken; null: go the long way. When the entry is too old, one
-  // caller gets null and the others go on with it until that one has looked.
-  std::shared_ptr<const ReadyWorker> take(const std::string& name, SteadyTime now);
+  struct Found {
+    std::shared_ptr<const ReadyWorker> worker;  // with one use of it taken; null: go the long way
+    bool look_again = false;                    // this caller, by the way; nobody waits for it
+  };
+  // When the entry is too old, one caller is told to look again and goes on with it, as the others
+  // do until it has looked. Far too old, that one gets null.
+  Found take(const std::string& name, SteadyTime now);
   // looked_up: when the catalogue was asked for the name.
   void put(const std::string& name, std::shared_ptr<const ReadyWorker> worker,
            SteadyTime looked_up);
+  void forget(const std::string& name);
 
  private:
+  static constexpr int kStaleFactor = 60;  // a minute of the product's second
+
   struct Entry {
     std::shared_ptr<const ReadyWorker> worker;
     SteadyTime at;

@@ -24,19 +24,35 @@ std::shared_ptr<ReadyWorker> make_worker(int* woken = nullptr) {
 TEST(Shortcuts, lead_to_the_worker_and_count_the_use) {
   Shortcuts shortcuts(seconds(1));
   const auto worker = make_worker();
-  EXPECT_EQ(shortcuts.take("a", kStart), nullptr);
+  EXPECT_EQ(shortcuts.take("a", kStart).worker, nullptr);
   shortcuts.put("a", worker, kStart);
-  EXPECT_EQ(shortcuts.take("a", kStart), worker);
-  EXPECT_EQ(shortcuts.take("b", kStart), nullptr);
+  EXPECT_EQ(shortcuts.take("a", kStart).worker, worker);
+  EXPECT_EQ(shortcuts.take("b", kStart).worker, nullptr);
   EXPECT_EQ(worker->usage->in_flight(), 1);
 }
 
-TEST(Shortcuts, an_old_one_sends_one_caller_the_long_way) {
+TEST(Shortcuts, an_old_one_is_looked_up_again_by_one_caller_who_does_not_wait) {
+  Shortcuts shortcuts(seconds(1));
+  const auto worker = make_worker();
+  shortcuts.put("a", worker, kStart);
+  EXPECT_FALSE(shortcuts.take("a", kStart).look_again);
+  const Shortcuts::Found first = shortcuts.take("a", kStart + seconds(1));
+  EXPECT_EQ(first.worker, worker);
+  EXPECT_TRUE(first.look_again);
+  EXPECT_FALSE(shortcuts.take("a", kStart + seconds(1)).look_again);
+  EXPECT_TRUE(shortcuts.take("a", kStart + seconds(2)).look_again);
+  shortcuts.forget("a");
+  EXPECT_EQ(shortcuts.take("a", kStart + seconds(2)).worker, nullptr);
+}
+
+TEST(Shortcuts, a_far_too_old_one_sends_one_caller_the_long_way) {
   Shortcuts shortcuts(seconds(1));
   shortcuts.put("a", make_worker(), kStart);
-  EXPECT_EQ(shortcuts.take("a", kStart + seconds(1)), nullptr);
-  EXPECT_NE(shortcuts.take("a", kStart + seconds(1)), nullptr);
-  EXPECT_EQ(shortcuts.take("a", kStart + seconds(2)), nullptr);
+  EXPECT_EQ(shortcuts.take("a", kStart + seconds(60)).worker, nullptr);
+  EXPECT_NE(shortcuts.take("a", kStart + seconds(60)).worker, nullptr);
+  Shortcuts always(seconds(0));
+  always.put("a", make_worker(), kStart);
+  EXPECT_EQ(always.take("a", kStart).worker, nullptr);
 }
 
 TEST(Shortcuts, a_closed_worker_is_forgotten) {
@@ -44,7 +60,7 @@ TEST(Shortcuts, a_closed_worker_is_forgotten) {
   const auto worker = make_worker();
   shortcuts.put("a", worker, kStart);
   worker->usage->close();
-  EXPECT_EQ(shortcuts.take("a", kStart), nullptr);
+  EXPECT_EQ(shortcuts.take("a", kStart).worker, nullptr);
   EXPECT_EQ(worker->usage->in_flight(), 0);
   EXPECT_EQ(worker.use_count(), 1);
 }

@@ -35,10 +35,10 @@ Task<Status> AnswerWriter::send(std::string& bytes) {
 }
 
 Task<Status> AnswerWriter::finish(std::string& bytes) {
-  if (!stream_) {
-    Status replied = co_await reply_json(call_, 200, std::move(bytes));
-    co_return replied;
-  }
+  return stream_ ? end_stream(bytes) : reply_json(call_, 200, std::move(bytes));
+}
+
+Task<Status> AnswerWriter::end_stream(std::string& bytes) {
   Status ended;
   if (call_.exchange.started()) {
     ended = co_await call_.exchange.end_stream(bytes);

@@ -32,6 +32,7 @@ class AnswerWriter {
 
  private:
   void set_headers();
+  Task<Status> end_stream(std::string& bytes);
 
   Call& call_;
   const bool stream_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <thread>
 #include <tuple>
 
@@ -21,6 +22,14 @@ bool same_row(const identity::UsageRow& a, const identity::UsageRow& b) {
          std::tie(b.hour, b.key, b.model, b.ended, b.tenant, b.workspace);
 }
 
+void add_to(identity::UsageSums& sum, const identity::UsageSums& more) {
+  sum.requests += more.requests;
+  sum.prompt_tokens += more.prompt_tokens;
+  sum.cached_tokens += more.cached_tokens;
+  sum.completion_tokens += more.completion_tokens;
+  sum.cost_micro += more.cost_micro;
+}
+
 // One row for each hour, caller, model and end.
 std::vector<identity::UsageRow> added_up(std::vector<identity::UsageRow> rows) {
   std::ranges::sort(rows, [](const identity::UsageRow& a, const identity::UsageRow& b) {
@@ -33,14 +42,33 @@ std::vector<identity::UsageRow> added_up(std::vector<identity::UsageRow> rows) {
       sums.push_back(std::move(row));
       continue;
     }
-    identity::UsageSums& sum = sums.back().sums;
-    sum.requests += row.sums.requests;
-    sum.prompt_tokens += row.sums.prompt_tokens;
-    sum.cached_tokens += row.sums.cached_tokens;
-    sum.completion_tokens += row.sums.completion_tokens;
-    sum.cost_micro += row.sums.cost_micro;
+    add_to(sums.back().sums, row.sums);
   }
   return sums;
+}
+
+std::int64_t hour_of(std::int64_t unix_ms) { return unix_ms / 3'600'000; }
+
+identity::UsageSums sums_of(const Spent& spent) {
+  return {1, spent.tokens.prompt, spent.tokens.cached, spent.tokens.completion, spent.cost_micro};
+}
+
+// Added up by numbers, so that names are looked up once a row, not once a request.
+template <typename Item, typename RowOf>
+std::vector<identity::UsageRow> rows_of(const std::vector<Item>& items, RowOf row_of) {
+  std::map<std::tuple<std::int64_t, identity::AccountIds, Ended>, identity::UsageRow> rows;
+  for (const Item& item : items) {
+    const auto [at, fresh] =
+        rows.try_emplace({hour_of(item.unix_ms), item.spent.accounts, item.ended});
+    if (fresh) {
+      at->second = row_of(item);
+    } else {
+      add_to(at->second.sums, sums_of(item.spent));
+    }
+  }
+  std::vector<identity::UsageRow> out;
+  for (auto& [key, row] : rows) out.push_back(std::move(row));
+  return out;
 }
 
 }  // namespace
@@ -128,14 +156,13 @@ identity::UsageRow Books::row_of(const Item& item) const {
     return ledger_.name_of(item.spent.accounts[static_cast<std::size_t>(scope)]);
   };
   identity::UsageRow row;
-  row.hour = item.unix_ms / 3'600'000;
+  row.hour = hour_of(item.unix_ms);
   row.tenant = name(identity::Scope::Tenant);
   row.workspace = name(identity::Scope::Workspace);
   row.key = name(identity::Scope::Key);
   row.model = name(identity::Scope::Model);
   row.ended = name_of(item.ended);
-  row.sums = {1, item.spent.tokens.prompt, item.spent.tokens.cached, item.spent.tokens.completion,
-              item.spent.cost_micro};
+  row.sums = sums_of(item.spent);
   return row;
 }
 
@@ -166,10 +193,7 @@ Status Books::roll_up() {
   if (missing) {
     added = add_from_log(rolled_, next);
   } else {
-    std::vector<identity::UsageRow> rows;
-    rows.reserve(due.size());
-    for (const Item& item : due) rows.push_back(row_of(item));
-    added = add(std::move(rows), next);
+    added = add(rows_of(due, [this](const Item& item) { return row_of(item); }), next);
   }
   if (added) return {};
   // The database will be there again; what it missed is in the log.

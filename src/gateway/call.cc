@@ -118,8 +118,7 @@ void add_receipt(Call& call) {
 Task<Status> reply_json(Call& call, int status, std::string body) {
   call.audit.outcome(status);
   add_receipt(call);
-  Status replied = co_await call.exchange.reply(status, kJson, std::move(body));
-  co_return replied;
+  return call.exchange.reply(status, kJson, std::move(body));
 }
 
 Task<Status> reply_error(Call& call, Error error) {

@@ -67,9 +67,10 @@ Task<Status> converse(Call& call, Result<Question> question) {
   if (!recorded) co_return recorded;
   Result<Seat> seat = co_await route(call, *reservation, question->ask);
   if (!seat) co_return std::unexpected(std::move(seat.error()));
-  Result<Generation> generation =
+  Result<std::unique_ptr<Generation>> begun =
       co_await start(call, *reservation, question->ask, question->parser, std::move(*seat));
-  if (!generation) co_return std::unexpected(std::move(generation.error()));
+  if (!begun) co_return std::unexpected(std::move(begun.error()));
+  std::unique_ptr<Generation> generation = std::move(*begun);
 
   const ops::Trace::Stage stage = call.trace.stage("generate");
   const OutputGuard guard(question->choices);
@@ -79,14 +80,17 @@ Task<Status> converse(Call& call, Result<Question> question) {
   std::string bytes;
   sink->start(generation->prompt(), bytes);
   for (;;) {
-    Result<bool> more = co_await generation->next(deltas);
+    const std::optional<bool> ready = generation->take_ready(deltas);
+    Result<bool> more = ready.value_or(false);
+    if (!ready) more = co_await generation->next(deltas);
     if (more && !*more) break;
     if (!more && !question->stream && !call.exchange.started()) {
       // Nobody saw any of it: it begins anew, elsewhere, and what broke off costs nothing.
       reservation->forgive(more.error());
-      generation = co_await start_over(call, *reservation, question->ask, question->parser,
-                                       *generation, std::move(more.error()));
-      if (!generation) co_return std::unexpected(std::move(generation.error()));
+      begun = co_await start_over(call, *reservation, question->ask, question->parser, *generation,
+                                  std::move(more.error()));
+      if (!begun) co_return std::unexpected(std::move(begun.error()));
+      generation = std::move(*begun);
       sink = sink_of(call, *question, *generation, *reservation);
       bytes.clear();
       sink->start(generation->prompt(), bytes);

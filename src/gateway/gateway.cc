@@ -18,7 +18,9 @@ namespace xc::gateway {
 struct Gateway::Parts {
   explicit Parts(Services s) : services(std::move(s)), metrics(services.version) {}
 
-  Call call_of(net::Exchange& exchange, AuditEntry& audit);
+  // Who calls, whether they may, and on what terms. Error: as the caller shall hear it.
+  Status let_in(Call& call, const Match& match);
+  // What answers the address; `match` outlives it.
   Task<Status> serve(Call& call, const Match& match);
 
   const Services services;
@@ -130,7 +132,9 @@ Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& excha
   const TraceEnd trace_end{call};
   exchange.reply_headers().set("X-Request-Id", call.request_id);
   if (call.shape == Shape::Anthropic) exchange.reply_headers().set("request-id", call.request_id);
-  Status served = co_await parts->serve(call, match);
+  Status served;
+  if (match.route != nullptr) served = parts->let_in(call, match);
+  if (served) served = co_await parts->serve(call, match);
   // In mid-stream there is nothing left to say: the client is gone.
   if (served || exchange.started()) co_return;
   Status told = co_await reply_error(call, std::move(served.error()));
@@ -139,37 +143,28 @@ Task<void> open_door(std::shared_ptr<Gateway::Parts> parts, net::Exchange& excha
 
 }  // namespace
 
-Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
-  if (call.request().method == "OPTIONS" && !match.allowed.empty()) {
-    Status replied = co_await reply_options(call, match.allowed);
-    co_return replied;
-  }
-  if (match.route == nullptr) {
-    Status served = co_await serve_unmatched(call, match.allowed);
-    co_return served;
-  }
+Status Gateway::Parts::let_in(Call& call, const Match& match) {
   if (match.route->needs_key) {
-    Result<identity::Caller> caller = caller_of(call.request(), services);
-    if (!caller) co_return std::unexpected(std::move(caller.error()));
-    call.caller = std::move(*caller);
+    XC_TRY(call.caller, caller_of(call.request(), services));
     call.audit.caller(call.caller);
-    Status allowed = check_access(*match.route, call.caller);
-    if (!allowed) co_return allowed;
+    XC_CHECK(check_access(*match.route, call.caller));
   }
   call.parameter = match.parameter;
-  const Result<Terms> terms = terms_of(call.request(), services.clock.unix_ms());
-  if (!terms) co_return std::unexpected(terms.error());
-  call.deadline_ms = terms->deadline_ms;
+  XC_TRY(const Terms terms, terms_of(call.request(), services.clock.unix_ms()));
+  call.deadline_ms = terms.deadline_ms;
   call.deadline = Deadline::at(call.audit.begun() + std::chrono::milliseconds(call.deadline_ms));
-  call.priority = terms->priority;
+  call.priority = terms.priority;
   call.shutting_down = shutting_down;
   if (server != nullptr) call.connections = server->counters();
-  if (is_change(call.request(), match)) {
-    Status admitted = call.audit.admit_change();
-    if (!admitted) co_return admitted;
+  return is_change(call.request(), match) ? call.audit.admit_change() : Status();
+}
+
+Task<Status> Gateway::Parts::serve(Call& call, const Match& match) {
+  if (call.request().method == "OPTIONS" && !match.allowed.empty()) {
+    return reply_options(call, match.allowed);
   }
-  Status served = co_await match.route->handler(call);
-  co_return served;
+  if (match.route == nullptr) return serve_unmatched(call, match.allowed);
+  return match.route->handler(call);
 }
 
 Gateway::Gateway(Services services) : parts_(std::make_shared<Parts>(std::move(services))) {}

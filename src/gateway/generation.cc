@@ -33,29 +33,27 @@ schema::Usage Generation::prompt() const {
   return usage;
 }
 
-Task<Status> Generation::prefetch() {
-  Result<bool> some = co_await pull(prefetched_);
-  if (!some) co_return std::unexpected(std::move(some.error()));
-  co_return Status();
+std::optional<bool> Generation::take_ready(std::vector<schema::Delta>& out) {
+  out.clear();
+  if (prefetched_.empty()) return done_ && !failure_ ? std::optional(false) : std::nullopt;
+  out.swap(prefetched_);
+  return true;
 }
 
 Task<Result<bool>> Generation::next(std::vector<schema::Delta>& out) {
   out.clear();
-  if (!prefetched_.empty()) {
-    out.swap(prefetched_);
-    co_return true;
-  }
-  Result<bool> more = co_await pull(out);
-  co_return more;
+  return pull(out);
 }
 
-// What the worker or endpoint says next; an endpoint's breaker hears how that went.
+// What the worker or endpoint says next.
 Task<Result<bool>> Generation::pull(std::vector<schema::Delta>& out) {
+  return endpoint() == nullptr ? read(out) : pull_joined(out);
+}
+
+// The same of an endpoint, whose breaker hears how that went, or of those that go on for it.
+Task<Result<bool>> Generation::pull_joined(std::vector<schema::Delta>& out) {
   for (;;) {
-    fleet::EndpointUse* const endpoint = seat_ ? seat_->endpoint() : nullptr;
-    Task<Result<bool>> reading = endpoint == nullptr ? read(out) : read_from(*endpoint, out);
-    Result<bool> more = co_await std::move(reading);
-    if (endpoint == nullptr) co_return more;
+    Result<bool> more = co_await read_from(*seat_->endpoint(), out);
     if (more) {
       Status joined = joint_.pass(out);
       if (!joined) co_return std::unexpected(std::move(joined.error()));

@@ -52,11 +52,9 @@ Result<Seat> route_to_sibling(Call& call, const Reservation& reservation, const 
   return Seat(std::move(place));
 }
 
-Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask) {
-  if (!asks_pools(call)) {
-    Result<Seat> seat = co_await route_to_worker(call, reservation, ask.model);
-    co_return seat;
-  }
+namespace {
+
+Task<Result<Seat>> route_by_pools(Call& call, Reservation& reservation, const Ask& ask) {
   std::optional<Error> lost;  // of a worker that could not be had
   for (;;) {
     Result<fleet::Place> place = next_place(call, reservation, ask, std::nullopt);
@@ -72,6 +70,13 @@ Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask) {
     if (seat || call.deadline.passed(call.services.clock.now())) co_return seat;
     lost = std::move(seat.error());
   }
+}
+
+}  // namespace
+
+Task<Result<Seat>> route(Call& call, Reservation& reservation, const Ask& ask) {
+  return asks_pools(call) ? route_by_pools(call, reservation, ask)
+                          : route_to_worker(call, reservation, ask.model);
 }
 
 }  // namespace xc::gateway

@@ -131,12 +131,10 @@ Match match_route(std::string_view method, std::string_view path) {
     const Route& route = kRoutes[i];
     std::string_view parameter;
     if (!fits(route.pattern, kOpens[i], path, parameter)) continue;
+    if (route.method == method) return Match{&route, std::string(parameter), {}};
     match.allowed += match.allowed.empty() ? "" : ", ";
     match.allowed += route.method;
     if (route.method == "GET") match.allowed += ", HEAD";
-    if (route.method != method || match.route != nullptr) continue;
-    match.route = &route;
-    match.parameter = parameter;
   }
   if (!match.allowed.empty()) match.allowed += ", OPTIONS";
   return match;

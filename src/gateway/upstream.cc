@@ -24,26 +24,27 @@ Task<Result<Reply>> send(Call& call, const Ask& ask, const Seat& seat, Deadline 
 
 // Waits for the first token. What lives in here may outlive the call by nothing but destructors
 // that touch nothing of it (net/race.h).
-Task<Result<Generation>> begin_at(Call& call, Reservation& reservation, const Ask& ask,
-                                  ChunkParser parser, Seat seat) {
+Task<Begun> begin_at(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                     Seat seat) {
   const Deadline by = start_by(call, seat);
   Result<Reply> reply = co_await send(call, ask, seat, by);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Generation generation(call, reservation, ask, parser, std::move(seat), std::move(*reply), by);
-  Status begun = co_await generation.prefetch();
+  auto generation = std::make_unique<Generation>(call, reservation, ask, parser, std::move(seat),
+                                                 std::move(*reply), by);
+  Result<bool> begun = co_await generation->prefetch();
   if (!begun) co_return std::unexpected(std::move(begun.error()));
-  co_return generation;
+  co_return std::move(generation);
 }
 
 // A request at two endpoints of a pool.
 struct Hedge {
-  std::optional<Result<Generation>> first, second;
+  std::optional<Begun> first, second;
   bool asked = false;  // the second
-  std::optional<Result<Generation>>* winner = nullptr;
+  std::optional<Begun>* winner = nullptr;
 
   // Without a second the first one's failure ends the race: there are other ways to go on.
   bool decided() const { return winner != nullptr || (first && !asked); }
-  void ended(std::optional<Result<Generation>>& one) {
+  void ended(std::optional<Begun>& one) {
     // What is the caller's mistake at one would be theirs at the other too.
     const bool decides = one->has_value() || !may_move(one->error());
     if (winner == nullptr && decides) winner = &one;
@@ -68,8 +69,8 @@ Task<void> begin_first(Hedge& hedge, Call& call, Reservation& reservation, const
   hedge.ended(hedge.first);
 }
 
-Task<Result<Generation>> begin_hedged(Call& call, Reservation& reservation, const Ask& ask,
-                                      ChunkParser parser, Seat seat) {
+Task<Begun> begin_hedged(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                         Seat seat) {
   Hedge hedge;
   const int after_ms = seat.hedge_ms();
   const std::string pool = seat.endpoint()->row().pool;
@@ -87,21 +88,9 @@ Task<Result<Generation>> begin_hedged(Call& call, Reservation& reservation, cons
   if (hedge.asked) call.metrics.hedged(hedge.winner == &hedge.second);
   if (hedge.winner == nullptr) co_return std::move(hedge.second ? *hedge.second : *hedge.first);
   if (!**hedge.winner) co_return std::move(**hedge.winner);
-  const fleet::EndpointUse* const endpoint = (**hedge.winner)->endpoint();
+  const fleet::EndpointUse* const endpoint = (**hedge.winner).value()->endpoint();
   if (endpoint != nullptr) call.audit.place(pool, endpoint->row().name);
   co_return std::move(**hedge.winner);
-}
-
-Task<Result<Generation>> try_start(Call& call, Reservation& reservation, const Ask& ask,
-                                   ChunkParser parser, Seat seat) {
-  ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
-  const bool hedged = seat.endpoint() != nullptr && seat.hedge_ms() > 0;
-  Task<Result<Generation>> beginning =
-      hedged ? begin_hedged(call, reservation, ask, parser, std::move(seat))
-             : begin_at(call, reservation, ask, parser, std::move(seat));
-  Result<Generation> generation = co_await std::move(beginning);
-  if (!generation) stage.fail();
-  co_return generation;
 }
 
 Task<Result<std::string>> try_whole(Call& call, const Ask& ask, Seat seat,
@@ -148,31 +137,38 @@ Task<std::optional<Seat>> next_seat(Call& call, Reservation& reservation, const 
 
 }  // namespace
 
-Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
-                               ChunkParser parser, Seat seat) {
+Task<Begun> start(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                  Seat seat) {
   bool worker_again = false;
   for (;;) {
     const bool worker = seat.endpoint() == nullptr;
-    Result<Generation> generation =
-        co_await try_start(call, reservation, ask, parser, std::move(seat));
-    if (generation) co_return generation;
+    const bool hedged = !worker && seat.hedge_ms() > 0;
+    std::optional<Begun> begun;
+    {  // the place is given back before another is looked for
+      ops::Trace::Stage stage = call.trace.stage("start", ops::Span::Kind::Client);
+      Task<Begun> beginning = hedged
+                                  ? begin_hedged(call, reservation, ask, parser, std::move(seat))
+                                  : begin_at(call, reservation, ask, parser, std::move(seat));
+      begun = co_await std::move(beginning);
+      if (!*begun) stage.fail();
+    }
+    if (*begun) co_return std::move(*begun);
     std::optional<Seat> next =
-        co_await next_seat(call, reservation, ask, worker, worker_again, generation.error());
-    if (!next) co_return generation;
+        co_await next_seat(call, reservation, ask, worker, worker_again, begun->error());
+    if (!next) co_return std::move(*begun);
     seat = std::move(*next);
   }
 }
 
-Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,
-                                    ChunkParser parser, Generation& broken, Error error) {
+Task<Begun> start_over(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                       Generation& broken, Error error) {
   const bool endpoint = broken.from_endpoint();
   broken.abandon();
   if (!endpoint) co_return std::unexpected(std::move(error));
   bool worker_again = true;  // no worker was lost, so none is looked for
   std::optional<Seat> next = co_await next_seat(call, reservation, ask, false, worker_again, error);
   if (!next) co_return std::unexpected(std::move(error));
-  Result<Generation> generation = co_await start(call, reservation, ask, parser, std::move(*next));
-  co_return generation;
+  co_return co_await start(call, reservation, ask, parser, std::move(*next));
 }
 
 Task<Result<std::string>> ask_whole(Call& call, Reservation& reservation, const Ask& ask, Seat seat,

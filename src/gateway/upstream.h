@@ -40,11 +40,14 @@ class Generation {
   Generation(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser, Seat seat,
              std::unique_ptr<net::ClientReply> reply, Deadline start_by);
 
+  // What needs no waiting: true with the deltas that are there already, which replace those in
+  // `out`; false at the proper end; nothing when next() must be asked.
+  std::optional<bool> take_ready(std::vector<schema::Delta>& out);
   // Deltas that came together replace those in `out`; false at the proper end. Error: what the
   // endpoint reported, WorkerLost when it broke off, Deadline. Nothing follows an error.
   Task<Result<bool>> next(std::vector<schema::Delta>& out);
-  // Waits for the first deltas, which next() then gives.
-  Task<Status> prefetch();
+  // Waits for the first deltas, which take_ready() then gives.
+  Task<Result<bool>> prefetch() { return pull(prefetched_); }
   // After the answer went out: reads the body to its end, so that the connection can be kept.
   Task<void> drain();
   // Whether an endpoint of a pool answers; else a worker of this machine does.
@@ -52,7 +55,7 @@ class Generation {
   const fleet::EndpointUse* endpoint() const { return seat_ ? seat_->endpoint() : nullptr; }
   // Gives back its place and its connection; only destruction may follow.
   void abandon();
-  // Nothing more will come: next() gives false at once.
+  // Nothing more will come: take_ready() gives false.
   bool ended() const { return done_ && prefetched_.empty(); }
   std::string digest() const;  // of the model, as the worker says; may be empty
   // Of the prompt, as the worker said with its first delta; zeros from other endpoints.
@@ -60,6 +63,7 @@ class Generation {
 
  private:
   Task<Result<bool>> pull(std::vector<schema::Delta>& out);
+  Task<Result<bool>> pull_joined(std::vector<schema::Delta>& out);
   Task<Result<bool>> read_from(fleet::EndpointUse& endpoint, std::vector<schema::Delta>& out);
   Task<Result<bool>> read(std::vector<schema::Delta>& out);
   Task<Result<bool>> read_whole(std::vector<schema::Delta>& out);
@@ -84,17 +88,19 @@ class Generation {
   bool done_ = false;
 };
 
+using Begun = Result<std::unique_ptr<Generation>>;
+
 // Stage: asks for a stream and waits until it has begun. When the place fails before that, nothing
 // was delivered, so another is asked: a worker that died or left once more, an endpoint's failure
 // at the next place that the pools give. Where the model is hedged, an endpoint that gave no token
 // in time gets company, and who gives the first one answers; the other is cancelled.
 // `reservation` and `ask` outlive the result.
-Task<Result<Generation>> start(Call& call, Reservation& reservation, const Ask& ask,
-                               ChunkParser parser, Seat seat);
+Task<Begun> start(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                  Seat seat);
 // Stage: the same once more, after `broken` broke off with `error` while nothing of it had gone
 // out: at the next place, when `broken` was an endpoint's. Error: `error`, when there is none.
-Task<Result<Generation>> start_over(Call& call, Reservation& reservation, const Ask& ask,
-                                    ChunkParser parser, Generation& broken, Error error);
+Task<Begun> start_over(Call& call, Reservation& reservation, const Ask& ask, ChunkParser parser,
+                       Generation& broken, Error error);
 // Whether a whole reply is what was asked for.
 using WholeCheck = std::function<Status(std::string_view json)>;
 // Asks for one whole JSON reply, with the same further tries. `check` outlives the call; an

@@ -1,20 +1,23 @@
 #include "identity/key_hash.h"
 
+// For SHA256_Init and its like.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/assert.h"
 
 namespace xc::identity {
 
+// OpenSSL 3's SHA256() and EVP_Digest search providers and make a state on each call, which costs
+// more than the hash of a key does, and a key is hashed with every request.
 KeyHash hash_of(std::string_view key) {
-  // Looked up once: OpenSSL 3's SHA256() searches its providers on each call, which costs more than
-  // the hash of a key does, and a key is hashed with every request.
-  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  XC_ASSERT(sha256 != nullptr);
   KeyHash hash{};
-  const int done = EVP_Digest(key.data(), key.size(), hash.data(), nullptr, sha256, nullptr);
-  XC_ASSERT(done == 1);
+  SHA256_CTX state;
+  const bool done = SHA256_Init(&state) == 1 &&
+                    SHA256_Update(&state, key.data(), key.size()) == 1 &&
+                    SHA256_Final(hash.data(), &state) == 1;
+  XC_ASSERT(done);
   return hash;
 }
 

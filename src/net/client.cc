@@ -207,32 +207,6 @@ std::string request_head_text(const Origin& origin, const ClientRequest& request
   return head;
 }
 
-struct Attempt {
-  Result<std::unique_ptr<ClientReply>> reply;
-  bool stale = false;  // the peer had closed: not one byte of a reply came
-};
-
-// The views belong to the caller, who waits.
-Task<Attempt> attempt(std::unique_ptr<StreamedReply> reply, std::shared_ptr<ClientStream> stream,
-                      std::string_view head, std::string_view body, Deadline deadline) {
-  stream->start_clock();
-  Gather gather;
-  gather.add(head);
-  gather.add(body);
-  Task<Status> writing = stream->write_all(gather, deadline);
-  Status wrote = co_await std::move(writing);
-  if (!wrote && wrote.error().code != Code::Upstream) {
-    co_return Attempt{std::unexpected(std::move(wrote.error())), false};
-  }
-  if (!wrote) reply->forbid_reuse();  // it may have refused half-way: its reply says why
-  stream.reset();
-  Task<Status> reading = reply->read_head(deadline);
-  Status got = co_await std::move(reading);
-  if (got) co_return Attempt{std::move(reply), false};
-  const bool stale = got.error().code == Code::Upstream && !reply->any_bytes();
-  co_return Attempt{std::unexpected(std::move(got.error())), stale};
-}
-
 }  // namespace
 
 Client::Client(Runtime& runtime, std::size_t idle_per_thread, ClientTls tls)
@@ -276,7 +250,9 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send(const Origin& origin, Cl
   return exchange(parts_, origin, std::move(request), deadline);
 }
 
-// By value, so that the caller's origin and the client itself may go while this runs.
+// By value, so that the caller's origin and the client itself may go while this runs. A kept
+// connection that the peer had closed is stale: not one byte of a reply came, so a new one is
+// tried.
 Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Parts> parts,
                                                             Origin origin, ClientRequest request,
                                                             Deadline deadline) {
@@ -289,21 +265,35 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Part
   const std::string head = request_head_text(origin, request);
   const bool head_only = request.method == "HEAD";
   const std::shared_ptr<ClientPool> pool(parts, &parts->pool);
-  if (std::shared_ptr<ClientStream> kept = pool->take(key)) {
-    auto reply = std::make_unique<StreamedReply>(pool, key, kept, head_only);
-    Task<Attempt> trying = attempt(std::move(reply), std::move(kept), head, request.body, deadline);
-    Attempt tried = co_await std::move(trying);
-    if (!tried.stale) co_return std::move(tried.reply);
+  std::shared_ptr<ClientStream> stream = pool->take(key);
+  for (bool kept = stream != nullptr;; kept = false) {
+    if (!kept) {
+      Task<Result<std::shared_ptr<ClientStream>>> connecting =
+          connect_stream(origin, tls->get(), deadline);
+      Result<std::shared_ptr<ClientStream>> connected = co_await std::move(connecting);
+      if (!connected) co_return std::unexpected(std::move(connected.error()));
+      stream = std::move(*connected);
+    }
+    auto reply = std::make_unique<StreamedReply>(pool, key, stream, head_only);
+    stream->start_clock();
+    Gather gather;
+    gather.add(head);
+    gather.add(request.body);
+    if (!stream->push(gather)) {
+      Task<Status> writing = stream->write_all(gather, deadline);
+      Status wrote = co_await std::move(writing);
+      if (!wrote && wrote.error().code != Code::Upstream) {
+        co_return std::unexpected(std::move(wrote.error()));
+      }
+      if (!wrote) reply->forbid_reuse();  // it may have refused half-way: its reply says why
+    }
+    stream.reset();
+    Task<Status> reading = reply->read_head(deadline);
+    Status got = co_await std::move(reading);
+    if (got) co_return std::move(reply);
+    const bool stale = kept && got.error().code == Code::Upstream && !reply->any_bytes();
+    if (!stale) co_return std::unexpected(std::move(got.error()));
   }
-  Task<Result<std::shared_ptr<ClientStream>>> connecting =
-      connect_stream(origin, tls->get(), deadline);
-  Result<std::shared_ptr<ClientStream>> stream = co_await std::move(connecting);
-  if (!stream) co_return std::unexpected(std::move(stream.error()));
-  auto reply = std::make_unique<StreamedReply>(pool, key, *stream, head_only);
-  Task<Attempt> trying =
-      attempt(std::move(reply), std::move(*stream), head, request.body, deadline);
-  Attempt tried = co_await std::move(trying);
-  co_return std::move(tried.reply);
 }
 
 }  // namespace xc::net

@@ -12,6 +12,14 @@ namespace xc::net {
 namespace asio = boost::asio;
 using asio::posix::descriptor_base;
 
+namespace {
+
+descriptor_base::wait_type wait_type_of(Io state) {
+  return state == Io::WantRead ? descriptor_base::wait_read : descriptor_base::wait_write;
+}
+
+}  // namespace
+
 std::unexpected<Error> upstream_failed(std::string reason, std::string detail) {
   return fail(Code::Upstream, Message::UpstreamFailed, {std::move(reason)}, std::move(detail));
 }
@@ -49,27 +57,32 @@ void ClientStream::start_timer(SteadyTime when) {
   });
 }
 
-Task<Status> ClientStream::wait(WaitType what, Deadline deadline) {
-  if (deadline.passed(std::chrono::steady_clock::now())) co_return timed_out(started_, deadline);
+Status ClientStream::begin_wait(Deadline deadline) {
+  if (deadline.passed(std::chrono::steady_clock::now())) return timed_out(started_, deadline);
   arm(deadline);
   waiting_ = true;
-  boost::system::error_code error;
-  auto token = asio::redirect_error(asio::use_awaitable, error);
-  Task<void> ready = stream_.descriptor().async_wait(what, token);
-  co_await std::move(ready);
-  waiting_ = false;
-  if (timed_out_) co_return timed_out(started_, deadline);
-  if (error) co_return fail(Code::Cancelled, Message::ClientGone, {}, error.message());
-  co_return Status{};
+  return {};
 }
 
-Task<Status> ClientStream::wait_for(Io state, Deadline deadline) {
-  return wait(state == Io::WantRead ? descriptor_base::wait_read : descriptor_base::wait_write,
-              deadline);
+Status ClientStream::end_wait(const boost::system::error_code& error, Deadline deadline) {
+  waiting_ = false;
+  if (timed_out_) return timed_out(started_, deadline);
+  if (error) return fail(Code::Cancelled, Message::ClientGone, {}, error.message());
+  return {};
+}
+
+Task<Status> ClientStream::wait(Io state, Deadline deadline) {
+  Status begun = begin_wait(deadline);
+  if (!begun) co_return begun;
+  boost::system::error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  Task<void> ready = stream_.descriptor().async_wait(wait_type_of(state), token);
+  co_await std::move(ready);
+  co_return end_wait(error, deadline);
 }
 
 Task<Status> ClientStream::finish_connect(Deadline deadline) {
-  Task<Status> waiting = wait(descriptor_base::wait_write, deadline);
+  Task<Status> waiting = wait(Io::WantWrite, deadline);
   Status ready = co_await std::move(waiting);
   if (!ready) co_return ready;
   int error = 0;
@@ -93,10 +106,20 @@ Task<Status> ClientStream::open_tls(SSL_CTX* context, std::string host, Deadline
       if (verdict != X509_V_OK) reason = X509_verify_cert_error_string(verdict);
       co_return upstream_failed("TLS: " + reason, "handshake with " + host);
     }
-    Task<Status> waiting = wait_for(step.state, deadline);
+    Task<Status> waiting = wait(step.state, deadline);
     Status ready = co_await std::move(waiting);
     if (!ready) co_return ready;
   }
+}
+
+bool ClientStream::push(Gather& gather) {
+  while (!gather.empty()) {
+    const IoResult wrote = stream_.write_some(gather.parts());
+    if (wrote.state != Io::Ok) return false;
+    gather.advance(wrote.bytes);
+  }
+  drained_ = true;  // the reply is not there yet
+  return true;
 }
 
 Task<Status> ClientStream::write_all(Gather gather, Deadline deadline) {
@@ -109,7 +132,7 @@ Task<Status> ClientStream::write_all(Gather gather, Deadline deadline) {
     if (wrote.state == Io::End || wrote.state == Io::Failed) {
       co_return upstream_failed("write", std::strerror(errno));
     }
-    Task<Status> waiting = wait_for(wrote.state, deadline);
+    Task<Status> waiting = wait(wrote.state, deadline);
     Status ready = co_await std::move(waiting);
     if (!ready) co_return ready;
   }
@@ -121,9 +144,14 @@ Task<Result<std::string_view>> ClientStream::read_some(Deadline deadline) {
   Io state = Io::WantRead;
   bool try_first = !drained_ || stream_.buffered();
   for (;;) {
-    if (!try_first) {
-      Task<Status> waiting = wait_for(state, deadline);
-      Status ready = co_await std::move(waiting);
+    if (!try_first) {  // wait() without a coroutine of its own: each piece of a stream comes here
+      Status ready = begin_wait(deadline);
+      if (!ready) co_return std::unexpected(std::move(ready.error()));
+      boost::system::error_code error;
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      Task<void> waiting = stream_.descriptor().async_wait(wait_type_of(state), token);
+      co_await std::move(waiting);
+      ready = end_wait(error, deadline);
       if (!ready) co_return std::unexpected(std::move(ready.error()));
     }
     try_first = false;
@@ -141,10 +169,6 @@ Task<Result<std::string_view>> ClientStream::read_some(Deadline deadline) {
 
 bool ClientStream::is_fresh() { return stream_.is_open() && stream_.peek() == Io::WantRead; }
 
-void ClientStream::rest(SteadyTime since) {
-  resting_since_ = since;
-  timer_.cancel();
-  timer_at_ = SteadyTime::max();
-}
+void ClientStream::rest(SteadyTime since) { resting_since_ = since; }
 
 }  // namespace xc::net

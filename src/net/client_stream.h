@@ -21,21 +21,26 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
 
   Task<Status> finish_connect(Deadline deadline);
   Task<Status> open_tls(SSL_CTX* context, std::string host, Deadline deadline);
+  // Gives the kernel what it takes at once; false when some is left, or the connection broke:
+  // write_all then says which.
+  bool push(Gather& gather);
   Task<Status> write_all(Gather gather, Deadline deadline);
   // Into the thread's buffer: use the view before the next co_await. Empty at the end.
   Task<Result<std::string_view>> read_some(Deadline deadline);
 
   // Nothing came and nothing ended while it was kept: good for another request.
   bool is_fresh();
-  void rest(SteadyTime since);  // goes to a pool: no timer runs
+  // Goes to a pool. Its timer runs on: most often the next request needs it no earlier, and if
+  // nobody waits when it fires it ends.
+  void rest(SteadyTime since);
   SteadyTime resting_since() const { return resting_since_; }
   // When the exchange began, for the milliseconds in a Timeout's message.
   void start_clock() { started_ = std::chrono::steady_clock::now(); }
 
  private:
-  using WaitType = boost::asio::posix::descriptor_base::wait_type;
-  Task<Status> wait(WaitType what, Deadline deadline);
-  Task<Status> wait_for(Io state, Deadline deadline);
+  Task<Status> wait(Io state, Deadline deadline);
+  Status begin_wait(Deadline deadline);
+  Status end_wait(const boost::system::error_code& error, Deadline deadline);
   void arm(Deadline deadline);
   void start_timer(SteadyTime when);
 

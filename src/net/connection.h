@@ -96,7 +96,9 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Error timed_out_error() const;
 
   // exchange.cc: replies and writing
-  Task<Status> send_whole(int status, std::string_view content_type, std::string_view body);
+  // The body is `owned`, which lives as long as the sending takes, or else `body`.
+  Task<Status> send_whole(int status, std::string_view content_type, std::string_view body,
+                          std::string owned);
   Task<Status> send(Gather gather);
   Task<Status> send_error(const Error& error);
   bool push(Gather& gather);                       // false: the kernel is full, or broken_

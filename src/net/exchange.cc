@@ -31,19 +31,18 @@ struct ChunkSize {
 }  // namespace
 
 Task<Status> Connection::reply(int status, std::string_view content_type, std::string body) {
-  Task<Status> sending = send_whole(status, content_type, body);
-  Status sent = co_await std::move(sending);
-  co_return sent;
+  return send_whole(status, content_type, {}, std::move(body));
 }
 
 Task<Status> Connection::reply_static(int status, std::string_view content_type,
                                       std::string_view body) {
-  return send_whole(status, content_type, body);
+  return send_whole(status, content_type, body, {});
 }
 
 Task<Status> Connection::send_whole(int status, std::string_view content_type,
-                                    std::string_view body) {
+                                    std::string_view body, std::string owned) {
   if (broken_ || gone_) co_return client_gone();
+  if (!owned.empty()) body = owned;
   const Framing framing = has_no_body(status) ? Framing::None : Framing::Length;
   const std::string head = open_reply(status, content_type, framing, body.size());
   Gather gather;
@@ -139,7 +138,7 @@ Task<Status> Connection::send_error(const Error& error) {
     reply_headers_.set("Retry-After", std::to_string(error.retry_after_s));
   }
   const int status = facts_of(error.code).http_status;
-  Task<Status> sending = send_whole(status, made.content_type, made.body);
+  Task<Status> sending = send_whole(status, made.content_type, made.body, {});
   Status sent = co_await std::move(sending);
   co_return sent;
 }

@@ -1,5 +1,6 @@
 #include "schema/json_reader.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cmath>
@@ -110,14 +111,19 @@ Result<JsonArray> JsonField::as_array(std::size_t items_max) const {
 
 Result<std::size_t> JsonField::as_one_of(std::initializer_list<std::string_view> names) const {
   XC_TRY(const std::string_view text, as_text());
+  const auto* const found = std::ranges::find(names, text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   std::string list;
-  std::size_t index = 0;
   for (const std::string_view name : names) {
-    if (name == text) return index;
-    if (index++ > 0) list += ", ";
+    if (!list.empty()) list += ", ";
     list += name;
   }
   return bad_value(text, list);
+}
+
+JsonObject::JsonObject(const json::object& object, std::string path)
+    : object_(&object), path_(std::move(path)) {
+  for (const json::key_value_pair& member : object) keys_.add(member.key());
 }
 
 std::string JsonObject::path_of(std::string_view key) const {
@@ -126,7 +132,7 @@ std::string JsonObject::path_of(std::string_view key) const {
   return out += key;
 }
 
-std::optional<JsonField> JsonObject::find(std::string_view key) const {
+std::optional<JsonField> JsonObject::look_up(std::string_view key) const {
   const json::value* value = object_->if_contains(key);
   if (value == nullptr || value->is_null()) return std::nullopt;
   return JsonField(*value, path_of(key));
@@ -138,46 +144,47 @@ Result<JsonField> JsonObject::need(std::string_view key) const {
   return fail_field(path, Message::MissingField, {path});
 }
 
-Status JsonObject::text(std::string_view key, std::string& out) const {
-  const std::optional<JsonField> field = find(key);
+Status JsonObject::read_text(std::string_view key, std::string& out) const {
+  const std::optional<JsonField> field = look_up(key);
   if (!field) return {};
   XC_TRY(out, field->as_text());
   return {};
 }
 
-Status JsonObject::flag(std::string_view key, bool& out) const {
-  const std::optional<JsonField> field = find(key);
+Status JsonObject::read_flag(std::string_view key, bool& out) const {
+  const std::optional<JsonField> field = look_up(key);
   if (!field) return {};
   XC_TRY(out, field->as_flag());
   return {};
 }
 
-Status JsonObject::flag(std::string_view key, std::optional<bool>& out) const {
-  const std::optional<JsonField> field = find(key);
+Status JsonObject::read_flag(std::string_view key, std::optional<bool>& out) const {
+  const std::optional<JsonField> field = look_up(key);
   if (!field) return {};
   XC_TRY(out, field->as_flag());
   return {};
 }
 
-Status JsonObject::number(std::string_view key, std::optional<double>& out, double low,
-                          double high) const {
-  const std::optional<JsonField> field = find(key);
+Status JsonObject::read_number(std::string_view key, std::optional<double>& out, double low,
+                               double high) const {
+  const std::optional<JsonField> field = look_up(key);
   if (!field) return {};
   XC_TRY(out, field->as_number(low, high));
   return {};
 }
 
-Status JsonObject::integer(std::string_view key, int& out, int low, int high) const {
-  return narrow(find(key), out, low, high);
+Status JsonObject::read_integer(std::string_view key, int& out, int low, int high) const {
+  return narrow(look_up(key), out, low, high);
 }
 
-Status JsonObject::integer(std::string_view key, std::optional<int>& out, int low, int high) const {
-  return narrow(find(key), out, low, high);
+Status JsonObject::read_integer(std::string_view key, std::optional<int>& out, int low,
+                                int high) const {
+  return narrow(look_up(key), out, low, high);
 }
 
-Status JsonObject::integer(std::string_view key, std::optional<std::int64_t>& out, std::int64_t low,
-                           std::int64_t high) const {
-  const std::optional<JsonField> field = find(key);
+Status JsonObject::read_integer(std::string_view key, std::optional<std::int64_t>& out,
+                                std::int64_t low, std::int64_t high) const {
+  const std::optional<JsonField> field = look_up(key);
   if (!field) return {};
   XC_TRY(out, field->as_integer(low, high));
   return {};

@@ -24,6 +24,23 @@ Result<boost::json::value> read_json(std::string_view text, boost::json::storage
 class JsonObject;
 class JsonArray;
 
+// Says of most keys that an object does not have that it does not, without a look at it: a request
+// has a handful of some fifty that are asked for. A bit for what a key looks like.
+class KeySet {
+ public:
+  void add(std::string_view key) { bits_ |= bit_of(key); }
+  bool may_have(std::string_view key) const { return (bits_ & bit_of(key)) != 0; }
+
+ private:
+  static constexpr std::uint64_t bit_of(std::string_view key) {
+    if (key.empty()) return 1;
+    const auto byte = [](char c) { return static_cast<unsigned char>(c); };
+    const std::size_t sum = key.size() * 5 + byte(key.front()) * 3u + byte(key.back());
+    return std::uint64_t{1} << (sum & 63);
+  }
+  std::uint64_t bits_ = 0;
+};
+
 // One value and where it stands. The as_… functions fail with WrongType when the kind is another.
 class JsonField {
  public:
@@ -55,23 +72,30 @@ class JsonField {
 
 class JsonObject {
  public:
-  JsonObject(const boost::json::object& object, std::string path)
-      : object_(&object), path_(std::move(path)) {}
+  JsonObject(const boost::json::object& object, std::string path);
 
   const boost::json::object& object() const { return *object_; }
   std::string path_of(std::string_view key) const;
-  std::optional<JsonField> find(std::string_view key) const;  // nothing when absent or null
-  Result<JsonField> need(std::string_view key) const;         // MissingField
+  std::optional<JsonField> find(std::string_view key) const {  // nothing when absent or null
+    return keys_.may_have(key) ? look_up(key) : std::nullopt;
+  }
+  Result<JsonField> need(std::string_view key) const;  // MissingField
 
   // Optional fields: `out` stays as it is when the field is absent. T is the value or an optional.
-  Status text(std::string_view key, std::string& out) const;
-  Status flag(std::string_view key, bool& out) const;
-  Status flag(std::string_view key, std::optional<bool>& out) const;
-  Status number(std::string_view key, std::optional<double>& out, double low, double high) const;
-  Status integer(std::string_view key, int& out, int low, int high) const;
-  Status integer(std::string_view key, std::optional<int>& out, int low, int high) const;
-  Status integer(std::string_view key, std::optional<std::int64_t>& out, std::int64_t low,
-                 std::int64_t high) const;
+  Status text(std::string_view key, std::string& out) const {
+    return keys_.may_have(key) ? read_text(key, out) : Status();
+  }
+  template <typename T>
+  Status flag(std::string_view key, T& out) const {
+    return keys_.may_have(key) ? read_flag(key, out) : Status();
+  }
+  Status number(std::string_view key, std::optional<double>& out, double low, double high) const {
+    return keys_.may_have(key) ? read_number(key, out, low, high) : Status();
+  }
+  template <typename T, typename Low, typename High>
+  Status integer(std::string_view key, T& out, Low low, High high) const {
+    return keys_.may_have(key) ? read_integer(key, out, low, high) : Status();
+  }
   Result<std::optional<JsonObject>> object(std::string_view key) const;
   Result<std::optional<JsonArray>> array(std::string_view key, std::size_t items_max) const;
 
@@ -81,8 +105,20 @@ class JsonObject {
   Result<JsonArray> need_array(std::string_view key, std::size_t items_max) const;
 
  private:
+  std::optional<JsonField> look_up(std::string_view key) const;
+  Status read_text(std::string_view key, std::string& out) const;
+  Status read_flag(std::string_view key, bool& out) const;
+  Status read_flag(std::string_view key, std::optional<bool>& out) const;
+  Status read_number(std::string_view key, std::optional<double>& out, double low,
+                     double high) const;
+  Status read_integer(std::string_view key, int& out, int low, int high) const;
+  Status read_integer(std::string_view key, std::optional<int>& out, int low, int high) const;
+  Status read_integer(std::string_view key, std::optional<std::int64_t>& out, std::int64_t low,
+                      std::int64_t high) const;
+
   const boost::json::object* object_;
   std::string path_;
+  KeySet keys_;
 };
 
 class JsonArray {

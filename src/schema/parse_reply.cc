@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "schema/json_reader.h"
 #include "schema/openai.h"
+#include "schema/plain_chunk.h"
 #include "schema/reply_parts.h"
 
 namespace xc::schema {
@@ -14,8 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-// Collector makes room for every choice up to the index, so an endpoint may not name any number.
-constexpr std::int64_t kChoiceIndexMax = limits::kPromptsMax * limits::kChoicesMax - 1;
 constexpr std::int64_t kCallIndexMax = limits::kToolsMax - 1;
 constexpr std::size_t kChunkMemory = 4'096;  // bytes on the stack: one token's chunk fits
 
@@ -29,11 +28,7 @@ std::optional<Finish> finish_of(const json::object& choice) {
   if (const json::object* object = object_in(choice, "finish_reason")) {
     reason = text_in(*object, "type");
   }
-  if (reason.empty()) return std::nullopt;
-  if (reason == "length") return Finish::Length;
-  if (reason == "tool_calls" || reason == "function_call") return Finish::ToolCalls;
-  if (reason == "content_filter") return Finish::ContentFilter;
-  return Finish::Stop;
+  return finish_named(reason);
 }
 
 // Arguments are text; some servers send the object itself.
@@ -134,6 +129,7 @@ Result<std::vector<Delta>> read_chunk(std::string_view text, ReadText read_text)
 }  // namespace
 
 Result<std::vector<Delta>> parse_chat_chunk(std::string_view json) {
+  if (std::optional<std::vector<Delta>> plain = read_plain_chunk(json)) return std::move(*plain);
   return read_chunk(json, read_message);
 }
 

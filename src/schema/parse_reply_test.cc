@@ -45,6 +45,51 @@ TEST(ParseChunk, WhatServersSend) {
       "a");
 }
 
+// What is read without a document is what the document says. An "error" of an odd kind says nothing
+// and is not plain.
+TEST(ParseChunk, PlainChunksReadAlike) {
+  const auto shown = [](std::string_view json) {
+    const auto deltas = parse_chat_chunk(json);
+    if (!deltas) return "! " + deltas.error().detail;
+    std::string out;
+    for (const Delta& delta : *deltas) out += render_chat_chunk({}, delta, false);
+    return out;
+  };
+  for (std::string json : {
+           R"({"choices":[{"delta":{"content":"a\n\u4f60\"你"},"index":3}],"x":[{"choices":1}]})",
+           R"({"choices":[{"index":1,"delta":{"content":"b"}},{"delta":{"content":"a"}}]})",
+           R"({"choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"len\u0067th"}]})",
+           R"({"choices":[{"delta":{"content":"a","content":"b"}}]})",
+           R"({"choices":[{"delta":{"content":"a"}}],"choices":[{"delta":{"content":"b"}}]})",
+           R"({"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}})",
+           R"({"usage":{"prompt_tokens":-1,"completion_tokens":2.5e0}})",
+           R"({"usage":{"prompt_tokens":99999999999999999,"cached_tokens":"1"}})",
+           R"({"usage":{"prompt_tokens":7,"prompt_tokens_details":{"cached_tokens":2},
+               "cached_tokens":3},"choices":[],"timings":{"queue_ms":1,"prefill_ms":2.5}})",
+           R"({"choices":null,"usage":null})",
+           R"({"choices":null,"usage":{}})",
+           R"({"choices":[null]})",
+           R"({"choices":[1]})",
+           R"({"choices":[[]]})",
+           R"({"choices":{}})",
+           R"({"choices":[{"index":-1}]})",
+           R"({"choices":[{"index":99999}]})",
+           R"({"choices":[{"index":"1","delta":{"content":"a"}}]})",
+           R"({"choices":[{"delta":{"content":["a"],"reasoning_content":null}}]})",
+           R"({"choices":[{"delta":{"reasoning":"r","reasoning_content":"c"}}]})",
+           R"({"choices":[{"delta":null,"message":{"content":"m"}}]})",
+           R"({"choices":[{"delta":{"cont\u0065nt":"a"}}]})",
+           R"({"choices":[{"delta":{"content":"a"},"finish_reason":"stop","stop_reason":"x"}]})",
+           R"({"choices":[{"delta":{"content":"a"},"finish_reason":"stop","stop_reason":5}]})",
+           R"({"object":"error","message":"no","choices":[]})",
+       }) {
+    const std::string plain = shown(json);
+    const std::size_t end = json.rfind('}');
+    EXPECT_EQ(plain, shown(json.insert(end, R"(,"error":[])"))) << json;
+  }
+  EXPECT_EQ(shown("[]"), "! not an object");
+}
+
 TEST(ParseChunk, ToolCalls) {
   const auto indexed = read(R"({"choices":[{"delta":{"tool_calls":[{"index":2,"id":"c",
       "function":{"name":"f","arguments":""}}]}}]})")

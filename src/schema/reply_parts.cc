@@ -99,6 +99,14 @@ std::vector<LogprobEntry> legacy_entries(const json::object& logprobs, const jso
 
 }  // namespace
 
+std::optional<Finish> finish_named(std::string_view reason) {
+  if (reason.empty()) return std::nullopt;
+  if (reason == "length") return Finish::Length;
+  if (reason == "tool_calls" || reason == "function_call") return Finish::ToolCalls;
+  if (reason == "content_filter") return Finish::ContentFilter;
+  return Finish::Stop;
+}
+
 std::string_view text_in(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   const json::string* text = value != nullptr ? value->if_string() : nullptr;

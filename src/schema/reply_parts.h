@@ -9,10 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "schema/chat.h"
 
 namespace xc::schema {
+
+// Collector makes room for every choice up to the index, so an endpoint may not name any number.
+inline constexpr std::int64_t kChoiceIndexMax = limits::kPromptsMax * limits::kChoicesMax - 1;
+// What an endpoint calls the end of a choice; nothing when that is empty.
+std::optional<Finish> finish_named(std::string_view reason);
 
 std::string_view text_in(const boost::json::object& object, std::string_view key);  // or ""
 std::int64_t integer_in(const boost::json::object& object, std::string_view key,
