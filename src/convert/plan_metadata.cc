@@ -77,8 +77,7 @@ Status Planner::add_experts() {
   if (config_.topk_method == "group_limited_greedy") {
     plan_.notes.push_back(
         "group_limited_greedy chooses groups by their best expert; llama.cpp knows only the sum of "
-        "the best two, so the limit to groups is left out and some tokens use other experts");
-    return {};
+        "the best two, so some tokens use other experts than the vendor's code");
   }
   add("expert_group_count", config_.groups);
   add("expert_group_used_count", config_.groups_used);

@@ -257,7 +257,8 @@ def choose_experts(config, scores, bias, flip):
     groups, used = config.get("n_group") or 1, config.get("topk_group") or 1
     if groups > 1 and used < groups and flip != "groups":
         members = ranked.reshape(groups, -1)
-        best = np.argsort(-np.sort(members, -1)[:, -2:].sum(-1))[:used]
+        counted = 1 if config["topk_method"] == "group_limited_greedy" and flip != "best-two" else 2
+        best = np.argsort(-np.sort(members, -1)[:, -counted:].sum(-1))[:used]
         mask = np.full_like(members, -np.inf)
         mask[best] = members[best]
         ranked = mask.reshape(-1)
