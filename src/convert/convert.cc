@@ -110,6 +110,8 @@ Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& 
   XC_TRY(const Tokenizer tokenizer, read_tokenizer(checkpoint, config, options.pre));
   XC_TRY(GeneralFacts facts, general_facts(checkpoint, options, wanted));
   add_telechat_licence(tokenizer, plan, facts);
+  if (options.on_licence) options.on_licence(facts.licence);
+  XC_CHECK(add_sampling(checkpoint, plan));
   XC_TRY(const std::string identity, identity_of(checkpoint));
   Converted result{options.output, plan.family, plan.architecture, 0, 0, 0, plan.notes};
   std::vector<GgufOutput> outputs;
@@ -134,7 +136,7 @@ Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& 
 Result<std::string> nearest_type(const std::string& folder) {
   XC_TRY(const Checkpoint checkpoint, Checkpoint::open(folder));
   std::uint64_t half = 0, brain = 0;  // bytes; f8 has an exponent that its scales move beyond f16's
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const WeightsFile& file : checkpoint.files()) {
     for (const auto& [name, tensor] : file.header().tensors) {
       const bool fits = tensor.type == Dtype::F16 || tensor.type == Dtype::F32;
       (fits ? half : brain) += tensor.end - tensor.begin;
