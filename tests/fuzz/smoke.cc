@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
-#define XC_TARGETS(X)                                                                             \
-  X(http)                                                                                         \
-  X(sse)                                                                                          \
-  X(gguf)                                                                                         \
-  X(config)                                                                                       \
-  X(chat_request)                                                                                 \
-  X(completion_request) X(embedding_request) X(rerank_request) X(messages_request)                \
-      X(ollama_request) X(responses_request) X(reply_chunk) X(safetensors) X(torch_file)          \
-          X(sentencepiece) X(tokenizer_json) X(hf_config) X(chunk_file) X(audit_file) X(identity) \
-              X(openid)
+#define XC_TARGETS(X)                                                                   \
+  X(http)                                                                               \
+  X(sse)                                                                                \
+  X(gguf)                                                                               \
+  X(config)                                                                             \
+  X(chat_request)                                                                       \
+  X(completion_request)                                                                 \
+  X(embedding_request) X(rerank_request) X(messages_request) X(ollama_request)          \
+      X(responses_request) X(reply_chunk) X(safetensors) X(torch_file) X(sentencepiece) \
+          X(tokenizer_json) X(hf_config) X(chunk_file) X(audit_file) X(identity) X(openid)
 
 #define XC_DECLARE(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size);
 XC_TARGETS(XC_DECLARE)
