@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "app/command.h"
+#include "app/licence.h"
 #include "app/quantize.h"
 #include "app/terminal.h"
 #include "catalog/file.h"
@@ -37,9 +38,18 @@ convert::ConvertOptions options_of(const ConvertFlags& flags, std::string output
   return options;
 }
 
-Result<convert::Converted> convert_to(const convert::ConvertOptions& options, Language language) {
+// The terms are shown before the work; they are accepted when the file is imported.
+std::function<void(const std::string&)> shows_terms(const Surroundings& here, std::string name) {
+  return [&here, name = std::move(name)](const std::string& licence) {
+    const Result<catalog::PlanLicence> terms = terms_of(here, licence);
+    if (terms) show_terms(here.language, name, *terms);
+  };
+}
+
+Result<convert::Converted> convert_to(const Surroundings& here, convert::ConvertOptions options) {
+  options.on_licence = shows_terms(here, options.output);
   const InterruptFlag interrupt;
-  ProgressBar bar(say<texts::Converting>(language, options.output));
+  ProgressBar bar(say<texts::Converting>(here.language, options.output));
   return convert::convert(options, [&bar](std::uint64_t done, std::uint64_t all) {
     bar.update(done, all);
     return !InterruptFlag::raised();
@@ -47,17 +57,17 @@ Result<convert::Converted> convert_to(const convert::ConvertOptions& options, La
 }
 
 // f16, bf16 … at once; K-quants through a 16-bit file beside the output, which goes afterwards.
-Result<convert::Converted> write_model(const ConvertFlags& flags, const std::string& output,
-                                       Language language) {
+Result<convert::Converted> write_model(const Surroundings& here, const ConvertFlags& flags,
+                                       const std::string& output) {
   if (flags.type == "q8_0" || !is_quantize_type(flags.type)) {
-    return convert_to(options_of(flags, output, flags.type), language);
+    return convert_to(here, options_of(flags, output, flags.type));
   }
   if (catalog::stamp_of(output)) return fail(Code::Conflict, Message::OutputExists, {output});
   XC_TRY(std::string type, convert::nearest_type(flags.folder));
   const std::string between = fmt::format("{}.{}", output, type);
   catalog::remove_quietly(between);  // of a run that was ended while it quantised
-  XC_TRY(convert::Converted done, convert_to(options_of(flags, between, type), language));
-  const Status quantized = quantize_file(between, output, flags.type, 0, language);
+  XC_TRY(convert::Converted done, convert_to(here, options_of(flags, between, type)));
+  const Status quantized = quantize_file(between, output, flags.type, 0, here.language);
   catalog::remove_quietly(between);
   if (!quantized) return std::unexpected(quantized.error());
   XC_TRY(const catalog::FileStamp stamp, catalog::stamp_of(output));
@@ -68,7 +78,7 @@ Result<convert::Converted> write_model(const ConvertFlags& flags, const std::str
 
 Result<int> convert_model(const Surroundings& here, const ConvertFlags& flags) {
   const std::string output = flags.output.empty() ? output_name(flags) : flags.output;
-  const Result<convert::Converted> done = write_model(flags, output, here.language);
+  const Result<convert::Converted> done = write_model(here, flags, output);
   if (!done) {
     if (done.error().code == Code::Cancelled) {
       fmt::print(stderr, "{}\n", texts::ConvertStopped.in(here.language));

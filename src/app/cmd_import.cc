@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/command.h"
+#include "app/licence.h"
 #include "app/terminal.h"
 #include "catalog/model_store.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 struct ImportFlags {
   std::string path, name, projector, adapter_of;
+  bool yes = false;
 };
 
 // "Qwen2.5-7B.Q4_K_M.gguf" → "qwen2.5-7b.q4_k_m", when no name was given.
@@ -23,10 +25,23 @@ std::string name_from(const std::string& path) {
   return name;
 }
 
+// What the file says of its licence; a file that cannot be read is the import's to refuse.
+Result<std::optional<catalog::LicenceAccepted>> accept_licence(const Surroundings& here,
+                                                               const catalog::ModelStore& store,
+                                                               const std::string& name,
+                                                               const ImportFlags& flags) {
+  std::optional<catalog::LicenceAccepted> none;
+  const Result<catalog::GgufHeader> header = catalog::read_gguf(flags.path);
+  if (!header || header->facts.licence.empty()) return none;
+  XC_TRY(const catalog::PlanLicence terms, terms_of(here, header->facts.licence));
+  return accept_terms(here.language, store, name, terms, flags.yes);
+}
+
 Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
   XC_CHECK(make_folders(here.home));
   catalog::ModelStore store(here.home.models());
   const std::string name = flags.name.empty() ? name_from(flags.path) : flags.name;
+  XC_TRY(auto accepted, accept_licence(here, store, name, flags));
   Result<catalog::InstalledModel> model = fail(Code::Cancelled, Message::ClientGone);
   {
     const InterruptFlag interrupt;
@@ -35,14 +50,12 @@ Result<int> import_model(const Surroundings& here, const ImportFlags& flags) {
       bar.update(done, total);
       return !InterruptFlag::raised();
     };
-    model = flags.adapter_of.empty()
-                ? store.import_file(flags.path, name, flags.projector, progress)
-                : store.import_adapter(flags.path, flags.adapter_of, name, progress);
+    model = flags.adapter_of.empty() ? store.import_file(flags.path, name, flags.projector,
+                                                         progress, std::move(accepted))
+                                     : store.import_adapter(flags.path, flags.adapter_of, name,
+                                                            progress, std::move(accepted));
   }
   if (!model) return std::unexpected(std::move(model.error()));
-  if (!model->licence.empty()) {
-    fmt::print("{}\n", say<texts::LicenceOf>(here.language, model->name, model->licence, ""));
-  }
   fmt::print("{}\n",
              say<texts::Pulled>(here.language, model->name, bytes_text(model->bytes), model->name));
   return kExitFine;
@@ -70,7 +83,8 @@ Command import_command() {
        .value = "FILE",
        .help = texts::HelpImportProjector,
        .target = &flags->projector,
-       .complete = Complete::File}};
+       .complete = Complete::File},
+      {.name = "-y,--yes", .value = "", .help = texts::HelpYes, .target = &flags->yes}};
   command.run = [flags](const Surroundings& here) { return import_model(here, *flags); };
   return command;
 }

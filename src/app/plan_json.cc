@@ -43,6 +43,8 @@ json::object json_of(const schema::Sampling& sampling) {
 }
 
 json::object json_of(const catalog::Release& release) {
+  json::array functions(release.functions.begin(), release.functions.end());
+  if (release.converts) functions.emplace_back("embedding");
   return json::object{
       {"name", release.name},
       {"family", release.family},
@@ -50,12 +52,14 @@ json::object json_of(const catalog::Release& release) {
       {"active_parameters", whole(catalog::active_parameters_of(release.shape))},
       {"context", release.context},
       {"precision", release.precision},
-      {"functions", json::array(release.functions.begin(), release.functions.end())},
+      {"precisions", json::array(release.precisions.begin(), release.precisions.end())},
+      {"functions", std::move(functions)},
       {"licence", json::object{{"spdx", release.licence.licence.spdx},
                                {"url", release.licence.licence.url},
                                {"ask", release.licence.licence.ask}}},
       {"sampling", json_of(release.sampling)},
-      {"converts", release.converts}};
+      {"converts", release.converts},
+      {"exact", release.exact}};
 }
 
 // What each precision takes: files of ours with their state here, others as engines load them.

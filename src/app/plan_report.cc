@@ -36,6 +36,12 @@ std::string sampling_text(const schema::Sampling& sampling) {
   return out;
 }
 
+// What a worker here does besides: vectors of any model that it loads.
+std::string functions_text(const Release& release) {
+  return fmt::format("{}{}", fmt::join(release.functions, " "),
+                     release.converts ? " embedding" : "");
+}
+
 std::string facts_text(const Release& release, Language language) {
   Table table;
   const auto row = [&](const Bilingual& title, std::string value) {
@@ -51,8 +57,10 @@ std::string facts_text(const Release& release, Language language) {
                 language, fmt::format("{:.4g} B", catalog::parameters_of(release.shape) / 1e9),
                 fmt::format("{:.3g} B", active)));
   row(texts::RowTrained, std::to_string(release.context));
-  row(texts::PlanReleasedAs, release.precision);
-  row(texts::ColCan, fmt::format("{}", fmt::join(release.functions, " ")));
+  row(texts::PlanReleasedAs, fmt::format("{}", fmt::join(release.precisions, " ")));
+  row(texts::ColCan, functions_text(release));
+  if (release.converts) row(texts::PlanEmbedding, std::string(texts::PlanMean.in(language)));
+  if (!release.exact) row(texts::PlanExact, std::string(texts::PlanNotExact.in(language)));
   row(texts::PlanSampling, sampling_text(release.sampling));
   row(texts::RowLicence, release.licence.licence.spdx + " " + release.licence.licence.url);
   row(texts::PlanTerms, in(language, release.licence.note_zh, release.licence.note_en));
@@ -204,13 +212,16 @@ std::string releases_text(const catalog::PlanData& data, const catalog::PlanAsk&
     const catalog::HerePlan here = catalog::plan_here(release, ask, memory);
     std::string state = here_text(here, memory, language);
     const std::string cards = elsewhere_text(catalog::fewest_cards(data.cards(), release, ask));
+    if (here.state != catalog::State::RemoteOnly && !release.exact) {
+      state += " " + std::string(texts::PlanNotExact.in(language));
+    }
     if (here.state != catalog::State::RunsHere && !cards.empty()) {
       state += say<texts::PlanNeedsCards>(language, cards);
     }
     table.add({release.name, fmt::format("{:.4g} B", catalog::parameters_of(release.shape) / 1e9),
-               release.precision, std::to_string(release.context),
-               fmt::format("{}", fmt::join(release.functions, " ")), release.licence.licence.spdx,
-               std::move(state)});
+               fmt::format("{}", fmt::join(release.precisions, " ")),
+               std::to_string(release.context), functions_text(release),
+               release.licence.licence.spdx, std::move(state)});
   }
   return table.text();
 }

@@ -65,6 +65,21 @@ TEST(PlanReport, IsJsonForScripts) {
   }
 }
 
+// Nothing is listed as if it were the vendor's model when it is not.
+TEST(PlanReport, SaysWhatIsNotExact) {
+  EXPECT_THAT(report_of("deepseek-v2-236b", 1024, Language::En), HasSubstr("does not compute"));
+  EXPECT_THAT(report_of("deepseek-v2-236b", 1024, Language::Zh), HasSubstr("不完全相同"));
+  EXPECT_THAT(report_of("deepseek-v3", 1024, Language::En), Not(HasSubstr("does not compute")));
+  const auto parsed =
+      boost::json::parse(report_of("deepseek-v2.5-236b", 1, Language::En, true)).at("model");
+  EXPECT_FALSE(parsed.at("exact").as_bool());
+  EXPECT_THAT(report_of("telechat-7b", 64, Language::En), HasSubstr("f16 int8 int4"));
+  EXPECT_THAT(report_of("telechat-7b", 64, Language::En), HasSubstr("mean of the last layer"));
+  const auto data = catalog::PlanData::open("");
+  EXPECT_THAT(releases_text(*data, {}, catalog::Memory{}, Language::En),
+              HasSubstr("does not compute"));
+}
+
 TEST(PlanReport, ListsEveryRelease) {
   const auto data = catalog::PlanData::open("");
   const catalog::Memory memory{};

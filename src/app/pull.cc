@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/licence.h"
 #include "app/terminal.h"
 #include "catalog/plan_data.h"
 
@@ -18,15 +19,6 @@ bool is_installed(const catalog::ModelStore& store, const catalog::Entry& entry)
     if (file.use == catalog::ModelFile::Use::Projector) projector = true;
   }
   return same && (!projector || !model->projector_path.empty());
-}
-
-Status accept_licence(const catalog::Entry& entry, Language language, bool yes) {
-  fmt::print(stderr, "{}\n",
-             say<texts::LicenceOf>(language, entry.name, entry.licence.spdx, entry.licence.url));
-  if (!entry.licence.ask || yes) return {};
-  if (confirm(texts::AskLicence.in(language), language, false)) return {};
-  return fail(Code::Forbidden, Message::PullFailed,
-              {entry.name, std::string(texts::LicenceNotAccepted.in(language))});
 }
 
 // Releases that vendors publish as weights are converted here, not fetched: says how.
@@ -62,15 +54,18 @@ Result<catalog::InstalledModel> pull_model(const Surroundings& here, std::string
     fmt::print(stderr, "{}\n", say<texts::AlreadyHere>(here.language, entry->name));
     return store.find(entry->name);
   }
-  XC_CHECK(accept_licence(*entry, here.language, yes));
+  XC_TRY(catalog::PlanLicence terms, terms_of(here, entry->licence.spdx));
+  terms.licence = entry->licence;
+  XC_TRY(auto accepted, accept_terms(here.language, store, entry->name, terms, yes));
   Result<catalog::InstalledModel> model = fail(Code::Cancelled, Message::ClientGone);
   {
     const InterruptFlag interrupt;
     ProgressBar bar(say<texts::Pulling>(here.language, entry->name));
-    model = store.pull(*entry, [&bar](std::uint64_t done, std::uint64_t total) {
+    const auto progress = [&bar](std::uint64_t done, std::uint64_t total) {
       bar.update(done, total);
       return !InterruptFlag::raised();
-    });
+    };
+    model = store.pull(*entry, progress, std::move(accepted));
   }
   if (!model && model.error().code == Code::Cancelled) {
     fmt::print(stderr, "{}\n", texts::PullStopped.in(here.language));

@@ -75,4 +75,14 @@ const Entry* Catalogue::find(std::string_view name) const {
   return aliased != entries_.end() ? &*aliased : nullptr;
 }
 
+bool same_licence(std::string_view one, std::string_view other) {
+  constexpr std::string_view kOwn = "LicenseRef-";
+  const auto bare = [kOwn](std::string_view name) {
+    return name.starts_with(kOwn) ? name.substr(kOwn.size()) : name;
+  };
+  return std::ranges::equal(bare(one), bare(other), [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  });
+}
+
 }  // namespace xc::catalog

@@ -36,6 +36,9 @@ struct Licence {
   bool ask = false;  // shown and confirmed before the first pull
 };
 
+// Whether two names mean one licence: case and SPDX's "LicenseRef-" do not matter.
+bool same_licence(std::string_view one, std::string_view other);
+
 struct Entry {
   std::string name;                  // "qwen2.5-coder-1.5b-instruct"
   std::vector<std::string> aliases;  // "qwen2.5-coder:1.5b", …

@@ -136,9 +136,13 @@ void check_release(TableReader& in, const Release& release) {
     }
   }
   if (release.functions.empty()) in.mistake("'functions' is empty");
-  if (precision_of(release.precision) == nullptr) {
-    in.mistake(fmt::format("unknown precision '{}'", release.precision));
+  for (const std::string& name : release.precisions) {
+    if (precision_of(name) == nullptr) in.mistake(fmt::format("unknown precision '{}'", name));
   }
+  if (release.precisions.front() != release.precision) {
+    in.mistake("'precisions' does not begin with 'precision'");
+  }
+  if (!release.exact && release.notes_en.empty()) in.mistake("'exact = false' without notes");
 }
 
 Release read_release(TableReader& in, const Shapes& shapes, const Licences& licences) {
@@ -155,7 +159,10 @@ Release read_release(TableReader& in, const Shapes& shapes, const Licences& lice
   out.context = count(in, "context", true);
   out.precision = in.required<std::string>("precision");
   out.functions = in.words("functions");
+  out.precisions = in.words("precisions");
+  if (out.precisions.empty()) out.precisions = {out.precision};
   out.converts = in.maybe<bool>("converts").value_or(true);
+  out.exact = in.maybe<bool>("exact").value_or(true);
   out.vllm = in.maybe<std::string>("vllm").value_or("");
   out.sglang = in.maybe<std::string>("sglang").value_or("");
   out.mindie = in.maybe<std::string>("mindie").value_or("");
@@ -243,6 +250,14 @@ const Release* PlanData::find(std::string_view name) const {
 const Card* PlanData::card(std::string_view name) const {
   const auto found = std::ranges::find(cards_, name, &Card::name);
   return found == cards_.end() ? nullptr : &*found;
+}
+
+const PlanLicence* PlanData::asking_licence(std::string_view name) const {
+  const auto asks = [name](const Release& release) {
+    return release.licence.licence.ask && same_licence(release.licence.licence.spdx, name);
+  };
+  const auto found = std::ranges::find_if(releases_, asks);
+  return found == releases_.end() ? nullptr : &found->licence;
 }
 
 }  // namespace xc::catalog

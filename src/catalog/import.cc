@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 
 #include "base/clock.h"
@@ -40,6 +41,28 @@ Status check_kind(const GgufHeader& header, const std::string& path, bool projec
     return bad_model(path, "it is one of " + parts + " parts; join them first");
   }
   return {};
+}
+
+// What `xingcha convert` wrote of the vendor's generation_config.json. A number out of its range is
+// as none.
+schema::Sampling sampling_of(const GgufHeader& header) {
+  schema::Sampling sampling;
+  const auto number = [&header](const char* name, double low, double high) {
+    const auto at = header.metadata.find(std::string("xingcha.sampling.") + name);
+    std::optional<double> value;
+    if (at == header.metadata.end()) return value;
+    double read = 0;
+    const char* end = at->second.data() + at->second.size();
+    const auto parsed = std::from_chars(at->second.data(), end, read);
+    if (parsed.ec == std::errc() && parsed.ptr == end && read >= low && read <= high) value = read;
+    return value;
+  };
+  sampling.temperature = number("temperature", 0, 2);
+  sampling.top_p = number("top_p", 0, 1);
+  if (const auto top_k = number("top_k", 0, 1e6)) sampling.top_k = static_cast<int>(*top_k);
+  sampling.min_p = number("min_p", 0, 1);
+  sampling.repetition_penalty = number("repetition_penalty", 0.01, 2);
+  return sampling;
 }
 
 // Kernel copy: shares blocks where the file system can.
@@ -135,8 +158,10 @@ Result<ModelStore::Blob> ModelStore::take_blob(const std::string& path, const Pr
 
 Result<InstalledModel> ModelStore::import_file(const std::string& path, std::string_view name,
                                                const std::string& projector_path,
-                                               const Progress& progress) {
+                                               const Progress& progress,
+                                               std::optional<LicenceAccepted> accepted) {
   InstalledModel model;
+  model.licence_accepted = std::move(accepted);
   model.name = canonical_name(name);
   XC_CHECK(check_name(model.name));
   if (find(model.name)) return fail(Code::Conflict, Message::NameTaken, {model.name});
@@ -153,8 +178,8 @@ Result<InstalledModel> ModelStore::import_file(const std::string& path, std::str
 }
 
 Result<InstalledModel> ModelStore::import_adapter(const std::string& path, std::string_view model,
-                                                  std::string_view name,
-                                                  const Progress& progress) {
+                                                  std::string_view name, const Progress& progress,
+                                                  std::optional<LicenceAccepted> accepted) {
   XC_TRY(const InstalledModel base, find(model));
   if (!base.adapter_of.empty()) {
     return fail(Code::InvalidRequest, Message::BadAdapterBase, {base.name, base.adapter_of});
@@ -162,6 +187,7 @@ Result<InstalledModel> ModelStore::import_adapter(const std::string& path, std::
   const std::string own = canonical_name(name);
   XC_CHECK(check_name(own));
   InstalledModel adapter;
+  adapter.licence_accepted = std::move(accepted);
   adapter.name = base.name + ":" + own;
   adapter.adapter_of = base.name;
   XC_CHECK(check_name(adapter.name));
@@ -181,8 +207,7 @@ Result<InstalledModel> ModelStore::import_adapter(const std::string& path, std::
 
 // Copies and hashes what was looked at, and writes the manifest.
 Result<InstalledModel> ModelStore::adopt(InstalledModel model, const GgufHeader& header,
-                                         const std::string& path,
-                                         const std::string& projector_path,
+                                         const std::string& path, const std::string& projector_path,
                                          const Progress& progress) {
   for (const std::string& folder : {layout_.blobs(), layout_.manifests(), layout_.partial()}) {
     XC_CHECK(make_folder(folder));
@@ -196,6 +221,7 @@ Result<InstalledModel> ModelStore::adopt(InstalledModel model, const GgufHeader&
   }
   model.facts = header.facts;
   model.licence = header.facts.licence;
+  model.sampling = sampling_of(header);
   model.installed_unix_ms = SystemClock().unix_ms();
   XC_CHECK(commit(model, false));
   return model;

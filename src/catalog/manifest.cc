@@ -55,6 +55,14 @@ void each_setting(Sampling& s, const Visit& visit) {
   visit("repetition_penalty", s.repetition_penalty);
 }
 
+template <typename Accepted, typename Visit>
+void each_of_licence(Accepted& a, const Visit& visit) {
+  visit("unix_ms", a.unix_ms);
+  visit("by", a.by);
+  visit("how", a.how);
+  visit("url", a.url);
+}
+
 json::object file_to_json(const std::string& sha256, std::uint64_t bytes, std::int64_t mtime_ns) {
   return {{"sha256", sha256}, {"bytes", bytes}, {"mtime_ns", mtime_ns}};
 }
@@ -89,6 +97,12 @@ InstalledModel from_json(const json::object& root) {
   take(root, "installed_unix_ms", model.installed_unix_ms);
   take(root, "capabilities", model.capabilities);
   take(root, "licence", model.licence);
+  if (const json::value* accepted = root.if_contains("licence_accepted")) {
+    LicenceAccepted& into = model.licence_accepted.emplace();
+    each_of_licence(into, [&accepted](const char* name, auto& member) {
+      take(accepted->as_object(), name, member);
+    });
+  }
   take(root, "adapter_of", model.adapter_of);
   const json::object& facts = root.at("facts").as_object();
   each_fact(model.facts, [&facts](const char* name, auto& into) { take(facts, name, into); });
@@ -115,6 +129,13 @@ std::string render_manifest(const InstalledModel& model) {
   root["installed_unix_ms"] = model.installed_unix_ms;
   root["capabilities"] = json::value_from(model.capabilities);
   root["licence"] = model.licence;
+  if (model.licence_accepted) {
+    json::object accepted;
+    each_of_licence(*model.licence_accepted, [&accepted](const char* name, const auto& from) {
+      accepted[name] = json::value_from(from);
+    });
+    root["licence_accepted"] = std::move(accepted);
+  }
   if (!model.adapter_of.empty()) root["adapter_of"] = model.adapter_of;
   json::object facts, sampling;
   each_fact(model.facts,

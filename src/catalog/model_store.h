@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,14 @@
 namespace xc::catalog {
 
 class File;
+
+// Who took on a licence that asks for it, and when; kept in the manifest.
+struct LicenceAccepted {
+  std::int64_t unix_ms = 0;
+  std::string by;   // the operating system's name of the user
+  std::string how;  // "terminal" or "--yes"
+  std::string url;  // the terms that were shown
+};
 
 struct InstalledModel {
   std::string name;
@@ -41,6 +50,7 @@ struct InstalledModel {
   std::vector<std::string> capabilities;
   schema::Sampling sampling;
   std::string licence;
+  std::optional<LicenceAccepted> licence_accepted;
   std::string adapter_of;  // a LoRA adapter: its model's name, and `name` is "model:adapter"
 };
 
@@ -63,20 +73,23 @@ class ModelStore {
 
   // Fetches every file of the entry: sources in order, resumed, verified, atomic. Waits while
   // another process pulls the same file, then takes its result. Files that are here are kept when
-  // their digest is right. Does not ask about the licence: the caller does.
+  // their digest is right. Does not ask about the licence: the caller does and gives the answer.
   // Error: PullFailed (what each source said), DiskFull, DigestWrong, Cancelled, NameTaken.
-  Result<InstalledModel> pull(const Entry& entry, const Progress& progress);
+  Result<InstalledModel> pull(const Entry& entry, const Progress& progress,
+                              std::optional<LicenceAccepted> accepted = {});
   // Takes a GGUF file by copy (or hard link when on the same file system). The header is read
   // whole first. `projector_path` may be empty. The name is made lower-case.
   // Error: BadModelFile with byte and reason, BadModelName, FileMissing, NameTaken, DiskFull,
   // Cancelled.
   Result<InstalledModel> import_file(const std::string& path, std::string_view name,
-                                     const std::string& projector_path, const Progress& progress);
+                                     const std::string& projector_path, const Progress& progress,
+                                     std::optional<LicenceAccepted> accepted = {});
   // Takes a GGUF file with a LoRA adapter for an installed model (by name or alias) and names it
   // "<model>:<name>". Every tensor is compared with the model's, so that what is taken can be
   // loaded. Errors as above; NoModel.
   Result<InstalledModel> import_adapter(const std::string& path, std::string_view model,
-                                        std::string_view name, const Progress& progress);
+                                        std::string_view name, const Progress& progress,
+                                        std::optional<LicenceAccepted> accepted = {});
   // Removes the manifest, and blobs that no other manifest names. Error: NoModel; HasAdapters for a
   // model whose adapters are still here.
   Status remove(std::string_view name);

@@ -17,8 +17,13 @@ constexpr std::uint64_t kMindieBatchMax = 5000;
 
 int tensor_of(const CardPlan& plan) { return plan.cards / std::max(plan.servers, 1); }
 
+bool loads_as(const std::string& stored, std::string_view precision) {
+  return stored == precision || (stored == "bf16" && precision == "f16");
+}
+
+// Weights that are released in another precision besides are another folder.
 std::string weights_of(const Release& release, const CardPlan& plan) {
-  return is_released(release, plan.precision)
+  return loads_as(release.precision, plan.precision)
              ? fmt::format("/models/{}", release.name)
              : fmt::format("/models/{}-{}", release.name, plan.precision);
 }
@@ -104,7 +109,9 @@ EngineCommand command_of(const std::string& engine, const Release& release, cons
 }  // namespace
 
 bool is_released(const Release& release, std::string_view precision) {
-  return precision == release.precision || (release.precision == "bf16" && precision == "f16");
+  return std::ranges::any_of(release.precisions, [precision](const std::string& stored) {
+    return loads_as(stored, precision);
+  });
 }
 
 std::vector<EngineCommand> commands_of(const Release& release, const CardPlan& plan,

@@ -46,11 +46,13 @@ struct Release {
   double parameters_b = 0;  // as counted without MTP, in units of 10^9
   double active_b = 0;      // for a token; 0: all
   std::uint64_t context = 0;
-  std::string precision;  // of the released weights
+  std::string precision;                // of the released weights
+  std::vector<std::string> precisions;  // all that they are released in, that one first
   std::vector<std::string> functions;
   PlanLicence licence;
   schema::Sampling sampling;
   bool converts = true;  // `xingcha convert` makes a GGUF file of it
+  bool exact = true;     // which computes what the vendor's code does; else the notes say what not
   // Since which version an engine serves it; empty: no evidence.
   std::string vllm, sglang, mindie;
   std::string tool_parser, reasoning_parser;  // names that vLLM gives them
@@ -69,6 +71,9 @@ class PlanData {
   // By name or alias, as Catalogue::find; nullptr when unknown.
   const Release* find(std::string_view name) const;
   const Card* card(std::string_view name) const;
+  // The licence of a release that asks to be accepted, by its SPDX name or as a model's files call
+  // it ("LicenseRef-TeleChat", "telechat"); nullptr: none of these asks.
+  const PlanLicence* asking_licence(std::string_view name) const;
 
  private:
   Status add(std::string_view toml, const std::string& name_for_errors);

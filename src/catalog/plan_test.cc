@@ -43,6 +43,8 @@ TEST(PlanData, EveryReleaseIsSane) {
     EXPECT_FALSE(r.licence.licence.spdx.empty() || r.licence.licence.url.empty());
     EXPECT_EQ(r.licence.note_zh.empty(), r.licence.note_en.empty());
     EXPECT_NE(precision_of(r.precision), nullptr);
+    EXPECT_EQ(r.precisions.front(), r.precision);
+    EXPECT_TRUE(r.exact || !r.notes_zh.empty());
     // The shape is the model: its parameters are what the name and the card of the release say.
     EXPECT_NEAR(parameters_of(r.shape) / 1e9, r.parameters_b, r.parameters_b * 0.03);
     const double active = r.active_b > 0 ? r.active_b : r.parameters_b;
@@ -72,7 +74,7 @@ TEST(PlanData, EveryTelechatAsksForItsLicence) {
     EXPECT_TRUE(r.licence.licence.ask) << r.name;
     EXPECT_THAT(r.licence.note_en, HasSubstr("commercial use")) << r.name;
   }
-  EXPECT_EQ(seen, 17);
+  EXPECT_EQ(seen, 19);
   EXPECT_EQ(release("deepseek-r1").licence.licence.spdx, "MIT");
 }
 
@@ -85,6 +87,8 @@ TEST(PlanData, EveryFamilyIsListed) {
                            "telechat2-3b",
                            "telechat2-7b",
                            "telechat2-35b",
+                           "telechat2-7b-32k",
+                           "telechat2-35b-32k",
                            "telechat2-115b",
                            "telechat2-39b-a12b",
                            "telechat2.5-35b",
@@ -108,6 +112,17 @@ TEST(PlanData, EveryFamilyIsListed) {
                            "deepseek-r1-distill-llama-70b"}) {
     EXPECT_NE(data().find(name), nullptr) << name;
   }
+}
+
+TEST(PlanData, FindsALicenceThatAsks) {
+  for (const char* name : {"LicenseRef-TeleChat", "telechat", "TeleChat"}) {
+    const PlanLicence* found = data().asking_licence(name);
+    ASSERT_NE(found, nullptr) << name;
+    EXPECT_NE(found->note_en.find("application by e-mail"), std::string::npos);
+  }
+  EXPECT_NE(data().asking_licence("deepseek"), nullptr);
+  EXPECT_EQ(data().asking_licence("MIT"), nullptr);
+  EXPECT_EQ(data().asking_licence(""), nullptr);
 }
 
 TEST(PlanData, EveryCardHasFiguresAndTheirSource) {

@@ -118,13 +118,15 @@ Result<ModelStore::Blob> ModelStore::ensure_blob(const ModelFile& file, const Pr
   return blob;
 }
 
-Result<InstalledModel> ModelStore::pull(const Entry& entry, const Progress& progress) {
+Result<InstalledModel> ModelStore::pull(const Entry& entry, const Progress& progress,
+                                        std::optional<LicenceAccepted> accepted) {
   for (const std::string& folder : {layout_.blobs(), layout_.manifests(), layout_.partial()}) {
     XC_CHECK(make_folder(folder));
   }
   std::uint64_t total = 0, before = 0;
   for (const ModelFile& file : entry.files) total += file.bytes;
   InstalledModel model = describe(entry);
+  model.licence_accepted = std::move(accepted);
   for (const ModelFile& file : entry.files) {
     const Progress of_all = [&](std::uint64_t done, std::uint64_t) {
       return !progress || progress(before + done, total);

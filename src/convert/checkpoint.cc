@@ -13,21 +13,29 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kIndex = "model.safetensors.index.json";
-constexpr std::string_view kSingle = "model.safetensors";
+// In the order they are looked for.
+struct Layout {
+  std::string index, single;
+  std::string_view ending;
+};
+const Layout kLayouts[] = {
+    {"model.safetensors.index.json", "model.safetensors", kSafetensorsEnding},
+    {"pytorch_model.bin.index.json", "pytorch_model.bin", kTorchEnding},
+};
 constexpr std::size_t kIndexDepthMax = 8;
 
 // Nothing that leads elsewhere: an index is written by others.
-bool is_plain_name(std::string_view name) {
+bool is_plain_name(std::string_view name, std::string_view ending) {
   return !name.empty() && name.size() <= 255 && name.front() != '.' &&
          name.find('/') == std::string_view::npos && name.find('\\') == std::string_view::npos &&
-         name.find('\0') == std::string_view::npos && name.ends_with(".safetensors");
+         name.find('\0') == std::string_view::npos && name.ends_with(ending);
 }
 
 }  // namespace
 
 Result<std::map<std::string, std::string>> parse_index(std::string_view text,
-                                                       const std::string& name) {
+                                                       const std::string& name,
+                                                       std::string_view ending) {
   boost::system::error_code error;
   json::parse_options options;
   options.max_depth = kIndexDepthMax;
@@ -42,10 +50,10 @@ Result<std::map<std::string, std::string>> parse_index(std::string_view text,
   std::map<std::string, std::string> places;
   for (const auto& [tensor, file] : map->get_object()) {
     const std::string key(tensor);
-    if (!file.is_string() || !is_plain_name(std::string_view(file.get_string()))) {
+    if (!file.is_string() || !is_plain_name(std::string_view(file.get_string()), ending)) {
       return bad_checkpoint(
-          name, fmt::format("tensor '{}' is in '{}', which is no .safetensors file of this folder",
-                            key, file.is_string() ? file.get_string().c_str() : "?"));
+          name, fmt::format("tensor '{}' is in '{}', which is no {} file of this folder", key,
+                            file.is_string() ? file.get_string().c_str() : "?", ending));
     }
     places.emplace(key, std::string(file.get_string()));
   }
@@ -54,7 +62,7 @@ Result<std::map<std::string, std::string>> parse_index(std::string_view text,
 }
 
 Status Checkpoint::add_file(const std::string& name) {
-  XC_TRY(SafetensorsFile file, SafetensorsFile::open(folder_ + "/" + name, name));
+  XC_TRY(WeightsFile file, WeightsFile::open(folder_ + "/" + name, name));
   files_.push_back(std::move(file));
   return {};
 }
@@ -70,41 +78,45 @@ Status Checkpoint::take(const std::string& tensor, std::size_t file) {
   return {};
 }
 
+// The first layout whose files are there; an index counts before a single file.
 Result<Checkpoint> Checkpoint::open(const std::string& folder) {
   Checkpoint checkpoint;
   checkpoint.folder_ = folder;
-  XC_TRY(const auto index_text,
-         checkpoint.text_of(std::string(kIndex), limits::kCheckpointIndexBytesMax));
-  std::map<std::string, std::string> index;
-  std::set<std::string> names;
-  if (index_text) {
-    XC_TRY(index, parse_index(*index_text, std::string(kIndex)));
-    for (const auto& [tensor, file] : index) names.insert(file);
-    if (names.size() > limits::kCheckpointFilesMax) {
-      return bad_checkpoint(std::string(kIndex), "it names too many files");
+  for (const Layout& layout : kLayouts) {
+    XC_TRY(const auto text, checkpoint.text_of(layout.index, limits::kCheckpointIndexBytesMax));
+    std::map<std::string, std::string> index;
+    if (text) {
+      XC_TRY(index, parse_index(*text, layout.index, layout.ending));
+    } else if (!catalog::stamp_of(folder + "/" + layout.single)) {
+      continue;
     }
-  } else {
-    if (!catalog::stamp_of(folder + "/" + std::string(kSingle))) {
-      return bad_checkpoint(folder,
-                            fmt::format("it has neither {} nor {}; weights in PyTorch's .bin "
-                                        "form must be saved as safetensors first",
-                                        kSingle, kIndex));
-    }
-    names.emplace(kSingle);
+    XC_CHECK(checkpoint.add_files(index, layout.index, layout.single));
+    return checkpoint;
   }
-  checkpoint.files_.reserve(names.size());  // places point into the headers
+  return bad_checkpoint(folder,
+                        fmt::format("it has neither {} nor {}, nor {} nor {}", kLayouts[0].single,
+                                    kLayouts[0].index, kLayouts[1].single, kLayouts[1].index));
+}
+
+// The shards of the index, or without one the single file with all its tensors.
+Status Checkpoint::add_files(const std::map<std::string, std::string>& index,
+                             const std::string& index_name, const std::string& single) {
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : index) names.insert(file);
+  if (names.size() > limits::kCheckpointFilesMax) {
+    return bad_checkpoint(index_name, "it names too many files");
+  }
+  if (index.empty()) names.insert(single);
+  files_.reserve(names.size());  // places point into the headers
   std::map<std::string, std::size_t> numbers;
   for (const std::string& name : names) {
-    numbers[name] = checkpoint.files_.size();
-    XC_CHECK(checkpoint.add_file(name));
+    numbers[name] = files_.size();
+    XC_CHECK(add_file(name));
   }
-  for (const auto& [tensor, file] : index) XC_CHECK(checkpoint.take(tensor, numbers[file]));
-  if (!index_text) {
-    for (const auto& [tensor, stored] : checkpoint.files_[0].header().tensors) {
-      XC_CHECK(checkpoint.take(tensor, 0));
-    }
-  }
-  return checkpoint;
+  for (const auto& [tensor, file] : index) XC_CHECK(take(tensor, numbers[file]));
+  if (!index.empty()) return {};
+  for (const auto& [tensor, stored] : files_[0].header().tensors) XC_CHECK(take(tensor, 0));
+  return {};
 }
 
 std::optional<Checkpoint::Located> Checkpoint::find(std::string_view name) const {

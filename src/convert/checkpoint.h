@@ -1,6 +1,7 @@
 // A model folder as Hugging Face and ModelScope lay it out: config.json, one model.safetensors or
-// shards under model.safetensors.index.json, tokenizer files. Names inside the index stay inside
-// the folder: a shard is a plain file name. Immutable after open; threads may share it.
+// shards under model.safetensors.index.json (else pytorch_model.bin, or its shards under
+// pytorch_model.bin.index.json), tokenizer files. Names inside the index stay inside the folder: a
+// shard is a plain file name. Immutable after open; threads may share it.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +12,20 @@
 #include <vector>
 
 #include "base/result.h"
-#include "convert/safetensors.h"
+#include "convert/weights_file.h"
 
 namespace xc::convert {
 
-// tensor → shard file, from the text of an index. Error: BadCheckpoint {name, reason}.
+// tensor → shard file, from the text of an index; shards end in `ending`. Error: BadCheckpoint
+// {name, reason}.
 Result<std::map<std::string, std::string>> parse_index(std::string_view text,
-                                                       const std::string& name);
+                                                       const std::string& name,
+                                                       std::string_view ending);
 
 class Checkpoint {
  public:
   struct Located {
-    const SafetensorsFile* file;
+    const WeightsFile* file;
     const StoredTensor* tensor;
   };
 
@@ -30,7 +33,7 @@ class Checkpoint {
   static Result<Checkpoint> open(const std::string& folder);
 
   const std::string& folder() const { return folder_; }
-  const std::vector<SafetensorsFile>& files() const { return files_; }
+  const std::vector<WeightsFile>& files() const { return files_; }
   // nullopt when the checkpoint has no such tensor.
   std::optional<Located> find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name).has_value(); }
@@ -44,11 +47,13 @@ class Checkpoint {
     std::size_t file;
     const StoredTensor* tensor;
   };
+  Status add_files(const std::map<std::string, std::string>& index, const std::string& index_name,
+                   const std::string& single);
   Status add_file(const std::string& name);
   Status take(const std::string& tensor, std::size_t file);
 
   std::string folder_;
-  std::vector<SafetensorsFile> files_;
+  std::vector<WeightsFile> files_;
   std::map<std::string, Place, std::less<>> places_;
 };
 

@@ -81,7 +81,8 @@ class TestFolder {
 
 inline const std::string kTinyConfig = R"({"model_type":"telechat","n_layer":1,"n_head":2,
   "num_key_value_heads":1,"hidden_size":8,"ffn_hidden_size":32,"vocab_size":12,
-  "layer_norm_epsilon":1e-6,"training_seqlen":8192,"base_seqlen":8192})";
+  "layer_norm_epsilon":1e-6,"training_seqlen":8192,"base_seqlen":8192,
+  "tie_word_embeddings":false})";
 
 // TeleChat2's names, one layer, two query heads on one key head.
 inline std::map<std::string, TestTensor> tiny_tensors() {

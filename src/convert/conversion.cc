@@ -63,7 +63,7 @@ Conversion::Conversion(const Checkpoint& checkpoint, const HfConfig& config, con
       digests_(checkpoint.files().size()),
       done_(writer.kept_bytes()),
       total_(writer.total_bytes()) {
-  for (const SafetensorsFile& file : checkpoint.files()) total_ += file.bytes();
+  for (const WeightsFile& file : checkpoint.files()) total_ += file.bytes();
 }
 
 // Where several files at once are hashed faster than one after the other. They are read in another
@@ -71,7 +71,7 @@ Conversion::Conversion(const Checkpoint& checkpoint, const HfConfig& config, con
 bool Conversion::group_files(unsigned threads) {
   const std::size_t files = checkpoint_.files().size();
   std::uint64_t bytes = 0;
-  for (const SafetensorsFile& file : checkpoint_.files()) bytes += file.bytes();
+  for (const WeightsFile& file : checkpoint_.files()) bytes += file.bytes();
   if (files < catalog::lanes_pay_from() || bytes > catalog::memory_here().available_bytes / 3) {
     return false;
   }
@@ -173,7 +173,7 @@ Status Conversion::advance(std::uint64_t bytes, const std::string& name) {
 
 // Through the mapping: read() would copy every byte once more.
 Status Conversion::digest(std::size_t index) {
-  const SafetensorsFile& file = checkpoint_.files()[index];
+  const WeightsFile& file = checkpoint_.files()[index];
   catalog::Sha256 digest;
   for (std::uint64_t done = 0; done < file.bytes();) {
     const std::uint64_t step = std::min(kHashedAtOnce, file.bytes() - done);

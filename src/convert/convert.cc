@@ -53,15 +53,28 @@ Result<GeneralFacts> general_facts(const Checkpoint& checkpoint, const ConvertOp
   return facts;
 }
 
+bool has_piece(const Tokenizer& tokenizer, std::string_view text) {
+  return std::ranges::find(tokenizer.tokens, text) != tokenizer.tokens.end();
+}
+
 // TeleChat's first generation and Xing4 may come without a template. 52B spells its markers with
 // ordinary pieces, so its vocabulary does not tell.
 void add_builtin_template(const ModelPlan& plan, const Tokenizer& tokenizer, Metadata& metadata) {
-  std::string found = schema::builtin_template(
-      static_cast<int>(tokenizer.tokens.size()), [&](std::string_view text) {
-        return std::ranges::find(tokenizer.tokens, text) != tokenizer.tokens.end();
-      });
+  std::string found =
+      schema::builtin_template(static_cast<int>(tokenizer.tokens.size()),
+                               [&](std::string_view text) { return has_piece(tokenizer, text); });
   if (found.empty() && plan.family.starts_with("TeleChat-52B")) found = schema::kTeleChat1Template;
   if (!found.empty()) metadata.emplace_back("tokenizer.chat_template", std::move(found));
+}
+
+// The folder's README speaks of the code; the import records what is said here. TeleChat3 has
+// Llama's names and may call itself that: its role markers tell.
+void add_telechat_licence(const Tokenizer& tokenizer, ModelPlan& plan, GeneralFacts& facts) {
+  if (!plan.telechat && !(has_piece(tokenizer, "<_user>") && has_piece(tokenizer, "<_bot>")))
+    return;
+  facts.licence = kTelechatLicence;
+  plan.notes.push_back(
+      "TeleChat's community licence asks for an application by e-mail before commercial use");
 }
 
 Metadata metadata_of(GeneralFacts facts, const Checkpoint& checkpoint,
@@ -93,11 +106,12 @@ Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& 
   }
   XC_TRY(const Checkpoint checkpoint, Checkpoint::open(options.folder));
   XC_TRY(const HfConfig config, read_config(checkpoint));
-  XC_TRY(const ModelPlan plan, plan_model(config, checkpoint, {options.context, options.with_mtp}));
+  XC_TRY(ModelPlan plan, plan_model(config, checkpoint, {options.context, options.with_mtp}));
   XC_TRY(const Tokenizer tokenizer, read_tokenizer(checkpoint, config, options.pre));
   XC_TRY(GeneralFacts facts, general_facts(checkpoint, options, wanted));
-  // The folder's README speaks of the code; the import records what is said here.
-  if (config.model_type.starts_with("telechat")) facts.licence = kTelechatLicence;
+  add_telechat_licence(tokenizer, plan, facts);
+  if (options.on_licence) options.on_licence(facts.licence);
+  XC_CHECK(add_sampling(checkpoint, plan));
   XC_TRY(const std::string identity, identity_of(checkpoint));
   Converted result{options.output, plan.family, plan.architecture, 0, 0, 0, plan.notes};
   std::vector<GgufOutput> outputs;
@@ -122,7 +136,7 @@ Result<Converted> convert(const ConvertOptions& options, const ConvertProgress& 
 Result<std::string> nearest_type(const std::string& folder) {
   XC_TRY(const Checkpoint checkpoint, Checkpoint::open(folder));
   std::uint64_t half = 0, brain = 0;  // bytes; f8 has an exponent that its scales move beyond f16's
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const WeightsFile& file : checkpoint.files()) {
     for (const auto& [name, tensor] : file.header().tensors) {
       const bool fits = tensor.type == Dtype::F16 || tensor.type == Dtype::F32;
       (fits ? half : brain) += tensor.end - tensor.begin;

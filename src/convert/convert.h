@@ -23,7 +23,9 @@ struct ConvertOptions {
   bool with_mtp = true;       // keep layers that predict further tokens
   std::string pre;            // tokenizer.json's splitting rule when it is not recognised
   std::string version;        // of this program, for the metadata
-  unsigned threads = 0;       // 0: the cores of this process, limits::kConvertThreadsMax at most
+  // Told the licence of the weights before anything is written; empty: none is known.
+  std::function<void(const std::string& licence)> on_licence = {};
+  unsigned threads = 0;  // 0: the cores of this process, limits::kConvertThreadsMax at most
 };
 
 struct Converted {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+
 #include "base/limits.h"
 #include "catalog/file.h"
 #include "catalog/sha256.h"
@@ -11,11 +13,20 @@ namespace xc::convert {
 namespace {
 
 constexpr const char* kSmallFiles[] = {
-    "chat_template.jinja",          "config.json",    "generation_config.json",
-    "model.safetensors.index.json", "tokenizer.json", "tokenizer.model",
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+    "tokenizer.json",
+    "tokenizer.model",
     "tokenizer_config.json",
 };
 
+namespace json = boost::json;
+
+constexpr std::size_t kDepthMax = 16;   // of generation_config.json
+constexpr std::size_t kShownMax = 64;   // bytes of a value that is left out
 constexpr std::uint64_t kSamples = 64;  // of a file, spread over it; small files are read whole
 constexpr std::size_t kSampleBytes = 4096;
 
@@ -70,10 +81,55 @@ Result<std::vector<std::string>> small_digests(const Checkpoint& checkpoint) {
   return digests;
 }
 
+namespace {
+
+struct SamplingField {
+  const char* name;
+  double low, high;
+};
+constexpr SamplingField kSampling[] = {{"temperature", 0, 2},
+                                       {"top_p", 0, 1},
+                                       {"top_k", 0, 1e6},
+                                       {"min_p", 0, 1},
+                                       {"repetition_penalty", 0.01, 2}};
+
+}  // namespace
+
+Status add_sampling(const Checkpoint& checkpoint, ModelPlan& plan) {
+  const std::string file = "generation_config.json";
+  XC_TRY(const auto text, checkpoint.text_of(file, limits::kConfigBytesMax));
+  if (!text) return {};
+  boost::system::error_code error;
+  json::parse_options options;
+  options.max_depth = kDepthMax;
+  const json::value parsed = json::parse(*text, error, json::storage_ptr(), options);
+  if (error || !parsed.is_object()) return bad_checkpoint(file, "it is no JSON object");
+  const json::object& fields = parsed.get_object();
+  const json::value* samples = fields.if_contains("do_sample");
+  const bool greedy = samples != nullptr && samples->is_bool() && !samples->get_bool();
+  for (const auto& [name, low, high] : kSampling) {
+    const json::value* value = fields.if_contains(name);
+    double number = value != nullptr && value->is_number() ? value->to_number<double>() : -1;
+    if (greedy && std::string_view(name) == "temperature") {
+      number = 0;
+    } else if (value == nullptr || value->is_null()) {
+      continue;
+    }
+    if (number >= low && number <= high) {
+      plan.metadata.emplace_back(std::string("xingcha.sampling.") + name,
+                                 static_cast<float>(number));
+    } else {
+      plan.notes.push_back(fmt::format("{}: {} is {}, which is left out ({:g} to {:g})", file, name,
+                                       json::serialize(*value).substr(0, kShownMax), low, high));
+    }
+  }
+  return {};
+}
+
 Result<std::string> identity_of(const Checkpoint& checkpoint) {
   std::string identity;
   std::string sample(kSampleBytes, '\0');
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const WeightsFile& file : checkpoint.files()) {
     XC_TRY(const catalog::File opened, catalog::File::open_read(file.path()));
     XC_TRY(const catalog::FileStamp stamp, opened.stamp());
     QuickHash hash;

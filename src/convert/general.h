@@ -23,6 +23,10 @@ Result<std::string> identity_of(const Checkpoint& checkpoint);
 // The licence that README.md's front matter names; empty when it names none. Pure.
 std::string licence_of(std::string_view readme);
 
+// The vendor's sampling as metadata xingcha.sampling.*, from generation_config.json: greedy when it
+// says do_sample false; a number out of its range becomes a note instead. Error: BadCheckpoint.
+Status add_sampling(const Checkpoint& checkpoint, ModelPlan& plan);
+
 struct GeneralFacts {
   std::string name, licence, version;
   OutputType type = OutputType::F16;

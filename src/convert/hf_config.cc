@@ -7,7 +7,7 @@
 #include <initializer_list>
 
 #include "base/limits.h"
-#include "convert/safetensors.h"
+#include "convert/weights_file.h"
 
 namespace xc::convert {
 namespace {
@@ -128,6 +128,9 @@ void read_shape(Fields& in, HfConfig& out) {
                limits::kModelContextMax)
           .value_or(0);
   out.norm_eps = in.positive({"rms_norm_eps", "layer_norm_epsilon", "layernorm_epsilon"}, 1e-5);
+  if (in.find({"layer_norm_epsilon"}) != nullptr) {
+    out.layer_norm_eps = in.positive({"layer_norm_epsilon"}, 1e-5);
+  }
   out.tied = in.flag({"tie_word_embeddings"});
   out.activation = in.text({"hidden_act", "activation_function", "hidden_activation"});
   const bool window = in.flag({"use_sliding_window"}).value_or(true);
@@ -136,7 +139,8 @@ void read_shape(Fields& in, HfConfig& out) {
 }
 
 void read_rope(Fields& in, HfConfig& out, std::string* reason) {
-  out.rope_theta = in.positive({"rope_theta", "rotary_emb_base", "rope_base"}, 10'000);
+  out.rope_theta =
+      in.positive({"rope_theta", "rotary_emb_base", "rope_base", "rotary_theta"}, 10'000);
   const json::object* scaling = in.object({"rope_scaling", "rope_parameters"});
   if (scaling == nullptr) return;
   Fields rope(*scaling, reason);

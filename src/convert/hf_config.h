@@ -25,10 +25,11 @@ struct HfConfig {
   std::string model_type, name;
   std::uint32_t layers = 0, hidden = 0, heads = 0, heads_kv = 0, head_dim = 0, ffn = 0, vocab = 0;
   std::uint32_t context = 0;
-  double norm_eps = 0;
+  double norm_eps = 0;                   // rms_norm_eps, else layer_norm_epsilon
+  std::optional<double> layer_norm_eps;  // under the second name, whatever the first says
   double rope_theta = 10'000;
   RopeScaling rope;
-  std::optional<bool> tied;  // tie_word_embeddings; absent: decided by whether there is a head
+  std::optional<bool> tied;  // tie_word_embeddings; absent: the family decides
   std::string activation;    // "silu"; empty when not said
 
   // MLA; kv_lora 0: ordinary attention.

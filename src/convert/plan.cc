@@ -12,6 +12,8 @@
 namespace xc::convert {
 namespace {
 
+constexpr std::string_view kHead = "lm_head.weight";  // never inside the family's outer name
+
 std::string filled(std::string_view pattern, std::string_view slot, std::uint64_t number) {
   std::string text(pattern);
   for (std::size_t at; (at = text.find(slot)) != std::string::npos;) {
@@ -40,6 +42,12 @@ Status check_supported(const HfConfig& c) {
 
 Status Planner::choose() {
   const auto has = [this](std::string_view name) { return checkpoint_.has(name); };
+  // The index of the released TeleChat-7B has no "transformer." in its names, 12B's and later have.
+  const auto is = [&](const Family& family, std::string_view name) {
+    outer_ = has(name) ? std::string_view() : family.outer;
+    family_ = &family;
+    return has(std::string(outer_).append(name));
+  };
   turn_ = true;
   plan_.architecture = "llama";
   if (config_.kv_lora != 0) {
@@ -47,16 +55,11 @@ Status Planner::choose() {
     plan_.architecture = "deepseek2";
     plan_.family = "latent attention (DeepSeek, TeleChat3 MoE)";
     turn_ = !config_.rope_interleaved;
-  } else if (has("transformer.h.0.self_attention.key_value.weight")) {
-    family_ = &kTelechatFamily;
+  } else if (is(kTelechatFamily, "h.0.self_attention.key_value.weight")) {
     plan_.family = config_.experts != 0 ? "TeleChat with experts" : "TeleChat";
-    telechat_ntk_ = true;
-  } else if (has("transformer.h.0.attn.c_attn.weight")) {
-    family_ = &kConvFamily;
+  } else if (is(kConvFamily, "h.0.attn.c_attn.weight")) {
     plan_.family = "TeleChat-52B (Conv1D)";
-    telechat_ntk_ = true;
-  } else if (has("model.layers.0.self_attn.q_proj.weight")) {
-    family_ = &kLlamaFamily;
+  } else if (is(kLlamaFamily, "model.layers.0.self_attn.q_proj.weight")) {
     plan_.family = "Llama";
     if (has("model.layers.0.self_attn.q_norm.weight")) {
       plan_.architecture = "qwen3";
@@ -182,7 +185,8 @@ std::string Planner::choose_source(const Rule& rule, std::uint32_t layer) const 
   std::string first;
   while (!rest.empty()) {
     const std::size_t bar = rest.find('|');
-    const std::string name = filled(rest.substr(0, bar), "{i}", layer);
+    std::string name = filled(rest.substr(0, bar), "{i}", layer);
+    if (name != kHead) name.insert(0, outer_);
     if (first.empty()) first = name;
     if (checkpoint_.has(filled(name, "{e}", 0))) return name;
     rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
@@ -227,15 +231,17 @@ Status Planner::check_source(const std::string& name, const std::vector<std::uin
   return {};
 }
 
-// A tied head is the embedding: llama.cpp uses that when there is no output.weight.
-bool Planner::skips_head(const Rule& rule) const {
-  return rule.target == "output.weight" && config_.tied.value_or(false);
+// A tied head is the embedding, whatever a file has for a head; llama.cpp uses that when there is
+// no output.weight. Where the config is silent, TeleChat's class leaves transformers' default,
+// true.
+bool Planner::is_tied() const {
+  return !checkpoint_.has(kHead) || config_.tied.value_or(family_->telechat);
 }
 
 Status Planner::apply_one(const Rule& rule, std::uint32_t layer) {
   const std::string source = choose_source(rule, layer);
   const bool stacked = source.find("{e}") != std::string::npos;
-  if (skips_head(rule)) {
+  if (source == kHead && is_tied()) {
     used_.insert(source);
     return {};
   }
@@ -277,12 +283,10 @@ Status Planner::lay_out() {
     return unknown_model(fmt::format("experts in every {}th layer", config_.moe_every));
   }
   XC_CHECK(apply(family_->head, 0));
-  const bool has_head = std::ranges::any_of(
-      plan_.tensors, [](const PlannedTensor& t) { return t.name == "output.weight"; });
-  if (!has_head && config_.tied && !*config_.tied) {
-    return bad_checkpoint("checkpoint", fmt::format("the tensor 'lm_head.weight' is missing"));
+  if (is_tied() && !config_.tied.value_or(true)) {
+    return bad_checkpoint("checkpoint", fmt::format("the tensor '{}' is missing", kHead));
   }
-  if (!has_head && config_.input_scale != 1) return unknown_model("input_mult with a tied head");
+  if (is_tied() && config_.input_scale != 1) return unknown_model("input_mult with a tied head");
   for (std::uint32_t i = 0; i < config_.layers + mtp_; ++i) {
     XC_CHECK(apply(family_->layer, i));
     XC_CHECK(apply(is_moe_layer(i) ? family_->moe : family_->dense, i));
@@ -322,10 +326,7 @@ Result<ModelPlan> Planner::run() {
   measure();
   XC_CHECK(lay_out());
   XC_CHECK(add_metadata());
-  if (config_.model_type.starts_with("telechat")) {
-    plan_.notes.push_back(
-        "TeleChat's community licence asks for an application by e-mail before commercial use");
-  }
+  plan_.telechat = family_->telechat || config_.model_type.starts_with("telechat");
   if (config_.output_scale != config_.mup_scale) {
     plan_.notes.push_back(
         fmt::format("logits x {:g} is folded into output_norm.weight, which stays f32",

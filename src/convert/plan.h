@@ -59,6 +59,7 @@ struct ModelPlan {
   std::string architecture;  // general.architecture
   Metadata metadata;         // of the architecture; tokenizer and general keys come later
   std::vector<PlannedTensor> tensors;
+  bool telechat = false;           // by its tensors' names or by model_type: whose licence counts
   std::vector<std::string> notes;  // what differs from the vendor's arithmetic, in English
 };
 

@@ -9,7 +9,10 @@
 namespace xc::convert {
 
 Status Planner::add_attention() {
-  add("attention.layer_norm_rms_epsilon", static_cast<float>(config_.norm_eps));
+  // TeleChat's code reads layer_norm_epsilon; a rms_norm_eps beside it is there for others.
+  const double eps =
+      family_->telechat ? config_.layer_norm_eps.value_or(config_.norm_eps) : config_.norm_eps;
+  add("attention.layer_norm_rms_epsilon", static_cast<float>(eps));
   add("attention.head_count", config_.heads);
   if (config_.kv_lora == 0) {
     add("attention.head_count_kv", config_.heads_kv);
@@ -74,8 +77,7 @@ Status Planner::add_experts() {
   if (config_.topk_method == "group_limited_greedy") {
     plan_.notes.push_back(
         "group_limited_greedy chooses groups by their best expert; llama.cpp knows only the sum of "
-        "the best two, so the limit to groups is left out and some tokens use other experts");
-    return {};
+        "the best two, so some tokens use other experts than the vendor's code");
   }
   add("expert_group_count", config_.groups);
   add("expert_group_used_count", config_.groups_used);
@@ -85,16 +87,15 @@ Status Planner::add_experts() {
 Status Planner::add_rope() {
   double base = config_.rope_theta;
   std::uint32_t context = options_.context != 0 ? options_.context : config_.context;
-  if (telechat_ntk_) {
+  if (family_->telechat) {
     const bool conv = family_ == &kConvFamily;
     const std::uint32_t positions = config_.context != 0 ? config_.context : 8192u;
     const std::uint32_t trained =
         config_.trained_length.value_or(conv ? std::min(positions, 4096u) : 8192u);
     // TeleChat-7B's code has 4096 in it and shares its head with the embedding; the 12B code has
     // its trained length. Releases since TeleChat2 say it in the config.
-    const bool tied = !checkpoint_.has("lm_head.weight") || config_.tied.value_or(false);
     const std::uint32_t base_length =
-        config_.base_length.value_or(conv || tied ? std::min(4096u, trained) : trained);
+        config_.base_length.value_or(conv || is_tied() ? std::min(4096u, trained) : trained);
     context = options_.context != 0 ? options_.context : trained;
     if (base_length == 0 || trained == 0 || config_.head_dim < 4) {
       return bad_checkpoint("config.json", "base_seqlen and training_seqlen must be positive");

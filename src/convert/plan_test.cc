@@ -36,7 +36,7 @@ TEST(Config, KnowsBothSpellings) {
   ASSERT_TRUE(telechat);
   EXPECT_EQ(telechat->layers, 1u);
   EXPECT_EQ(telechat->norm_eps, 1e-6);
-  EXPECT_FALSE(telechat->tied);
+  EXPECT_EQ(telechat->tied, false);
   const auto llama = parse_config(
       R"({"num_hidden_layers":3,"hidden_size":8,"num_attention_heads":2,"vocab_size":4,
           "rms_norm_eps":1e-8,"eos_token_id":[5,6],"rope_parameters":{"rope_type":"yarn",
@@ -93,7 +93,7 @@ TEST(Plan, TakesKeysAndValuesApart) {
   EXPECT_EQ(rows_of("blk.0.attn_k.weight"), (std::vector<int>{0, 2, 1, 3}));
   EXPECT_EQ(rows_of("blk.0.attn_v.weight"), (std::vector<int>{4, 5, 6, 7}));
   EXPECT_EQ(plan->architecture, "llama");
-  EXPECT_THAT(plan->notes, Contains(HasSubstr("community licence")));
+  EXPECT_TRUE(plan->telechat);
   EXPECT_EQ(value_of<std::uint32_t>(*plan, "llama.attention.head_count_kv"), 1u);
   EXPECT_FLOAT_EQ(value_of<float>(*plan, "llama.attention.layer_norm_rms_epsilon"), 1e-6f);
 }
@@ -132,6 +132,29 @@ TEST(Plan, NamesWhatIsMissingWrongOrLeftOver) {
   const auto unknown = plan_of(folder, kTinyConfig);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().message, Message::UnknownModel);
+}
+
+// TeleChat-7B: no word about the head, names without "transformer.", code with 4096 in it.
+TEST(Plan, TakesASilentTelechatForTied) {
+  const TestFolder folder;
+  std::map<std::string, TestTensor> inner;
+  for (auto& [name, tensor] : tiny_tensors()) {
+    inner[name.starts_with("transformer.") ? name.substr(12) : name] = tensor;
+  }
+  folder.write("model.safetensors", safetensors_bytes(inner));
+  const auto plan = plan_of(folder, R"({"model_type":"telechat","n_layer":1,"n_head":2,
+      "num_key_value_heads":1,"hidden_size":8,"ffn_hidden_size":32,"vocab_size":12,
+      "layer_norm_epsilon":1e-6,"rms_norm_eps":1e-2,"training_seqlen":8192})");
+  ASSERT_TRUE(plan);
+  for (const PlannedTensor& tensor : plan->tensors) EXPECT_NE(tensor.name, "output.weight");
+  EXPECT_FLOAT_EQ(value_of<float>(*plan, "llama.rope.freq_base"),
+                  static_cast<float>(10'000 * std::pow(3.0, 4.0 / 2.0)));
+  EXPECT_FLOAT_EQ(value_of<float>(*plan, "llama.attention.layer_norm_rms_epsilon"), 1e-6f);
+  inner.erase("h.0.mlp.up_proj.weight");
+  folder.write("model.safetensors", safetensors_bytes(inner));
+  const auto missing = plan_of(folder, kTinyConfig);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().args.at(1), HasSubstr("'h.0.mlp.up_proj.weight'"));
 }
 
 TEST(Plan, RefusesFieldsThatChangeTheArithmetic) {

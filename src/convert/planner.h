@@ -39,7 +39,7 @@ class Planner {
   RowMap map_of(Op op, const std::vector<std::uint64_t>& shape) const;
   Status check_leftovers() const;
   bool is_moe_layer(std::uint32_t layer) const;
-  bool skips_head(const Rule& rule) const;
+  bool is_tied() const;
 
   Status add_metadata();
   Status add_attention();
@@ -53,8 +53,8 @@ class Planner {
   const Checkpoint& checkpoint_;
   const PlanOptions& options_;
   const Family* family_ = nullptr;
-  bool turn_ = false;  // the target rotates neighbours, the checkpoint halves
-  bool telechat_ntk_ = false;
+  std::string_view outer_;  // the family's, when this checkpoint has it
+  bool turn_ = false;       // the target rotates neighbours, the checkpoint halves
   std::uint32_t mtp_ = 0;
   std::array<std::uint64_t, 128> dims_{};
   std::set<std::string, std::less<>> used_;

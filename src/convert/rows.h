@@ -35,7 +35,7 @@ class RowReader {
   struct Part {
     Checkpoint::Located at;
     const StoredTensor* scale = nullptr;  // FP8: a factor a block
-    const SafetensorsFile* scale_file = nullptr;
+    const WeightsFile* scale_file = nullptr;
     std::uint64_t columns = 1;
   };
 

@@ -1,19 +1,14 @@
 #include "convert/safetensors.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
 
 #include "base/limits.h"
-#include "catalog/file.h"
 
 namespace xc::convert {
 namespace {
@@ -70,7 +65,7 @@ std::optional<std::string> read_entry(const json::value& value, StoredTensor& te
 }
 
 // No overlap, no hole, nothing behind the end: sorted, each begins where the last ended.
-std::optional<std::string> check_layout(const SafetensorsHeader& header, std::uint64_t data_bytes) {
+std::optional<std::string> check_layout(const TensorTable& header, std::uint64_t data_bytes) {
   std::vector<std::pair<const StoredTensor*, std::string_view>> order;
   order.reserve(header.tensors.size());
   for (const auto& [name, tensor] : header.tensors) order.emplace_back(&tensor, name);
@@ -97,16 +92,8 @@ std::optional<std::string> check_layout(const SafetensorsHeader& header, std::ui
 
 }  // namespace
 
-std::unexpected<Error> bad_checkpoint(std::string where, std::string reason) {
-  return fail(Code::InvalidRequest, Message::BadCheckpoint, {std::move(where), std::move(reason)});
-}
-
-std::string shape_text(const std::vector<std::uint64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-Result<SafetensorsHeader> parse_safetensors(std::string_view bytes, std::uint64_t file_bytes,
-                                            const std::string& name) {
+Result<TensorTable> parse_safetensors(std::string_view bytes, std::uint64_t file_bytes,
+                                      const std::string& name) {
   std::uint64_t length = 0;
   if (bytes.size() < kLengthBytes || file_bytes < kLengthBytes) {
     return bad_checkpoint(name, "it is shorter than 8 bytes");
@@ -126,7 +113,7 @@ Result<SafetensorsHeader> parse_safetensors(std::string_view bytes, std::uint64_
   const json::value parsed =
       json::parse(bytes.substr(kLengthBytes, length), error, json::storage_ptr(), options);
   if (error || !parsed.is_object()) return bad_checkpoint(name, "its header is no JSON object");
-  SafetensorsHeader header;
+  TensorTable header;
   header.data_offset = kLengthBytes + length;
   for (const auto& [key, value] : parsed.get_object()) {
     if (std::string_view(key) == "__metadata__") continue;
@@ -144,60 +131,6 @@ Result<SafetensorsHeader> parse_safetensors(std::string_view bytes, std::uint64_
     return bad_checkpoint(name, *why);
   }
   return header;
-}
-
-Result<SafetensorsFile> SafetensorsFile::open(const std::string& path, const std::string& name) {
-  XC_TRY(const catalog::File file, catalog::File::open_read(path));
-  XC_TRY(const catalog::FileStamp stamp, file.stamp());
-  if (stamp.bytes < kLengthBytes) return bad_checkpoint(name, "it is shorter than 8 bytes");
-  SafetensorsFile opened;
-  opened.path_ = path;
-  opened.name_ = name;
-  void* base = ::mmap(nullptr, stamp.bytes, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-  if (base == MAP_FAILED) return std::unexpected(catalog::file_error(path, errno));
-  opened.base_ = static_cast<const unsigned char*>(base);
-  opened.bytes_ = stamp.bytes;
-  ::madvise(base, stamp.bytes, MADV_SEQUENTIAL);  // reads ahead further
-  const std::string_view all(reinterpret_cast<const char*>(opened.base_), stamp.bytes);
-  XC_TRY(opened.header_, parse_safetensors(all, stamp.bytes, name));
-  return opened;
-}
-
-SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      name_(std::move(other.name_)),
-      base_(std::exchange(other.base_, nullptr)),
-      bytes_(other.bytes_),
-      header_(std::move(other.header_)) {}
-
-SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(name_, other.name_);
-  std::swap(base_, other.base_);
-  std::swap(bytes_, other.bytes_);
-  std::swap(header_, other.header_);
-  return *this;
-}
-
-SafetensorsFile::~SafetensorsFile() {
-  if (base_ != nullptr) ::munmap(const_cast<unsigned char*>(base_), bytes_);
-}
-
-void SafetensorsFile::expect(std::uint64_t begin, std::uint64_t length) const {
-#ifdef MADV_POPULATE_READ  // Linux 5.14; older kernels refuse it, and the pages come one by one
-  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  const std::uint64_t first = begin / page * page;
-  ::madvise(const_cast<unsigned char*>(base_) + first, begin + length - first, MADV_POPULATE_READ);
-#endif
-}
-
-void SafetensorsFile::forget(const StoredTensor& tensor) const {
-  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  const std::uint64_t begin = (header_.data_offset + tensor.begin + page - 1) / page * page;
-  const std::uint64_t end = (header_.data_offset + tensor.end) / page * page;
-  if (begin < end) {
-    ::madvise(const_cast<unsigned char*>(base_) + begin, end - begin, MADV_DONTNEED);
-  }
 }
 
 }  // namespace xc::convert

@@ -78,13 +78,15 @@ TEST(Safetensors, RefusesOverlapsHolesAndTails) {
 TEST(Checkpoint, AnIndexStaysInsideItsFolder) {
   for (const char* file : {"../x.safetensors", "/etc/x.safetensors", "a/b.safetensors",
                            ".hidden.safetensors", "x.bin", ""}) {
-    const auto index = parse_index(fmt::format(R"({{"weight_map":{{"w":"{}"}}}})", file), "index");
+    const auto index = parse_index(fmt::format(R"({{"weight_map":{{"w":"{}"}}}})", file), "index",
+                                   kSafetensorsEnding);
     ASSERT_FALSE(index) << file;
     EXPECT_THAT(index.error().args.at(1), HasSubstr("tensor 'w'"));
   }
-  EXPECT_FALSE(parse_index("{}", "index"));
-  EXPECT_FALSE(parse_index(R"({"weight_map":{"w":3}})", "index"));
-  EXPECT_TRUE(parse_index(R"({"weight_map":{"w":"model-00001-of-00002.safetensors"}})", "index"));
+  EXPECT_FALSE(parse_index("{}", "index", kSafetensorsEnding));
+  EXPECT_FALSE(parse_index(R"({"weight_map":{"w":3}})", "index", kSafetensorsEnding));
+  EXPECT_TRUE(parse_index(R"({"weight_map":{"w":"model-00001-of-00002.safetensors"}})", "index",
+                          kSafetensorsEnding));
 }
 
 TEST(Checkpoint, SaysWhichShardAndTensorAreMissing) {

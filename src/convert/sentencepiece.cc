@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/limits.h"
-#include "convert/safetensors.h"
+#include "convert/weights_file.h"
 
 namespace xc::convert {
 namespace {

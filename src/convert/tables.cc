@@ -45,63 +45,55 @@ constexpr Rule kLlamaDense[] = {
 
 // --- TeleChat's names ---
 constexpr Rule kTelechatHead[] = {
-    {"transformer.word_embeddings.weight", "VE", "token_embd.weight", "VE", Op::Copy, kEmbedding},
-    {"transformer.ln_f.weight", "E", "output_norm.weight", "E", Op::Copy, kExact | kLogits},
+    {"word_embeddings.weight", "VE", "token_embd.weight", "VE", Op::Copy, kEmbedding},
+    {"ln_f.weight", "E", "output_norm.weight", "E", Op::Copy, kExact | kLogits},
     {"lm_head.weight", "VE", "output.weight", "VE", Op::Copy, kOptional},
 };
 constexpr Rule kTelechatLayer[] = {
-    {"transformer.h.{i}.input_layernorm.weight", "E", "blk.{i}.attn_norm.weight", "E", Op::Copy,
-     kExact},
-    {"transformer.h.{i}.self_attention.query.weight", "QE", "blk.{i}.attn_q.weight", "QE",
-     Op::TurnQ},
-    {"transformer.h.{i}.self_attention.key_value.weight", "BE", "blk.{i}.attn_k.weight", "KE",
-     Op::PairKey},
-    {"transformer.h.{i}.self_attention.key_value.weight", "BE", "blk.{i}.attn_v.weight", "KE",
-     Op::PairValue},
-    {"transformer.h.{i}.self_attention.dense.weight", "EQ", "blk.{i}.attn_output.weight", "EQ"},
-    {"transformer.h.{i}.self_attention.dense.bias", "E", "blk.{i}.attn_output.bias", "E", Op::Copy,
+    {"h.{i}.input_layernorm.weight", "E", "blk.{i}.attn_norm.weight", "E", Op::Copy, kExact},
+    {"h.{i}.self_attention.query.weight", "QE", "blk.{i}.attn_q.weight", "QE", Op::TurnQ},
+    {"h.{i}.self_attention.key_value.weight", "BE", "blk.{i}.attn_k.weight", "KE", Op::PairKey},
+    {"h.{i}.self_attention.key_value.weight", "BE", "blk.{i}.attn_v.weight", "KE", Op::PairValue},
+    {"h.{i}.self_attention.dense.weight", "EQ", "blk.{i}.attn_output.weight", "EQ"},
+    {"h.{i}.self_attention.dense.bias", "E", "blk.{i}.attn_output.bias", "E", Op::Copy,
      kOptional | kExact},
-    {"transformer.h.{i}.post_attention_layernorm.weight", "E", "blk.{i}.ffn_norm.weight", "E",
-     Op::Copy, kExact},
+    {"h.{i}.post_attention_layernorm.weight", "E", "blk.{i}.ffn_norm.weight", "E", Op::Copy,
+     kExact},
 };
 constexpr Rule kTelechatDense[] = {
-    {"transformer.h.{i}.mlp.gate_proj.weight", "FE", "blk.{i}.ffn_gate.weight", "FE"},
-    {"transformer.h.{i}.mlp.up_proj.weight", "FE", "blk.{i}.ffn_up.weight", "FE"},
-    {"transformer.h.{i}.mlp.down_proj.weight", "EF", "blk.{i}.ffn_down.weight", "EF"},
-    {"transformer.h.{i}.mlp.down_proj.bias", "E", "blk.{i}.ffn_down.bias", "E", Op::Copy,
-     kOptional | kExact},
+    {"h.{i}.mlp.gate_proj.weight", "FE", "blk.{i}.ffn_gate.weight", "FE"},
+    {"h.{i}.mlp.up_proj.weight", "FE", "blk.{i}.ffn_up.weight", "FE"},
+    {"h.{i}.mlp.down_proj.weight", "EF", "blk.{i}.ffn_down.weight", "EF"},
+    {"h.{i}.mlp.down_proj.bias", "E", "blk.{i}.ffn_down.bias", "E", Op::Copy, kOptional | kExact},
 };
 // The router's name in the released 39B-A12B was not seen; these are what its relatives use.
 constexpr Rule kTelechatMoe[] = {
-    {"transformer.h.{i}.mlp.gate.weight|transformer.h.{i}.mlp.router.weight|"
-     "transformer.h.{i}.mlp.router.gate.weight|transformer.h.{i}.mlp.gate.wg.weight",
+    {"h.{i}.mlp.gate.weight|h.{i}.mlp.router.weight|"
+     "h.{i}.mlp.router.gate.weight|h.{i}.mlp.gate.wg.weight",
      "XE", "blk.{i}.ffn_gate_inp.weight", "XE", Op::Copy, kExact},
-    {"transformer.h.{i}.mlp.experts.{e}.gate_proj.weight", "ME", "blk.{i}.ffn_gate_exps.weight",
-     "XME"},
-    {"transformer.h.{i}.mlp.experts.{e}.up_proj.weight", "ME", "blk.{i}.ffn_up_exps.weight", "XME"},
-    {"transformer.h.{i}.mlp.experts.{e}.down_proj.weight", "EM", "blk.{i}.ffn_down_exps.weight",
-     "XEM"},
+    {"h.{i}.mlp.experts.{e}.gate_proj.weight", "ME", "blk.{i}.ffn_gate_exps.weight", "XME"},
+    {"h.{i}.mlp.experts.{e}.up_proj.weight", "ME", "blk.{i}.ffn_up_exps.weight", "XME"},
+    {"h.{i}.mlp.experts.{e}.down_proj.weight", "EM", "blk.{i}.ffn_down_exps.weight", "XEM"},
 };
 
 // --- TeleChat-52B: GPT-2's names and its Conv1D ---
 constexpr Rule kConvHead[] = {
-    {"transformer.wte.weight", "VE", "token_embd.weight", "VE", Op::Copy, kEmbedding},
-    {"transformer.ln_f.weight", "E", "output_norm.weight", "E", Op::Copy, kExact | kLogits},
+    {"wte.weight", "VE", "token_embd.weight", "VE", Op::Copy, kEmbedding},
+    {"ln_f.weight", "E", "output_norm.weight", "E", Op::Copy, kExact | kLogits},
     {"lm_head.weight", "VE", "output.weight", "VE", Op::Copy, kOptional},
 };
 constexpr Rule kConvLayer[] = {
-    {"transformer.h.{i}.ln_1.weight", "E", "blk.{i}.attn_norm.weight", "E", Op::Copy, kExact},
-    {"transformer.h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_q.weight", "QE", Op::FusedQ},
-    {"transformer.h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_k.weight", "KE", Op::FusedK},
-    {"transformer.h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_v.weight", "KE", Op::FusedV},
-    {"transformer.h.{i}.attn.c_proj.weight", "QE", "blk.{i}.attn_output.weight", "EQ",
-     Op::Transpose},
-    {"transformer.h.{i}.ln_2.weight", "E", "blk.{i}.ffn_norm.weight", "E", Op::Copy, kExact},
+    {"h.{i}.ln_1.weight", "E", "blk.{i}.attn_norm.weight", "E", Op::Copy, kExact},
+    {"h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_q.weight", "QE", Op::FusedQ},
+    {"h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_k.weight", "KE", Op::FusedK},
+    {"h.{i}.attn.c_attn.weight", "ET", "blk.{i}.attn_v.weight", "KE", Op::FusedV},
+    {"h.{i}.attn.c_proj.weight", "QE", "blk.{i}.attn_output.weight", "EQ", Op::Transpose},
+    {"h.{i}.ln_2.weight", "E", "blk.{i}.ffn_norm.weight", "E", Op::Copy, kExact},
 };
 constexpr Rule kConvDense[] = {
-    {"transformer.h.{i}.mlp.c_fc.weight", "EG", "blk.{i}.ffn_gate.weight", "FE", Op::FusedGate},
-    {"transformer.h.{i}.mlp.c_fc.weight", "EG", "blk.{i}.ffn_up.weight", "FE", Op::FusedUp},
-    {"transformer.h.{i}.mlp.c_proj.weight", "FE", "blk.{i}.ffn_down.weight", "EF", Op::Transpose},
+    {"h.{i}.mlp.c_fc.weight", "EG", "blk.{i}.ffn_gate.weight", "FE", Op::FusedGate},
+    {"h.{i}.mlp.c_fc.weight", "EG", "blk.{i}.ffn_up.weight", "FE", Op::FusedUp},
+    {"h.{i}.mlp.c_proj.weight", "FE", "blk.{i}.ffn_down.weight", "EF", Op::Transpose},
 };
 
 // --- DeepSeek's multi-head latent attention ---
@@ -159,9 +151,10 @@ constexpr Rule kMlaMtp[] = {
 
 }  // namespace
 
-const Family kLlamaFamily{kLlamaHead, kLlamaLayer, kLlamaDense, {}, {}};
-const Family kTelechatFamily{kTelechatHead, kTelechatLayer, kTelechatDense, kTelechatMoe, {}};
-const Family kConvFamily{kConvHead, kConvLayer, kConvDense, {}, {}};
-const Family kMlaFamily{kLlamaHead, kMlaLayer, kLlamaDense, kMlaMoe, kMlaMtp};
+const Family kLlamaFamily{"", kLlamaHead, kLlamaLayer, kLlamaDense, {}, {}, false};
+const Family kTelechatFamily{
+    "transformer.", kTelechatHead, kTelechatLayer, kTelechatDense, kTelechatMoe, {}, true};
+const Family kConvFamily{"transformer.", kConvHead, kConvLayer, kConvDense, {}, {}, true};
+const Family kMlaFamily{"", kLlamaHead, kMlaLayer, kLlamaDense, kMlaMoe, kMlaMtp, false};
 
 }  // namespace xc::convert

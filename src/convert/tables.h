@@ -38,7 +38,7 @@ enum : std::uint8_t {
 };
 
 struct Rule {
-  std::string_view source;  // {i} layer, {e} expert; alternatives divided by '|'
+  std::string_view source;  // {i} layer, {e} expert; alternatives divided by '|'; see Family::outer
   std::string_view source_dims;
   std::string_view target;
   std::string_view target_dims;
@@ -47,11 +47,16 @@ struct Rule {
 };
 
 struct Family {
+  std::string_view outer;       // may stand in front of every source but the head's; in a release
+                                // it does or it does not
   std::span<const Rule> head;   // once
   std::span<const Rule> layer;  // every layer
   std::span<const Rule> dense;  // layers with one feed-forward network
   std::span<const Rule> moe;    // layers with experts
   std::span<const Rule> mtp;    // layers behind the last that predict further tokens
+  // TeleChat's own code: a head tied unless the config says no, layer_norm_epsilon before
+  // rms_norm_eps, a rotary base that follows the length.
+  bool telechat = false;
 };
 
 extern const Family kLlamaFamily;     // Llama, Qwen2, Qwen3, TeleChat3 dense

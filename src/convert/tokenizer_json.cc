@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/limits.h"
-#include "convert/safetensors.h"
+#include "convert/weights_file.h"
 
 namespace xc::convert {
 namespace {

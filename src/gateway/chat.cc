@@ -32,10 +32,14 @@ std::unique_ptr<Sink> sink_of(const Call& call, const Question& question,
   return sink;
 }
 
+// By its name or by its licence: T1 and Xing4 are TeleChats of other names.
 bool is_telechat(const ModelRow& row) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   constexpr std::string_view kName = "telechat";
-  return !std::ranges::search(row.name, kName, same).empty();
+  const auto has_it = [&](const std::string& text) {
+    return !std::ranges::search(text, kName, same).empty();
+  };
+  return has_it(row.name) || has_it(row.licence);
 }
 
 // For requests that name no model.

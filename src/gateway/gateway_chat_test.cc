@@ -1,5 +1,6 @@
 // The chat-like routes, when all goes well.
 #include "gateway/gateway_test.h"
+#include "schema/chat.h"
 
 namespace xc::gateway {
 namespace {
@@ -92,6 +93,49 @@ TEST_F(GatewayTest, several_choices_thoughts_and_tools) {
   EXPECT_EQ(called.at("/choices/0/finish_reason"), "tool_calls");
   EXPECT_EQ(called.at("/choices/0/message/tool_calls/0/function/name"), "add");
   EXPECT_EQ(called.at("/choices/0/message/tool_calls/0/function/arguments"), R"({"a":1})");
+}
+
+// A call that cannot be read is text, and said to be: by the header of a whole reply, by a field of
+// each stream's shape. A good call says nothing of the kind.
+TEST_F(GatewayTest, a_call_that_cannot_be_read_is_text_with_a_warning) {
+  const std::string tools =
+      R"(,"tools":[{"type":"function","function":{"name":"add","parameters":{"type":"object"}}}])";
+  const std::string garbled = chat_body("garble the tool", tools);
+  const Reply whole = post("/v1/chat/completions", garbled);
+  EXPECT_EQ(whole.at("/choices/0/message/content"), "<tool_call>{");
+  EXPECT_EQ(whole.at("/choices/0/finish_reason"), "stop");
+  EXPECT_EQ(whole.headers.get("X-Xingcha-Warning"), schema::kUnreadCall);
+  const std::string asked =
+      R"("model":"fake","max_tokens":50,"messages":[{"role":"user","content":"garble the tool"}])";
+  EXPECT_EQ(post("/v1/messages", "{" + asked + "}").headers.get("X-Xingcha-Warning"),
+            schema::kUnreadCall);
+  const std::string input = R"({"model":"fake","input":"garble the tool")";
+  EXPECT_EQ(post("/v1/responses", input + "}").headers.get("X-Xingcha-Warning"),
+            schema::kUnreadCall);
+  const Reply good = post("/v1/chat/completions", chat_body("use the tool", tools));
+  EXPECT_EQ(good.headers.get("X-Xingcha-Warning"), "");
+  EXPECT_EQ(good.body.find("\"warning\""), std::string::npos);
+
+  // Where each stream says it: (path, body, event, pointer).
+  struct Stream {
+    std::string path, body, event, pointer;
+  };
+  for (const Stream& shape :
+       {Stream{"/v1/chat/completions", chat_body("garble the tool", tools + R"(,"stream":true)"),
+               "", "/choices/0/warning"},
+        Stream{"/v1/messages", "{" + asked + R"(,"stream":true})", "message_delta", "/warning"},
+        Stream{"/v1/responses", input + R"(,"stream":true})", "response.completed",
+               "/response/warning"}}) {
+    int said = 0;
+    for (const auto& event : post(shape.path, shape.body).events()) {
+      if (event.data == "[DONE]" || event.event != shape.event) continue;
+      said += Reply{200, {}, event.data}.at(shape.pointer) == schema::kUnreadCall ? 1 : 0;
+    }
+    EXPECT_EQ(said, 1) << shape.path;
+  }
+  const auto fine =
+      post("/v1/chat/completions", chat_body("use the tool", tools + R"(,"stream":true)"));
+  EXPECT_EQ(fine.body.find("\"warning\""), std::string::npos);
 }
 
 TEST_F(GatewayTest, completions) {
@@ -196,6 +240,8 @@ TEST_F(GatewayTest, telechats_own_contract) {
   const Reply which = post("/telechat/gptDialog/v4", "{" + dialog + "}");
   EXPECT_EQ(which.status, 400);
   EXPECT_EQ(which.at("/code"), "10301");
+  licence_ = "LicenseRef-TeleChat";  // t1-35b has no "telechat" in its name
+  EXPECT_EQ(post("/telechat/gptDialog/v4", "{" + dialog + "}").at("/data/content"), "hello");
   for (const char* path : {"/telechat/gptDialog/v2", "/telechat/gptDialog/v4"}) {
     EXPECT_EQ(post(path, named + R"(,"top_p":1})").at("/code"), "10305");
     EXPECT_EQ(post(path, R"({"model":"fake","dialog":[{"role":"bot","content":"x"}]})").at("/code"),

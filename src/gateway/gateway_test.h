@@ -117,7 +117,7 @@ class GatewayTest : public testing::Test {
     return spec;
   }
   ModelRows rows() {
-    ModelRow fake{"fake", {"f"}, 1700000000, 42, 64, "fake", "f32", "MIT", {"chat"}};
+    ModelRow fake{"fake", {"f"}, 1700000000, 42, 64, "fake", "f32", licence_, {"chat"}};
     ModelRow absent{"vendor/absent", {"absent"}, 0, 0, 64, "", "", "", {}};
     ModelRow poet{"fake:poet", {}, 1700000000, 7, 64, "fake", "f16", "MIT", {"chat"}, "fake"};
     ModelRow clerk = poet;
@@ -184,6 +184,7 @@ class GatewayTest : public testing::Test {
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<Books> books_;
   std::string key_;
+  std::string licence_ = "MIT";  // of "fake"
   ops::AlarmBoard alarms_{clock_, random_, [](const ops::AlarmEvent&) {}};
   KeptSpans spans_;
   Operations operations_;

@@ -51,6 +51,9 @@ std::vector<FakeScript> scripts(const std::string& note) {
   all.push_back(script("think first", {thought("hm"), text("yes"), finish(Finish::Stop)}));
   all.push_back(script("use the tool", {call("call_1", "add", ""), call("", "", "{\"a\":"),
                                         call("", "", "1}"), finish(Finish::ToolCalls)}));
+  all.push_back(script("garble the tool", {text("<tool_call>{"), finish(Finish::ToolCalls)}));
+  all.back().deltas[0].unread_call = true;
+  all.back().deltas[1].finish = Finish::Stop;
   all.push_back(script("talk for ever", {text("x")}));
   all.back().endless = true;
   all.push_back(script("count to four hundred", {}));

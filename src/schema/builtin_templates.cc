@@ -19,6 +19,43 @@ const std::string_view kTeleChat1Template =
   {%- endif -%}
 {%- endfor -%})";
 
+const std::string_view kTeleChat2Template =
+    R"({{- '<_system>' -}}
+{%- if messages and messages[0].role == 'system' -%}{{- messages[0].content -}}
+{%- else -%}
+  {{- '你是中国电信星辰语义大模型，英文名是TeleChat，你是由中电信人工智能科技有限公司和' -}}
+  {{- '中国电信人工智能研究院（TeleAI）研发的人工智能助手。' -}}
+{%- endif -%}
+{%- if tools -%}
+  {{- '\n\n# 可用工具\n你可以调用<tools></tools>标签中的一个或多个工具来回答问题，每行是一个工具的JSON描述：' -}}
+  {{- '\n<tools>\n' -}}
+  {%- for tool in tools -%}{{- (tool | tojson) + '\n' -}}{%- endfor -%}
+  {{- '</tools>\n\n# 调用方法\n需要调用工具时，用<tool_call></tool_call>标签给出工具名称和参数：' -}}
+  {{- '\n<tool_call>\n{"name": 工具名称, "arguments": 参数}\n</tool_call>' -}}
+{%- endif -%}
+{{- '\n' -}}
+{%- for turn in messages -%}
+  {%- if turn.role == 'user' -%}{{- '<_user>' + turn.content -}}
+  {%- elif turn.role == 'system' and not loop.first -%}{{- '<_system>' + turn.content + '\n' -}}
+  {%- elif turn.role == 'assistant' -%}
+    {{- '<_bot>' + (turn.content if turn.content else '') -}}
+    {%- for item in turn.tool_calls or [] -%}
+      {%- set call = item.function if item.function is defined else item -%}
+      {%- if turn.content or not loop.first -%}{{- '\n' -}}{%- endif -%}
+      {{- '<tool_call>\n{"name": "' + call.name + '", "arguments": ' -}}
+      {{- call.arguments if call.arguments is string else (call.arguments | tojson) -}}
+      {{- '}\n</tool_call>' -}}
+    {%- endfor -%}
+    {{- '<_end>\n' -}}
+  {%- elif turn.role == 'tool' -%}
+    {%- if loop.first or messages[loop.index0 - 1].role != 'tool' -%}{{- '<_user>' -}}
+    {%- else -%}{{- '\n' -}}
+    {%- endif -%}
+    {{- '<tool_response>\n' + turn.content + '\n</tool_response>' -}}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<_bot>' -}}{%- endif -%})";
+
 const std::string_view kXing4Template =
     R"({{- '<_system>' -}}
 {%- if messages and messages[0].role == 'system' -%}{{- messages[0].content -}}{%- endif -%}
@@ -74,7 +111,8 @@ std::string builtin_template(int vocabulary,
   }
   if (has_token("<_observation>") && has_token("<think>")) return std::string(kXing4Template);
   const bool later = vocabulary == kTeleChat2Vocabulary || has_token("<tool_call>");
-  return later ? std::string() : std::string(kTeleChat1Template);
+  if (!later) return std::string(kTeleChat1Template);
+  return has_token("<think>") ? std::string() : std::string(kTeleChat2Template);
 }
 
 }  // namespace xc::schema

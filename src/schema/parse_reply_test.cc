@@ -90,6 +90,18 @@ TEST(ParseChunk, PlainChunksReadAlike) {
   EXPECT_EQ(shown("[]"), "! not an object");
 }
 
+// What our own worker, or another Xingcha, says of a call that it could not read.
+TEST(ParseChunk, WarningOfACallThatCouldNotBeRead) {
+  EXPECT_TRUE(read(R"({"choices":[{"delta":{"content":"<tool_call>{"},
+      "warning":"tool_call_unreadable"}]})")
+                  .at(0)
+                  .unread_call);
+  EXPECT_TRUE(
+      read(R"({"choices":[{"delta":{},"warning":"tool_call_unreadable"}]})").at(0).unread_call);
+  EXPECT_FALSE(
+      read(R"({"choices":[{"delta":{"content":"a"},"warning":"other"}]})").at(0).unread_call);
+}
+
 TEST(ParseChunk, ToolCalls) {
   const auto indexed = read(R"({"choices":[{"delta":{"tool_calls":[{"index":2,"id":"c",
       "function":{"name":"f","arguments":""}}]}}]})")

@@ -56,7 +56,8 @@ def llama(seed=1, *, kv=2, bias=False, qk_norm=False, tied=False, head_dim=16, h
 
 
 def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=1e-5,
-             vocabulary=VOCABULARY, ffn=96, **fields):
+             vocabulary=VOCABULARY, ffn=96, prefix="transformer.", **fields):
+    """`prefix`: of every name but the head's; the index of the released 7B has none."""
     dim, layers = hidden // heads, 2
     groups = kv or heads
     config = {"model_type": "telechat", "hidden_size": hidden, "n_layer": layers, "n_head": heads,
@@ -68,9 +69,9 @@ def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=
         config["tie_word_embeddings"] = False
     w = Weights(seed)
     gain = 0.02 if eps > 1e-3 else 0.25 if tied else 1.0  # a tied head's logits as large as the others'
-    w.linear("transformer.word_embeddings.weight", vocabulary, hidden, fan=1, gain=gain)
+    w.linear(prefix + "word_embeddings.weight", vocabulary, hidden, fan=1, gain=gain)
     for i in range(layers):
-        p = f"transformer.h.{i}."
+        p = f"{prefix}h.{i}."
         w.norm(p + "input_layernorm.weight", hidden)
         w.norm(p + "post_attention_layernorm.weight", hidden)
         w.linear(p + "self_attention.query.weight", hidden, hidden, gain=1.5)
@@ -87,7 +88,7 @@ def telechat(seed=2, *, heads=4, kv=None, hidden=64, tied=False, experts=0, eps=
             config.update(num_experts=experts, num_experts_per_tok=4, moe_intermediate_size=ffn, norm_topk_prob=True)
         else:
             w.bias(p + "mlp.down_proj.bias", hidden)
-    w.norm("transformer.ln_f.weight", hidden)
+    w.norm(prefix + "ln_f.weight", hidden)
     if not tied:
         w.linear("lm_head.weight", vocabulary, hidden)
     return config, w.tensors
@@ -114,10 +115,11 @@ def conv(seed=3):
 
 
 def telechat_stray_head(seed):
-    """Tied by its config, yet with a head of its own in the file: the embedding counts, and so does alpha 3."""
+    """The 7B config says nothing about the head, which means tied, yet there is one in the file: the embedding counts,
+    and so does alpha 3."""
     config, tensors = telechat(seed)
     tensors["transformer.word_embeddings.weight"] *= np.float32(0.25)
-    config["tie_word_embeddings"] = True
+    del config["tie_word_embeddings"]
     return config, tensors
 
 

@@ -8,6 +8,8 @@
 // usage: convert_logits MODEL roundtrip BACKENDS OUT < texts
 //   A line of input is a text in hex; a line of OUT is its token ids, "|", and what they say in
 //   hex.
+// usage: convert_logits MODEL detokenize BACKENDS OUT < ids
+//   A line of input is token ids; a line of OUT is what they say in hex.
 #include <llama.h>
 
 #include <cstdio>
@@ -79,22 +81,33 @@ void tokenize(const llama_model* model, std::string text, std::FILE* out) {
   std::fprintf(out, "\n");
 }
 
+void put_text(const llama_model* model, const std::vector<llama_token>& tokens, std::FILE* out) {
+  std::string text(tokens.size() * 64 + 4096, '\0');
+  const int bytes =
+      llama_detokenize(llama_model_get_vocab(model), tokens.data(), static_cast<int>(tokens.size()),
+                       text.data(), static_cast<int>(text.size()), false, true);
+  if (bytes < 0) std::abort();
+  for (int i = 0; i < bytes; ++i) {
+    std::fprintf(out, "%02x", static_cast<unsigned char>(text[static_cast<std::size_t>(i)]));
+  }
+  std::fprintf(out, "\n");
+}
+
+std::vector<llama_token> ids_in(const std::string& line) {
+  std::istringstream in(line);
+  std::vector<llama_token> tokens;
+  for (llama_token token = 0; in >> token;) tokens.push_back(token);
+  return tokens;
+}
+
 void round_trip(const llama_model* model, const std::string& hex, std::FILE* out) {
   std::string text;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
     text += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
   }
   const std::vector<llama_token> tokens = tokens_of(model, text, out);
-  std::string back(text.size() * 8 + 4096, '\0');
-  const int bytes =
-      llama_detokenize(llama_model_get_vocab(model), tokens.data(), static_cast<int>(tokens.size()),
-                       back.data(), static_cast<int>(back.size()), false, true);
-  if (bytes < 0) std::abort();
   std::fprintf(out, "|");
-  for (int i = 0; i < bytes; ++i) {
-    std::fprintf(out, "%02x", static_cast<unsigned char>(back[static_cast<std::size_t>(i)]));
-  }
-  std::fprintf(out, "\n");
+  put_text(model, tokens, out);
 }
 
 }  // namespace
@@ -130,10 +143,11 @@ int main(int argc, char** argv) {
       round_trip(model, line, out);
       continue;
     }
-    std::istringstream in(line);
-    std::vector<llama_token> tokens;
-    for (llama_token token = 0; in >> token;) tokens.push_back(token);
-    answer(context, tokens, std::atoi(argv[2]), out);
+    if (std::strcmp(argv[2], "detokenize") == 0) {
+      put_text(model, ids_in(line), out);
+      continue;
+    }
+    answer(context, ids_in(line), std::atoi(argv[2]), out);
   }
   llama_free(context);
   llama_model_free(model);

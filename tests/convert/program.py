@@ -8,15 +8,21 @@ import families
 import numpy as np
 import safetensors_file
 import tokenizer_file
+import torch_file
 from harness import paths
 
 STEPS = 32
 
 
-def write_folder(folder, config, tensors, *, sentencepiece=True, pieces=None, shards=1, tokenizer_config=None):
+def write_folder(folder, config, tensors, *, sentencepiece=True, pieces=None, shards=1, tokenizer_config=None, torch=False):
+    """`torch`: as pytorch_model*.bin."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
-    if shards > 1:
+    if torch and shards > 1:
+        torch_file.write_shards(folder, tensors, shards)
+    elif torch:
+        torch_file.write(folder / "pytorch_model.bin", tensors, ordered=False)
+    elif shards > 1:
         safetensors_file.write_shards(folder, tensors, shards)
     else:
         safetensors_file.write(folder / "model.safetensors", tensors)
@@ -104,6 +110,12 @@ def answers(model, prompts, steps=STEPS):
 def token_ids(model, texts):
     data = logits_tool(model, "tokenize", [t.replace("\n", "\\n") for t in texts], model.with_suffix(".tokens"))
     return [[int(word) for word in line.split()] for line in data.decode().splitlines()]
+
+
+def texts_of(model, lists):
+    """The bytes that each list of ids stands for, markers included."""
+    data = logits_tool(model, "detokenize", [" ".join(map(str, ids)) for ids in lists], model.with_suffix(".said"))
+    return [bytes.fromhex(line) for line in data.decode().splitlines()]
 
 
 def round_trips(model, texts):

@@ -131,7 +131,7 @@ def telechat(config, w, ids, flip=None, length=0):
     kv = config.get("num_key_value_heads") or heads
     dim = config["hidden_size"] // heads
     trained = config.get("training_seqlen", 8192)
-    tied = "lm_head.weight" not in w or config.get("tie_word_embeddings", False)
+    tied = config.get("tie_word_embeddings", True)  # transformers' default, which its config class leaves
     base_length = config.get("base_seqlen") or (4096 if tied else trained)
     if flip == "alpha":
         base_length = trained
@@ -140,12 +140,13 @@ def telechat(config, w, ids, flip=None, length=0):
         magnitude = 1.0
     eps = config.get("layer_norm_epsilon", 1e-5)
     if flip == "eps":
-        eps = 1e-5
+        eps = config.get("rms_norm_eps", 1e-5)
     inverse = frequencies(dim, base)
     scale = 128**-0.5 if flip == "head-128" else dim**-0.5
-    x = w["transformer.word_embeddings.weight"][ids]
+    prefix = "transformer." if "transformer.ln_f.weight" in w else ""
+    x = w[prefix + "word_embeddings.weight"][ids]
     for i in range(config["n_layer"]):
-        p = f"transformer.h.{i}."
+        p = f"{prefix}h.{i}."
         h = rms(x, w[p + "input_layernorm.weight"], eps)
         q = (h @ w[p + "self_attention.query.weight"].T).reshape(len(ids), heads, dim)
         pair = h @ w[p + "self_attention.key_value.weight"].T
@@ -159,8 +160,8 @@ def telechat(config, w, ids, flip=None, length=0):
         x = x + a + w[p + "self_attention.dense.bias"]
         h = rms(x, w[p + "post_attention_layernorm.weight"], eps)
         x = x + telechat_ffn(config, w, p, h, flip)
-    x = rms(x, w["transformer.ln_f.weight"], eps)
-    head = "transformer.word_embeddings.weight" if tied and flip != "stray-head" else "lm_head.weight"
+    x = rms(x, w[prefix + "ln_f.weight"], eps)
+    head = prefix + "word_embeddings.weight" if tied and flip != "stray-head" else "lm_head.weight"
     return x @ w[head].T
 
 
@@ -256,7 +257,8 @@ def choose_experts(config, scores, bias, flip):
     groups, used = config.get("n_group") or 1, config.get("topk_group") or 1
     if groups > 1 and used < groups and flip != "groups":
         members = ranked.reshape(groups, -1)
-        best = np.argsort(-np.sort(members, -1)[:, -2:].sum(-1))[:used]
+        counted = 1 if config["topk_method"] == "group_limited_greedy" and flip != "best-two" else 2
+        best = np.argsort(-np.sort(members, -1)[:, -counted:].sum(-1))[:used]
         mask = np.full_like(members, -np.inf)
         mask[best] = members[best]
         ranked = mask.reshape(-1)

@@ -1,6 +1,7 @@
 """`xingcha quantize` and `convert --type q4_k_m`: llama.cpp's quantisers behind the plug-in."""
 
 import json
+import math
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import program
 import pytest
 import reference
 from harness import paths
+from harness.server import fresh_server
 
 
 def quantize(*arguments, check=True):
@@ -49,6 +51,45 @@ def test_smaller_types_lose_more(llama, tmp_path, prompts):
     assert lost[0] < 0.2 and lost[0] < lost[2] < lost[3], lost
 
 
+def knows(ids, config, weights):
+    """Makes the model foresee this text: no layer adds anything, and the head looks for the token before. Noise in its
+    weights costs it, more noise more, which is not so for a text that a model does not know."""
+    for name, tensor in weights.items():
+        if "o_proj" in name or "down_proj" in name:
+            weights[name] = np.zeros_like(tensor)
+    table = weights["model.embed_tokens.weight"]
+    weights["model.norm.weight"] = np.ones(config["hidden_size"], np.float32)
+    directions = table / np.linalg.norm(table, axis=1, keepdims=True)
+    head = np.zeros_like(table)
+    for now, following in set(zip(ids, ids[1:])):
+        head[following] += directions[now] * 0.25
+    weights["lm_head.weight"] = head
+
+
+def test_what_a_precision_costs(tmp_path):
+    """`eval perplexity` on one text: the fewer bits, the dearer. The table of the chapter is this test's."""
+    text = "hello 你好 中国 abc 12 e b c d lo 3 ab 国 4 hello中 5 cab 6 dal 7 o好 8 你9 0 " * 12
+    config, weights = families.llama(82, hidden=256, head_dim=64)
+    folder, f16 = tmp_path / "in", tmp_path / "f16.gguf"
+    program.run_convert(program.write_folder(folder, config, weights), f16)
+    knows(program.token_ids(f16, [text])[0], config, weights)
+    f16.unlink()
+    program.run_convert(program.write_folder(folder, config, weights), f16)
+    (tmp_path / "text.txt").write_text(text)
+    nats, sizes = {}, {}
+    with fresh_server(models=False) as server:
+        for kind in ("f16", "q8_0", "q4_k_m", "q2_k"):
+            model, name = tmp_path / f"{kind}.gguf", kind.replace("_", "-")
+            if kind != "f16":
+                quantize(f16, model, "--type", kind)
+            server.home.cli("import", model, "--name", name, "--yes")
+            said = json.loads(server.home.cli("eval", "perplexity", tmp_path / "text.txt", "--model", name, "--json").stdout)
+            nats[kind], sizes[kind] = math.log(said["perplexity"]), model.stat().st_size
+    lost = {kind: value - nats["f16"] for kind, value in nats.items()}
+    print({kind: (sizes[kind], round(math.exp(nats[kind]), 4), round(lost[kind], 4)) for kind in nats})
+    assert abs(lost["q8_0"]) < 0.003 and abs(lost["q8_0"]) < abs(lost["q4_k_m"]) < lost["q2_k"]
+
+
 def test_convert_goes_through_a_file_that_vanishes(llama, tmp_path):
     _, _, folder, f16 = llama
     quantize(f16, tmp_path / "two.gguf", "--type", "q4_k_m", "--threads", 1)
@@ -57,7 +98,7 @@ def test_convert_goes_through_a_file_that_vanishes(llama, tmp_path):
     assert (tmp_path / "one.gguf").read_bytes() == (tmp_path / "two.gguf").read_bytes()
     home = tmp_path / "home"
     environment = paths.clean_environment(XINGCHA_HOME=str(home))
-    for command in (["import", str(tmp_path / "one.gguf"), "--name", "tiny"], ["list", "--json"]):
+    for command in (["import", str(tmp_path / "one.gguf"), "--name", "tiny", "--yes"], ["list", "--json"]):
         done = subprocess.run([str(paths.PROGRAM), *command], capture_output=True, text=True, env=environment,
                               timeout=paths.PATIENCE_S)
         assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     XC_ASSERT(header.error().args.size() == 2);
   }
-  const auto index = xc::convert::parse_index(bytes, "fuzz");
+  const auto index = xc::convert::parse_index(bytes, "fuzz", ".safetensors");
   if (index) {
     for (const auto& [tensor, file] : *index) XC_ASSERT(file.find('/') == std::string::npos);
   }

@@ -13,19 +13,23 @@ namespace {
 using schema::Role;
 
 const std::string kOne(schema::kTeleChat1Template);
+const std::string kTwo(schema::kTeleChat2Template);
 const std::string kXing(schema::kXing4Template);
 
 std::string family(int vocabulary, const std::set<std::string, std::less<>>& tokens) {
   const std::string found = schema::builtin_template(
       vocabulary, [&tokens](std::string_view text) { return tokens.contains(text); });
   if (found == kOne) return "telechat1";
+  if (found == kTwo) return "telechat2";
   return found == kXing ? "xing4" : found.empty() ? "none" : "?";
 }
 
 TEST(BuiltinTemplates, are_chosen_by_vocabulary) {
   EXPECT_EQ(family(160'256, {"<_user>", "<_bot>", "<_end>", "<_start>"}), "telechat1");
   EXPECT_EQ(family(120'000, {"<_user>", "<_bot>", "<_end>", "<_system>"}), "telechat1");
-  EXPECT_EQ(family(131'072, {"<_user>", "<_bot>", "<_end>", "<_system>"}), "none");  // TeleChat 2
+  EXPECT_EQ(family(131'072, {"<_user>", "<_bot>", "<_end>", "<_system>"}), "telechat2");
+  EXPECT_EQ(family(131'072, {"<_user>", "<_bot>", "<_end>", "<_system>", "<tool_call>"}),
+            "telechat2");
   EXPECT_EQ(family(131'072, {"<_user>", "<_bot>", "<_end>", "<think>", "<tool_call>"}), "none");
   EXPECT_EQ(family(131'072, {"<_user>", "<_bot>", "<_end>", "<think>", "<_observation>"}), "xing4");
   EXPECT_EQ(family(32'000, {}), "none");
@@ -41,6 +45,43 @@ TEST(BuiltinTemplates, telechat_1) {
   EXPECT_EQ(prompt(kOne, request), "简短。<_user>一<_bot>二<_end><_user>三<_bot>四，");
   request.messages = {turn(Role::System, "甲"), turn(Role::System, "乙"), turn(Role::User, "一")};
   EXPECT_EQ(prompt(kOne, request), "乙<_user>一<_bot>");  // the last one, as the vendor's has it
+}
+
+// The prompt of the golden vector, character by character (Tele-AI/TeleChat2, PR 14).
+TEST(BuiltinTemplates, telechat_2) {
+  const std::string golden =
+      "<_system>你是中国电信星辰语义大模型，英文名是TeleChat，你是由中电信人工智能科技有限公司和"
+      "中国电信人工智能研究院（TeleAI）研发的人工智能助手。\n<_user>你好<_bot>";
+  schema::ChatRequest request = asks("你好");
+  EXPECT_EQ(prompt(kTwo, request), golden);
+  request.messages = {turn(Role::System, "简短。"), turn(Role::User, "一"),
+                      turn(Role::Assistant, "二"), turn(Role::User, "三")};
+  EXPECT_EQ(prompt(kTwo, request), "<_system>简短。\n<_user>一<_bot>二<_end>\n<_user>三<_bot>");
+}
+
+TEST(BuiltinTemplates, telechat_2_tools) {
+  schema::ChatRequest request = asks("天气？");
+  request.tools = {kWeather};
+  schema::Message call = turn(Role::Assistant, "");
+  call.tool_calls = {{"c1", "get_weather", R"({"city": "北京"})"},
+                     {"c2", "get_weather", R"({"city": "上海"})"}};
+  schema::Message first = turn(Role::Tool, "晴"), second = turn(Role::Tool, "雨");
+  first.tool_call_id = "c1";
+  second.tool_call_id = "c2";
+  request.messages.insert(request.messages.end(), {call, first, second});
+  const std::string told = prompt(kTwo, request);
+  EXPECT_NE(told.find("研发的人工智能助手。\n\n# 可用工具\n"), std::string::npos) << told;
+  EXPECT_NE(told.find("\n<tools>\n{"), std::string::npos) << told;
+  EXPECT_NE(told.find("}\n</tools>\n\n# 调用方法\n"), std::string::npos) << told;
+  EXPECT_TRUE(told.ends_with(
+      "\n<_user>天气？<_bot><tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": "
+      "\"北京\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"get_weather\", \"arguments\": "
+      "{\"city\": \"上海\"}}\n</tool_call><_end>\n<_user><tool_response>\n晴\n"
+      "</tool_response>\n<tool_response>\n雨\n</tool_response><_bot>"))
+      << told;
+  const std::string answer =
+      "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"北京\"}}\n</tool_call>";
+  EXPECT_EQ(hear(kTwo, request, answer).calls, "get_weather{\"city\": \"北京\"};");
 }
 
 TEST(BuiltinTemplates, xing_4_turns) {

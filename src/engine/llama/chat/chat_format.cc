@@ -173,7 +173,11 @@ std::vector<std::string> visible_tags(const OutputForm& form) {
     tags.push_back(call.close);
   }
   tags.insert(tags.end(), form.around_calls.begin(), form.around_calls.end());
-  tags.push_back("<｜tool▁sep｜>");
+  for (const char* inner :
+       {"<｜tool▁sep｜>", "<param_key>", "</param_key>", "<param_value>", "</param_value>",
+        "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"}) {
+    tags.emplace_back(inner);
+  }
   return tags;
 }
 
