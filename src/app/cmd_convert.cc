@@ -47,7 +47,7 @@ std::function<void(const std::string&)> shows_terms(const Surroundings& here, st
 }
 
 Result<convert::Converted> convert_to(const Surroundings& here, convert::ConvertOptions options) {
-  options.on_licence = shows_terms(here, options.output);
+  options.on_licence = shows_terms(here, options.folder);
   const InterruptFlag interrupt;
   ProgressBar bar(say<texts::Converting>(here.language, options.output));
   return convert::convert(options, [&bar](std::uint64_t done, std::uint64_t all) {

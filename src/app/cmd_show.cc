@@ -22,6 +22,14 @@ struct ShowFlags {
   bool metadata = false, json = false;
 };
 
+// "LicenseRef-TeleChat (root, 2026-03-09 10:00, --yes)".
+std::string licence_text(const catalog::InstalledModel& model) {
+  const auto& accepted = model.licence_accepted;
+  if (!accepted) return model.licence;
+  return fmt::format("{} ({}, {}, {})", model.licence, accepted->by, time_text(accepted->unix_ms),
+                     accepted->how);
+}
+
 // Memory at one load: what is asked for, what it needs, what is here.
 struct Fit {
   int context = 0, concurrency = 0;
@@ -110,7 +118,7 @@ void print_facts(const catalog::InstalledModel& model, const catalog::Entry* ent
   row(texts::RowTrained, facts.context > 0 ? std::to_string(facts.context) : "");
   row(texts::RowLayers, facts.layers > 0 ? std::to_string(facts.layers) : "");
   row(texts::ColCan, fmt::format("{}", fmt::join(model.capabilities, " ")));
-  row(texts::RowLicence, model.licence);
+  row(texts::RowLicence, licence_text(model));
   row(texts::ColSize, bytes_text(model.bytes));
   row(texts::RowFile, model.weights_path);
   row(texts::RowDigest, model.sha256);
@@ -174,6 +182,12 @@ Result<int> show_installed(const catalog::InstalledModel& model, const catalog::
     out["memory"] = json_of(fit);
   } else {
     out["adapter_of"] = model.adapter_of;
+  }
+  if (const auto& accepted = model.licence_accepted) {
+    out["licence_accepted"] = json::object{{"unix_ms", accepted->unix_ms},
+                                           {"by", accepted->by},
+                                           {"how", accepted->how},
+                                           {"url", accepted->url}};
   }
   if (flags.metadata) {
     json::object& listed = out["metadata"].emplace_object();

@@ -44,6 +44,8 @@ def test_accepted_once_and_written_down(home, file):
     accepted = first["licence_accepted"]
     assert accepted["how"] == "--yes" and accepted["by"] and accepted["url"].startswith("https://")
     assert abs(accepted["unix_ms"] - first["installed_unix_ms"]) < 600_000
+    assert json.loads(home.cli("show", "one", "--json").stdout)["licence_accepted"] == accepted
+    assert f"{TELECHAT} ({accepted['by']}, " in home.cli("show", "one").stdout
     # The second model under the same licence: shown, not asked; whose word it was stays written.
     done = home.cli("import", file, "--name", "two")
     assert "commercial use" in done.stderr and "accepted this licence on" in done.stderr

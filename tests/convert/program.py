@@ -35,7 +35,7 @@ def write_folder(folder, config, tensors, *, sentencepiece=True, pieces=None, sh
     return folder
 
 
-def large_folder(folder, gibibytes, kind, shards):
+def large_folder(folder, gibibytes, kind, shards, torch=False):
     """A Llama whose feed-forward network is most of it, in few large tensors of `kind` (f32, f16, bf16)."""
     hidden, layers, width = 2048 if gibibytes >= 1 else 512, 8, 4 if kind == "f32" else 2
     config, weights = families.llama(64, hidden=hidden, head_dim=hidden // 4, tied=True)
@@ -55,7 +55,7 @@ def large_folder(folder, gibibytes, kind, shards):
                 tensor = tensor.astype(np.float16) if kind == "f16" else tensor
                 tensor = safetensors_file.bf16(tensor) if kind == "bf16" else tensor
             weights[name.replace("layers.0.", f"layers.{i}.")] = tensor
-    return write_folder(folder, config, weights, shards=shards)
+    return write_folder(folder, config, weights, shards=shards, torch=torch)
 
 
 def private_kib(process):

@@ -414,9 +414,10 @@ def largest_private_kib(running):
     return largest
 
 
-def test_memory_is_bounded(tmp_path):
+@pytest.mark.parametrize("torch", [False, True])
+def test_memory_is_bounded(torch, tmp_path):
     """What no file backs stays far below the weights; the pages of the mapping are the page cache's."""
-    folder = program.large_folder(tmp_path / "in", 3 / 16, "bf16", 2)
+    folder = program.large_folder(tmp_path / "in", 3 / 16, "bf16", 2, torch)
     assert 0 < largest_private_kib(start_convert(folder, tmp_path / "out.gguf")) < 128 * 1024
 
 
