@@ -67,6 +67,20 @@ const Sentence& sentence_of(Message message) {
 
 }  // namespace
 
+Error::Error(Code a_code, Message a_message, std::vector<std::string> some_args,
+             std::string a_detail, std::string a_param, int retry_after)
+    : code(a_code),
+      message(a_message),
+      args(std::move(some_args)),
+      detail(std::move(a_detail)),
+      param(std::move(a_param)),
+      retry_after_s(retry_after) {}
+Error::Error(const Error& other) = default;
+Error::Error(Error&& other) noexcept = default;
+Error& Error::operator=(const Error& other) = default;
+Error& Error::operator=(Error&& other) noexcept = default;
+Error::~Error() = default;
+
 const CodeFacts& facts_of(Code code) { return kFacts[static_cast<std::size_t>(code)]; }
 
 Code code_of_status(int http_status) {

@@ -45,6 +45,16 @@ struct Error {
   std::string detail;             // for the log only
   std::string param;              // the request field at fault, OpenAI's error.param; may be empty
   int retry_after_s = 0;          // > 0: sent as Retry-After
+  // Out of line: every function that may fail would otherwise carry these, and code that runs would
+  // lie far apart.
+  Error() = default;
+  [[gnu::cold]] Error(Code a_code, Message a_message, std::vector<std::string> some_args = {},
+                      std::string a_detail = {}, std::string a_param = {}, int retry_after = 0);
+  [[gnu::cold]] Error(const Error& other);
+  [[gnu::cold]] Error(Error&& other) noexcept;
+  [[gnu::cold]] Error& operator=(const Error& other);
+  [[gnu::cold]] Error& operator=(Error&& other) noexcept;
+  [[gnu::cold]] ~Error();
 };
 
 // The one table: HTTP status, OpenAI error.type and error.code, Anthropic error.type.

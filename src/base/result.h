@@ -13,19 +13,22 @@ template <typename T>
 using Result = std::expected<T, Error>;
 using Status = Result<void>;
 
-inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
-inline std::unexpected<Error> fail(Code code, Message message, std::vector<std::string> args = {},
-                                   std::string detail = {}) {
+[[gnu::cold]] inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected(std::move(error));
+}
+[[gnu::cold]] inline std::unexpected<Error> fail(Code code, Message message,
+                                                 std::vector<std::string> args = {},
+                                                 std::string detail = {}) {
   return std::unexpected(
       Error{code, message, std::move(args), std::move(detail), std::string(), 0});
 }
 // A mistake in one field of the request: 400 with error.param.
-inline std::unexpected<Error> fail_field(std::string field, Message message,
-                                         std::vector<std::string> args) {
+[[gnu::cold]] inline std::unexpected<Error> fail_field(std::string field, Message message,
+                                                       std::vector<std::string> args) {
   return std::unexpected(
       Error{Code::InvalidRequest, message, std::move(args), std::string(), std::move(field), 0});
 }
-inline std::unexpected<Error> fail_internal(std::string detail) {
+[[gnu::cold]] inline std::unexpected<Error> fail_internal(std::string detail) {
   return std::unexpected(
       Error{Code::Internal, Message::InternalError, {}, std::move(detail), std::string(), 0});
 }
