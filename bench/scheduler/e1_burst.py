@@ -24,7 +24,9 @@ def run(plan):
     ideal = shared + REQUESTS * own
     room = REQUESTS * (shared + own + OUT + 16)
     split, one = "llama-server split", "llama-server one slot"
-    sides = [plan.own(), plan.peer(DEFAULT),
+    # Its four slots share one cache of the trained length, in which four full-size prompts do not fit: it would fail.
+    default = ("-c", room // 4) if room // 4 > plan.facts["context"] else ()
+    sides = [plan.own(), plan.peer(DEFAULT, *default),
              plan.peer(split, "-np", REQUESTS, "-no-kvu", "-c", room, "-sps", "0.97"),
              plan.peer(one, "-np", 1)]
     result = Result("E1", "burst, cold", f"{REQUESTS} requests at once: {shared} shared + {own} own tokens, "
