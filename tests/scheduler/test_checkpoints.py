@@ -125,7 +125,7 @@ def test_the_next_turn_begins_where_the_last_prompt_ended(home):
 
 def test_who_gave_way_comes_back_with_its_state(home):
     """One sequence: a background answer leaves for an interactive one, and goes on where it was."""
-    long = {**greedy.request(prompts()[0], 200), "model": "tiny"}
+    long = {**greedy.request(prompts()[0], 800), "model": "tiny"}
     with serve(home, XINGCHA_CHUNK_RAM_MIB="0") as server:
         alone = greedy.text_of(greedy.whole(server.api.post("/v1/completions", long)))
     with serve(home, XINGCHA_SEQUENCES="1") as server:
