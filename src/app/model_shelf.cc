@@ -221,7 +221,7 @@ std::uint64_t ModelShelf::adapter_bytes_of(const std::string& model) const {
 // for the small one.
 Status ModelShelf::add_draft(const ModelSettings& settings, const std::string& large,
                              const LoadShape& shape, fleet::ModelSpec& spec) const {
-  if (settings.draft_model.empty()) return {};
+  if (settings.draft_model.empty() || settings.speculation == "off") return {};
   XC_TRY(const Named named, find(settings.draft_model));
   if (named.model.name == large) return {};
   XC_CHECK(store_.check(named.model));

@@ -3,33 +3,16 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "base/assert.h"
+#include "crypto/evp.h"
 
 namespace xc::crypto {
 namespace {
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
-
-const unsigned char* in(Bytes bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* out(std::span<std::byte> bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
-// OpenSSL counts in int.
-bool fits(Bytes bytes) { return bytes.size() <= std::numeric_limits<int>::max(); }
-int count(Bytes bytes) { return static_cast<int>(bytes.size()); }
 
 }  // namespace
 

@@ -6,40 +6,28 @@
 #include <openssl/params.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "base/assert.h"
+#include "crypto/evp.h"
 
 namespace xc::engine {
 namespace {
 
+using crypto::count;
+using crypto::fits;
+using crypto::Freer;
+using crypto::in;
 using crypto::kGcmTagBytes;
+using crypto::out;
 constexpr std::size_t kSm3Bytes = 32;
 constexpr std::size_t kSm4KeyBytes = 16;
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
 using CipherHandle = std::unique_ptr<EVP_CIPHER, Freer<EVP_CIPHER_free>>;
 using DigestHandle = std::unique_ptr<EVP_MD, Freer<EVP_MD_free>>;
 using MacHandle = std::unique_ptr<EVP_MAC, Freer<EVP_MAC_free>>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, Freer<EVP_MAC_CTX_free>>;
-
-const unsigned char* in(Bytes bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* out(std::span<std::byte> bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
-// OpenSSL counts in int; chunks are far below (limits::kChunkBytesMax).
-bool fits(Bytes bytes) { return bytes.size() <= std::numeric_limits<int>::max(); }
-int count(Bytes bytes) { return static_cast<int>(bytes.size()); }
 
 constexpr std::string_view kGcmLabel = "aes-256-gcm";
 using GcmTag = std::span<std::byte, kGcmTagBytes>;
