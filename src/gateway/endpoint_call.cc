@@ -59,7 +59,7 @@ Deadline within(const Call& call, int ms) {
 void pass_trace(const Call& call, bool state, net::Headers& headers) {
   std::string parent = call.trace.traceparent();
   if (parent.empty()) return;
-  headers.set("traceparent", std::move(parent));
+  headers.set("traceparent", parent);
   if (state && !call.trace.tracestate().empty()) {
     headers.set("tracestate", call.trace.tracestate());
   }

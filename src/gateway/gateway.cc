@@ -33,7 +33,7 @@ namespace {
 
 // OPTIONS: what the address takes. (No CORS: the console is of the same origin.)
 Task<Status> reply_options(Call& call, std::string allowed) {
-  call.exchange.reply_headers().set("Allow", std::move(allowed));
+  call.exchange.reply_headers().set("Allow", allowed);
   call.audit.outcome(204);
   Status replied = co_await call.exchange.reply(204, {}, {});
   co_return replied;

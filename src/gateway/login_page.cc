@@ -72,7 +72,7 @@ Task<Status> reply_login_page(Call& call, Error error) {
 
 Task<Status> reply_redirect(Call& call, int status, std::string location) {
   set_headers(call);
-  call.exchange.reply_headers().set("Location", std::move(location));
+  call.exchange.reply_headers().set("Location", location);
   call.audit.outcome(status);
   Status replied = co_await call.exchange.reply(status, {}, {});
   co_return replied;

@@ -197,8 +197,8 @@ std::string request_head_text(const Origin& origin, const ClientRequest& request
   head += request.target;
   head += " HTTP/1.1\r\n";
   append_field(head, "Host", host_of(origin));
-  for (const Headers::Field& field : request.headers.fields()) {
-    if (!is_own_field(field.first)) append_field(head, field.first, field.second);
+  for (const auto& [name, value] : request.headers.fields()) {
+    if (!is_own_field(name)) append_field(head, name, value);
   }
   const bool has_body = !request.body.empty() || request.method == "POST" ||
                         request.method == "PUT" || request.method == "PATCH";

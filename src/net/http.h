@@ -14,18 +14,37 @@
 
 namespace xc::net {
 
-// A handful of fields: linear search, names compared without case.
+// A handful of fields: linear search, names compared without case. They lie in one string, each
+// behind its two lengths: one allocation for a head, however many fields it has.
 class Headers {
  public:
-  using Field = std::pair<std::string, std::string>;
+  // Views are valid until the next set or add.
+  using Field = std::pair<std::string_view, std::string_view>;  // name, value
+  class Iterator {
+   public:
+    explicit Iterator(std::string_view rest) : rest_(rest) {}
+    Field operator*() const;
+    Iterator& operator++();
+    bool operator==(const Iterator& other) const { return rest_.size() == other.rest_.size(); }
+
+   private:
+    std::string_view rest_;
+  };
+  struct Fields {
+    std::string_view text;
+    Iterator begin() const { return Iterator(text); }
+    Iterator end() const { return Iterator({}); }
+  };
+
   // The first value, or empty.
   std::string_view get(std::string_view name) const;
-  void set(std::string name, std::string value);  // replaces
-  void add(std::string name, std::string value);
-  const std::vector<Field>& fields() const { return fields_; }
+  // Neither may be a view of this object. set replaces.
+  void set(std::string_view name, std::string_view value);
+  void add(std::string_view name, std::string_view value);
+  Fields fields() const { return {text_}; }
 
  private:
-  std::vector<Field> fields_;
+  std::string text_;
 };
 
 struct Request {

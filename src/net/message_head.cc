@@ -72,8 +72,8 @@ std::string reply_head_text(const ReplyHead& head, const Headers& extra) {
   } else if (!head.http_1_1) {
     out += "Connection: keep-alive\r\n";
   }
-  for (const Headers::Field& field : extra.fields()) {
-    if (!is_reserved(field.first)) append_field(out, field.first, field.second);
+  for (const auto& [name, value] : extra.fields()) {
+    if (!is_reserved(name)) append_field(out, name, value);
   }
   out += "\r\n";
   return out;

@@ -181,7 +181,7 @@ template <bool is_request>
 void MessageParser<is_request>::on_field_impl(http::field name, View name_text, View value,
                                               Code& code) {
   if (head_done_) return;  // trailers carry nothing we use, and must not pose as headers
-  if (headers_.fields().size() >= limits_.head_fields_max) {
+  if (++fields_ > limits_.head_fields_max) {
     code = http::error::header_limit;
     return;
   }
@@ -194,7 +194,7 @@ void MessageParser<is_request>::on_field_impl(http::field name, View name_text, 
     code = http::error::bad_field;  // two hosts: a proxy may have believed the other one
     return;
   }
-  headers_.add(std::string(name_text), std::string(value));
+  headers_.add(name_text, value);
 }
 
 template <bool is_request>

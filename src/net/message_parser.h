@@ -63,6 +63,7 @@ class MessageParser : private boost::beast::http::basic_parser<is_request> {
 
   MessageLimits limits_;
   std::size_t head_bytes_ = 0;
+  std::size_t fields_ = 0;
   bool head_done_ = false;
   bool host_seen_ = false;
   bool line_cut_ = false;   // the rest that feed() left is part of a chunk's size line or trailers

@@ -196,9 +196,31 @@ TEST(Headers, names_have_no_case) {
   headers.add("accept", "b");
   EXPECT_EQ(headers.get("ACCEPT"), "a");
   headers.set("aCCEPT", "c");
-  EXPECT_EQ(headers.fields().size(), 1u);
   EXPECT_EQ(headers.get("accept"), "c");
   EXPECT_EQ(headers.get("none"), "");
+  int fields = 0;
+  for (const auto& [name, value] : headers.fields()) fields += value == "c" ? 1 : 2;
+  EXPECT_EQ(fields, 1);
+}
+
+TEST(Headers, are_kept_in_order_and_whole) {
+  Headers headers;
+  std::vector<std::pair<std::string, std::string>> wanted;
+  for (int i = 0; i < 40; ++i) {  // more than its first room holds
+    wanted.emplace_back("Name-" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'v'));
+    headers.add(wanted.back().first, wanted.back().second);
+  }
+  headers.set("name-7", "");
+  headers.set("Name-0", "first");
+  wanted.erase(wanted.begin() + 7);
+  wanted.erase(wanted.begin());
+  wanted.insert(wanted.end(), {{"name-7", ""}, {"Name-0", "first"}});
+  std::vector<std::pair<std::string, std::string>> seen;
+  for (const auto& [name, value] : headers.fields()) seen.emplace_back(name, value);
+  EXPECT_EQ(seen, wanted);
+  const Headers copy = headers;
+  headers.set("Name-0", "second");
+  EXPECT_EQ(copy.get("name-0"), "first");
 }
 
 }  // namespace
