@@ -33,3 +33,16 @@ do_package() {
   tar -C build -czf "build/xingcha-$(uname -m).tar.gz" package
   say "build/xingcha-$(uname -m).tar.gz"
 }
+
+# Makes cmake/gateway.profdata anew: a build that counts, some seconds of work, what it counted.
+do_profile() {
+  # shellcheck disable=SC2046
+  install_packages $(profile_packages)
+  step "配置 / configure" cmake --preset release -B build-profile -DCMAKE_C_COMPILER="$CC" \
+    -DCMAKE_CXX_COMPILER="$CXX" -DXC_DEPS="$DEPS" -DXC_PROFILE=make -DXC_BUILD_TESTS=OFF
+  step "构建 / build" ninja -C build-profile gateway_door gateway_mock
+  rm -f build-profile/counts-*
+  LLVM_PROFILE_FILE=$ROOT/build-profile/counts-%p step "训练 / train" python3 bench/gateway/train.py build-profile/bench
+  llvm-profdata-19 merge --sparse -o cmake/gateway.profdata build-profile/counts-*
+  say "cmake/gateway.profdata"
+}

@@ -24,6 +24,7 @@ build_packages() {
 test_packages() { echo "postgresql chromium fonts-noto-cjk procps"; }
 bench_packages() { echo "wrk nginx-light"; }
 fuzz_packages() { echo "libclang-rt-19-dev"; }
+profile_packages() { echo "libclang-rt-19-dev llvm-19"; }
 format_packages() { echo "clang-format-19"; }
 
 have_node() {
