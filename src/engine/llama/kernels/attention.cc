@@ -15,8 +15,10 @@ namespace {
 constexpr std::int64_t kBlock = 64;  // cells between two looks at the maximum
 constexpr std::int64_t kSegment = 64;
 constexpr int kVectors = kSegment / kLanes;  // of a segment
-constexpr int kAtOnce = 4;                   // queries: their sums stay near registers
-constexpr std::int64_t kManyRows = 16;       // from here on rows go by tiles
+constexpr int kAtOnce = 4;                   // queries
+// Vectors of V gathered at once: the sums of all queries stay in registers, 8 of 16 or 16 of 32.
+constexpr int kGathered = kLanes / kAtOnce;
+constexpr std::int64_t kManyRows = 16;  // from here on rows go by tiles
 constexpr std::int64_t kTileRows = 8;
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
@@ -47,7 +49,7 @@ class Block {
   void add(const std::int32_t* cells, const float* adds, std::int64_t count) {
     for (std::int64_t at = 0; at < count; at += kLanes) score(cells, at, count);
     weigh(adds, count);
-    for (std::int64_t from = 0; from < a_.dv; from += kSegment) gather(cells, count, from);
+    for (std::int64_t at = 0; at < a_.dv; at += kGathered * kLanes) gather(cells, count, at);
   }
 
  private:
@@ -57,63 +59,85 @@ class Block {
     for (int c = 0; c < kLanes; ++c) {
       const std::int64_t cell = cells[std::min(at + c, count - 1)];
       const auto* k = reinterpret_cast<const std::uint16_t*>(kv_.k + cell * a_.k_cell);
+      Lanes dot[kQueries];
+      for (int n = 0; n < kQueries; ++n) dot[n] = zeros();
       for (std::int64_t from = 0; from < a_.dk; from += kSegment) {
-        Lanes segment[kVectors];
-        for (int i = 0; i < kVectors; ++i) segment[i] = load_half(k + from + i * kLanes);
-        for (int n = 0; n < kQueries; ++n) {
-          Lanes dot = from == 0 ? zeros() : dots[n][c];
-          for (int i = 0; i < kVectors; ++i) {
-            dot = times_plus(segment[i], load(queries_[n].q + from + i * kLanes), dot);
+        for (int i = 0; i < kVectors; ++i) {
+          const std::int64_t at_value = from + i * kLanes;
+          const Lanes key = load_half(k + at_value);
+          for (int n = 0; n < kQueries; ++n) {
+            dot[n] = times_plus(key, load(queries_[n].q + at_value), dot[n]);
           }
-          dots[n][c] = dot;
         }
       }
+      for (int n = 0; n < kQueries; ++n) dots[n][c] = dot[n];
     }
     for (int n = 0; n < kQueries; ++n) store(weights_[n] + at, sums_of(dots[n]));
   }
 
   // Scores become weights; what was gathered so far is scaled to the new maximum.
   void weigh(const float* adds, std::int64_t count) {
+    const std::int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
     for (int n = 0; n < kQueries; ++n) {
       float* w = weights_[n];
       Query& query = queries_[n];
-      float most = query.most;
-      for (std::int64_t c = 0; c < count; ++c) {
-        w[c] = w[c] * a_.scale + adds[c];
-        most = std::max(most, w[c]);
-      }
-      const std::int64_t padded = (count + kLanes - 1) / kLanes * kLanes;
+      const float most = scale(w, adds, count, query.most);
       for (std::int64_t c = count; c < padded; ++c) w[c] = kHidden;
       fade_[n] = query.most == kHidden ? 0 : std::exp(query.most - most);
       query.most = most;
       for (std::int64_t c = 0; c < padded; c += kLanes) {
         store(w + c, exp_of_negative(minus(load(w + c), all(most))));
       }
-      float sum = 0;
-      for (std::int64_t c = 0; c < count; ++c) sum += w[c];
-      query.sum = query.sum * fade_[n] + sum;
     }
+    // One cell after the other: what a row sums up must not depend on vectors. The queries' sums
+    // run beside each other.
+    float sums[kQueries] = {};
+    for (std::int64_t c = 0; c < count; ++c) {
+      for (int n = 0; n < kQueries; ++n) sums[n] += weights_[n][c];
+    }
+    for (int n = 0; n < kQueries; ++n) queries_[n].sum = queries_[n].sum * fade_[n] + sums[n];
   }
 
-  // Adds the weighted V of the cells to values [from, from + kSegment).
+  // Scales the scores and adds what the mask says. Returns the largest of them and `most`.
+  float scale(float* w, const float* adds, std::int64_t count, float most) const {
+    const std::int64_t whole = count / kLanes * kLanes;
+    Lanes best = all(most);
+    for (std::int64_t c = 0; c < whole; c += kLanes) {
+      const Lanes scaled = times_plus(load(w + c), all(a_.scale), load(adds + c));
+      store(w + c, scaled);
+      best = greater(best, scaled);
+    }
+    alignas(64) float bests[kLanes];
+    store(bests, best);
+    most = *std::max_element(bests, bests + kLanes);
+    for (std::int64_t c = whole; c < count; ++c) {
+      w[c] = std::fma(w[c], a_.scale, adds[c]);
+      most = std::max(most, w[c]);
+    }
+    return most;
+  }
+
+  // Adds the weighted V of the cells to kGathered vectors from `from` on.
   void gather(const std::int32_t* cells, std::int64_t count, std::int64_t from) {
-    Lanes sums[kQueries][kVectors];
+    Lanes sums[kQueries][kGathered];
     for (int n = 0; n < kQueries; ++n) {
-      for (int i = 0; i < kVectors; ++i) {
+      for (int i = 0; i < kGathered; ++i) {
         sums[n][i] = times(load(queries_[n].out + from + i * kLanes), all(fade_[n]));
       }
     }
     for (std::int64_t c = 0; c < count; ++c) {
       const auto* v = reinterpret_cast<const std::uint16_t*>(kv_.v + cells[c] * a_.v_cell) + from;
-      for (int i = 0; i < kVectors; ++i) {
-        const Lanes value = load_half(v + i * kLanes);
-        for (int n = 0; n < kQueries; ++n) {
-          sums[n][i] = times_plus(value, all(weights_[n][c]), sums[n][i]);
+      Lanes values[kGathered];
+      for (int i = 0; i < kGathered; ++i) values[i] = load_half(v + i * kLanes);
+      for (int n = 0; n < kQueries; ++n) {
+        const Lanes weight = all(weights_[n][c]);
+        for (int i = 0; i < kGathered; ++i) {
+          sums[n][i] = times_plus(values[i], weight, sums[n][i]);
         }
       }
     }
     for (int n = 0; n < kQueries; ++n) {
-      for (int i = 0; i < kVectors; ++i) store(queries_[n].out + from + i * kLanes, sums[n][i]);
+      for (int i = 0; i < kGathered; ++i) store(queries_[n].out + from + i * kLanes, sums[n][i]);
     }
   }
 
