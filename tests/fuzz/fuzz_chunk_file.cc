@@ -22,7 +22,7 @@ ChunkLink link_of_fuzz() {
   return chain[0];
 }
 
-std::vector<std::byte> edited(std::vector<std::byte> file, Bytes edits) {
+KvBytes edited(KvBytes file, Bytes edits) {
   for (; edits.size() >= 3; edits = edits.subspan(3)) {
     const std::size_t place =
         std::to_integer<std::size_t>(edits[0]) << 8 | std::to_integer<std::size_t>(edits[1]);
@@ -35,7 +35,7 @@ std::vector<std::byte> edited(std::vector<std::byte> file, Bytes edits) {
   return file;
 }
 
-void check_opened(const std::vector<std::byte>& file, const Chunk& chunk) {
+void check_opened(const KvBytes& file, const Chunk& chunk) {
   Nonce nonce{};
   std::uint32_t cipher = 0;
   std::memcpy(nonce.data(), file.data() + kNonceAt, nonce.size());
@@ -50,13 +50,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const ChunkLink link = link_of_fuzz();
   const Bytes bytes = std::as_bytes(std::span(data + 1, size - 1));
   if (data[0] % 2 == 0) {
-    const std::vector<std::byte> file(bytes.begin(), bytes.end());
+    const KvBytes file(bytes.begin(), bytes.end());
     if (const auto opened = open_chunk(file, link, ByteHold())) check_opened(file, **opened);
     return 0;
   }
   const auto cipher = (data[0] & 2) != 0 ? ChunkCipher::Sm4CtrHmacSm3 : ChunkCipher::Aes256Gcm;
   if (!available(cipher)) return 0;
-  const Chunk chunk(link, std::vector<std::byte>(kPayload, std::byte{5}), 0, kPayload, ByteHold());
+  const Chunk chunk(link, KvBytes(kPayload, std::byte{5}), 0, kPayload, ByteHold());
   const auto good = seal_chunk(chunk, cipher, Nonce{9});
   if (!good) __builtin_trap();
   const auto file = edited(*good, bytes);

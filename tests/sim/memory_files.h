@@ -18,7 +18,7 @@ class MemoryFiles final : public ChunkFiles {
     files_[path] = {{bytes.begin(), bytes.end()}, used_us};
     return 0;
   }
-  int read(const std::string& path, std::size_t bytes_max, std::vector<std::byte>& into) override {
+  int read(const std::string& path, std::size_t bytes_max, KvBytes& into) override {
     const std::lock_guard lock(mutex_);
     if (unreadable_) return EIO;
     const auto found = files_.find(path);
@@ -81,7 +81,7 @@ class MemoryFiles final : public ChunkFiles {
 
  private:
   struct File {
-    std::vector<std::byte> bytes;
+    KvBytes bytes;
     std::int64_t used_us = 0;
   };
   std::mutex mutex_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/chunks/kv_bytes.h"
 #include "engine/core/kv_shelf.h"
 
 namespace xc::engine {
@@ -18,7 +19,7 @@ class StateCopier {
  public:
   virtual ~StateCopier() = default;
   // Empty when it cannot be done.
-  virtual std::vector<std::byte> copy_state(int seq) = 0;
+  virtual KvBytes copy_state(int seq) = 0;
   // In place of what seq holds. False: seq is empty now.
   virtual bool restore_state(int seq, std::span<const std::byte> state) = 0;
 };
@@ -42,7 +43,7 @@ class CheckpointShelf final : public KvShelf {
   struct Checkpoint {
     std::string tenant;
     std::vector<Token> tokens;
-    std::vector<std::byte> state;
+    KvBytes state;
     std::uint64_t bytes() const { return state.size() + tokens.size() * sizeof(Token); }
   };
   using Checkpoints = std::list<Checkpoint>;  // the most recently used first

@@ -12,7 +12,7 @@ namespace {
 // Sequences are texts; a state is the text.
 class Texts final : public StateCopier {
  public:
-  std::vector<std::byte> copy_state(int seq) override {
+  KvBytes copy_state(int seq) override {
     ++copied;
     return held[seq];
   }
@@ -21,13 +21,13 @@ class Texts final : public StateCopier {
     held[seq].assign(state.begin(), state.end());
     return true;
   }
-  std::map<int, std::vector<std::byte>> held;
+  std::map<int, KvBytes> held;
   int copied = 0;
   bool refuse = false;
 };
 
-std::vector<std::byte> state_of(int what, std::size_t bytes = 1000) {
-  return std::vector<std::byte>(bytes, static_cast<std::byte>(what));
+KvBytes state_of(int what, std::size_t bytes = 1000) {
+  return KvBytes(bytes, static_cast<std::byte>(what));
 }
 
 TEST(CheckpointShelf, serves_the_longest_whole_beginning_of_a_tenant) {

@@ -1,5 +1,7 @@
 #include "engine/chunks/chunk_courier.h"
 
+#include <algorithm>
+#include <atomic>
 #include <exception>
 
 #include "base/limits.h"
@@ -9,6 +11,14 @@ namespace xc::engine {
 namespace {
 
 constexpr std::size_t kRecentMax = 4'096;  // then those that nobody holds are forgotten
+// A load is decrypted by several threads: it is processor time, and a request waits for it.
+constexpr std::size_t kReadersMax = 4;
+constexpr std::size_t kChunksAReader = 4;  // fewer are not worth a thread
+
+std::size_t readers_for(std::size_t chunks) {
+  const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
+  return std::clamp(chunks / kChunksAReader, std::size_t{1}, std::min(cores, kReadersMax));
+}
 
 // Memory may run out in the middle of a job: the job is lost, the thread lives.
 template <typename Work>
@@ -136,18 +146,42 @@ ChunkCourier::Outcome ChunkCourier::work_on(Load load) {
   }
   guarded([&] {
     for (Want& want : load.wants) {
-      ChunkRef chunk = want.ready ? std::move(want.ready) : recent(want.link);
-      // Without a promise of memory nothing is loaded: the one that had it failed or is gone.
-      if (!chunk && want.hold) chunk = disk_.load(want.link, std::move(want.hold));
-      if (!chunk) break;  // what follows is of no use without it
-      recent_[want.link.key] = chunk;
-      outcome.chunks.push_back(std::move(chunk));
+      if (!want.ready) want.ready = recent(want.link);
+    }
+    read_missing(load.wants);
+    for (Want& want : load.wants) {
+      if (!want.ready) break;  // what follows is of no use without it
+      recent_[want.link.key] = want.ready;
+      outcome.chunks.push_back(std::move(want.ready));
     }
     if (recent_.size() > kRecentMax) {
       std::erase_if(recent_, [](const auto& entry) { return entry.second.expired(); });
     }
   });
   return outcome;
+}
+
+// Each reader takes the next one, up to the first that cannot be had.
+void ChunkCourier::read_missing(std::vector<Want>& wants) {
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::size_t> end{wants.size()};
+  const auto read = [&] {
+    guarded([&] {
+      for (std::size_t i = next++; i < end; i = next++) {
+        Want& want = wants[i];
+        if (want.ready) continue;
+        // Without a promise of memory nothing is loaded: the one that had it failed or is gone.
+        if (want.hold) want.ready = disk_.load(want.link, std::move(want.hold));
+        if (!want.ready) end = std::min(end.load(), i);  // a race leaves it too far, not too near
+      }
+    });
+  };
+  const auto missing = std::ranges::count_if(wants, [](const Want& want) { return !want.ready; });
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < readers_for(static_cast<std::size_t>(missing)); ++i) {
+    others.emplace_back(read);
+  }
+  read();
 }
 
 ChunkRef ChunkCourier::recent(const ChunkLink& link) {

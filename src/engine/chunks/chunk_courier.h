@@ -2,8 +2,9 @@
 // use; now and then it lists the folder. Its queues are bounded; the engine thread never waits.
 //
 // Threads: every call from the engine thread, or any one thread; none blocks on the disk but
-// flush. `wake` is called from the background thread, with no lock held, when take() has
-// something. The destructor lets the job in work end and drops the rest.
+// flush. A large load starts a few more threads for as long as it takes. `wake` is called from the
+// background thread, with no lock held, when take() has something. The destructor lets the job in
+// work end and drops the rest.
 #pragma once
 
 #include <condition_variable>
@@ -78,6 +79,7 @@ class ChunkCourier {
   bool scan_if_due(std::unique_lock<std::mutex>& lock);
   void deliver(std::unique_lock<std::mutex>& lock, Outcome outcome);
   Outcome work_on(Load load);
+  void read_missing(std::vector<Want>& wants);
   ChunkRef recent(const ChunkLink& link);
 
   ChunkDisk& disk_;

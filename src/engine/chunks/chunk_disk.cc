@@ -108,7 +108,7 @@ ChunkRef ChunkDisk::load(const ChunkLink& link, ByteHold hold) {
     return nullptr;
   }
   const std::string path = path_of(link);
-  std::vector<std::byte> file;
+  KvBytes file;
   const int failure = files_.read(path, bytes, file);
   if (failure == ENOENT) {
     index_.remove(link.key);

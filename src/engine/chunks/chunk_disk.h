@@ -2,8 +2,8 @@
 // error to anybody, and a crash loses at most what was not yet written. Several processes may
 // share the folder; files come by rename and may vanish at any time.
 //
-// Threads: file_bytes and use from any thread, they touch no disk; all else from one thread,
-// blocking.
+// Threads: file_bytes and use from any thread, they touch no disk; load from several threads at
+// once, all else from one thread and never beside load; blocking.
 #pragma once
 
 #include <cstdint>

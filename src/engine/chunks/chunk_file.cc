@@ -58,8 +58,7 @@ std::size_t chunk_file_bytes(ChunkCipher cipher, std::size_t payload_bytes) {
   return kChunkHeaderBytes + kChunkTokenBytes + payload_bytes + tag_bytes(cipher);
 }
 
-std::optional<std::vector<std::byte>> seal_chunk(const Chunk& chunk, ChunkCipher cipher,
-                                                 const Nonce& nonce) {
+std::optional<KvBytes> seal_chunk(const Chunk& chunk, ChunkCipher cipher, const Nonce& nonce) {
   const Bytes payload = chunk.payload();
   XC_ASSERT(!payload.empty() && payload.size() <= limits::kChunkBytesMax);
   Header header;
@@ -70,7 +69,7 @@ std::optional<std::vector<std::byte>> seal_chunk(const Chunk& chunk, ChunkCipher
   header.payload_bytes = payload.size();
   std::copy_n(nonce.begin(), nonce_bytes(cipher), header.nonce.begin());
 
-  std::vector<std::byte> file(chunk_file_bytes(cipher, payload.size()));
+  KvBytes file(chunk_file_bytes(cipher, payload.size()));
   const std::span<std::byte> whole(file);
   const auto head = whole.first(kChunkHeaderBytes);
   const auto body = whole.subspan(kChunkHeaderBytes, kChunkTokenBytes + payload.size());
@@ -82,7 +81,7 @@ std::optional<std::vector<std::byte>> seal_chunk(const Chunk& chunk, ChunkCipher
   return file;
 }
 
-Result<ChunkRef> open_chunk(std::vector<std::byte> file, const ChunkLink& wanted, ByteHold hold) {
+Result<ChunkRef> open_chunk(KvBytes file, const ChunkLink& wanted, ByteHold hold) {
   if (file.size() < kChunkHeaderBytes) return rejected("shorter than its header");
   Header header;
   std::memcpy(&header, file.data(), sizeof(header));

@@ -18,7 +18,7 @@ class ChunkFile : public ::testing::TestWithParam<ChunkCipher> {
     file_ = *sealed;
   }
   // Empty: it was opened.
-  std::string fault(std::vector<std::byte> file, const ChunkLink& wanted) const {
+  std::string fault(KvBytes file, const ChunkLink& wanted) const {
     const auto opened = open_chunk(std::move(file), wanted, ByteHold());
     return opened ? "" : opened.error().detail;
   }
@@ -27,7 +27,7 @@ class ChunkFile : public ::testing::TestWithParam<ChunkCipher> {
   ChunkChain chain_ = chain_of(space_, 0, 2);
   ChunkLink link_ = chain_[1];
   Nonce nonce_ = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-  std::vector<std::byte> file_;
+  KvBytes file_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Ciphers, ChunkFile,

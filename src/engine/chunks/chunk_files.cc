@@ -111,7 +111,7 @@ int ChunkFiles::write(const std::string& path, Bytes bytes, std::string_view uni
   }
 }
 
-int ChunkFiles::read(const std::string& path, std::size_t bytes_max, std::vector<std::byte>& into) {
+int ChunkFiles::read(const std::string& path, std::size_t bytes_max, KvBytes& into) {
   // Not blocking, should it be a pipe.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (file.fd < 0) return errno;

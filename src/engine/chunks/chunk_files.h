@@ -40,7 +40,7 @@ class ChunkFiles {
   virtual int write(const std::string& path, Bytes bytes, std::string_view unique,
                     std::int64_t used_us);
   // The whole file. EFBIG when it is longer than bytes_max, EINVAL when it is no regular file.
-  virtual int read(const std::string& path, std::size_t bytes_max, std::vector<std::byte>& into);
+  virtual int read(const std::string& path, std::size_t bytes_max, KvBytes& into);
   virtual int remove(const std::string& path);
   virtual int touch(const std::string& path, std::int64_t used_us);
   // Of the file system that holds `folder`, for this user; 0 when unknown.

@@ -17,6 +17,7 @@
 
 #include "crypto/hex.h"
 #include "engine/chunks/chunk_cipher.h"
+#include "engine/chunks/kv_bytes.h"
 #include "engine/core/sequence_pool.h"
 
 namespace xc::engine {
@@ -111,8 +112,7 @@ class ByteHold {
 class Chunk {
  public:
   // The payload is buffer[offset, offset + size).
-  Chunk(ChunkLink link, std::vector<std::byte> buffer, std::size_t offset, std::size_t size,
-        ByteHold hold)
+  Chunk(ChunkLink link, KvBytes buffer, std::size_t offset, std::size_t size, ByteHold hold)
       : link_(std::move(link)),
         buffer_(std::move(buffer)),
         offset_(offset),
@@ -125,7 +125,7 @@ class Chunk {
 
  private:
   ChunkLink link_;
-  std::vector<std::byte> buffer_;
+  KvBytes buffer_;
   std::size_t offset_;
   std::size_t size_;
   ByteHold hold_;

@@ -143,7 +143,7 @@ KvShelf::Saved ChunkShelf::save(const std::string& tenant, int seq,
     const int begin = static_cast<int>(i) * kChunk;
     saved.tokens = begin + kChunk;
     if (store_.state(chain[i]) != ChunkState::Absent) continue;
-    std::vector<std::byte> bytes = copier_.copy_out(seq, begin, begin + kChunk);
+    KvBytes bytes = copier_.copy_out(seq, begin, begin + kChunk);
     if (bytes.empty()) return {begin, saved.bytes};
     saved.bytes += bytes.size();
     store_.put(chain, i, std::move(bytes));

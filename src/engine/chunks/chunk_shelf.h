@@ -15,7 +15,7 @@ class KvCopier {
  public:
   virtual ~KvCopier() = default;
   // Positions [from, to) of seq; empty when it cannot be done.
-  virtual std::vector<std::byte> copy_out(int seq, int from, int to) = 0;
+  virtual KvBytes copy_out(int seq, int from, int to) = 0;
   // bytes: what copy_out gave for positions from `begin` on. Adds [from, to) of it to seq, which
   // holds [0, from). False: nothing was changed.
   virtual bool copy_in(int seq, Bytes bytes, int begin, int from, int to) = 0;

@@ -17,7 +17,7 @@ constexpr std::uint64_t kChunkBytes = kChunkTokens * sizeof(FakeDevice::Cell);
 
 class FailingFiles : public ChunkFiles {
  public:
-  int read(const std::string& path, std::size_t bytes_max, std::vector<std::byte>& into) override {
+  int read(const std::string& path, std::size_t bytes_max, KvBytes& into) override {
     ++reads;
     return fails ? EIO : ChunkFiles::read(path, bytes_max, into);
   }

@@ -174,7 +174,7 @@ void ChunkStore::save(const ChunkRef& chunk) {
   if (!courier_->write(chunk)) ++counters_.dropped_writes;
 }
 
-void ChunkStore::put(const ChunkChain& chain, std::size_t i, std::vector<std::byte> bytes) {
+void ChunkStore::put(const ChunkChain& chain, std::size_t i, KvBytes bytes) {
   const ChunkLink& link = chain[i];
   if (erased(*link.space) || bytes.empty() || bytes.size() > limits::kChunkBytesMax) return;
   use(chain, i + 1);

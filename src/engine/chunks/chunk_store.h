@@ -70,7 +70,7 @@ class ChunkStore {
   void poll();
 
   // The bytes of chunk i. Known chunks are only marked as used.
-  void put(const ChunkChain& chain, std::size_t i, std::vector<std::byte> bytes);
+  void put(const ChunkChain& chain, std::size_t i, KvBytes bytes);
 
   // Destroys the tenant's secret, then all its chunks. `done` from poll(): false when the secret
   // could not be erased. Spaces opened before are dead; open_space makes a new secret.

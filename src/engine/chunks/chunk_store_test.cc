@@ -28,6 +28,21 @@ class GatedFiles : public ChunkFiles {
     lock.unlock();
     return ChunkFiles::write(path, bytes, unique, used_us);
   }
+  int read(const std::string& path, std::size_t bytes_max, KvBytes& into) override {
+    {
+      const std::lock_guard lock(mutex_);
+      readers_most_ = std::max(readers_most_, ++readers_);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const int failure = ChunkFiles::read(path, bytes_max, into);
+    const std::lock_guard lock(mutex_);
+    --readers_;
+    return failure;
+  }
+  int readers_most() {
+    const std::lock_guard lock(mutex_);
+    return readers_most_;
+  }
   void set(bool open) {
     {
       const std::lock_guard lock(mutex_);
@@ -40,6 +55,8 @@ class GatedFiles : public ChunkFiles {
   std::mutex mutex_;
   std::condition_variable change_;
   bool open_ = true;
+  int readers_ = 0;  // at once
+  int readers_most_ = 0;
 };
 
 class ChunkStoreTest : public ::testing::Test {
@@ -232,6 +249,34 @@ TEST_F(ChunkStoreTest, ACorruptFileEndsTheChainThere) {
   put(*store, c);                                  // computed again, written again
   EXPECT_TRUE(store->flush(seconds(60)));
   EXPECT_EQ(store->stats().disk_chunks, 4u);
+}
+
+TEST_F(ChunkStoreTest, ALargeLoadIsReadByAFewAtOnceAndEndsWhereOneIsMissing) {
+  auto store = open_store();
+  const auto own = chain(*store, "a", 40);
+  put(*store, own);
+  ASSERT_TRUE(store->flush(seconds(60)));
+  store.reset();
+  store = open_store();
+  auto got = fetch(*store, own);
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), 40u);
+  for (std::size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ((*got)[i]->link().key, own[i].key);
+    EXPECT_TRUE(has_payload(*(*got)[i], kPayload));
+  }
+  EXPECT_EQ(store->stats().hits_disk, 40u);
+  if (std::thread::hardware_concurrency() > 1) EXPECT_GT(files_.readers_most(), 1);
+  EXPECT_LE(files_.readers_most(), 4);
+  got.reset();
+  store.reset();
+  store = open_store();
+  std::filesystem::remove(chunk_path(folder_.chunks(), own.space()->id, own[31].key));
+  got = fetch(*store, own);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->size(), 31u);
+  EXPECT_EQ(store->stats().vanished, 1u);
+  EXPECT_EQ(store->stats().ram_bytes, 31 * kFile);  // what was read behind it is given back
 }
 
 TEST_F(ChunkStoreTest, FilesVanishUnderTheReader) {

@@ -77,8 +77,8 @@ inline ChunkChain chain_of(const ChunkSpaceRef& space, Token start, std::size_t 
 }
 
 // Bytes that differ from key to key.
-inline std::vector<std::byte> payload_of(const ChunkLink& link, std::size_t size) {
-  std::vector<std::byte> bytes(size);
+inline KvBytes payload_of(const ChunkLink& link, std::size_t size) {
+  KvBytes bytes(size);
   for (std::size_t i = 0; i < size; ++i) {
     bytes[i] = static_cast<std::byte>(link.key[i % link.key.size()] + i / link.key.size());
   }

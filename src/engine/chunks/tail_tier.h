@@ -12,7 +12,7 @@ namespace xc::engine {
 
 struct Tail {
   std::vector<Token> tokens;
-  std::vector<std::byte> bytes;
+  KvBytes bytes;
 };
 
 class TailTier {

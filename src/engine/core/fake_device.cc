@@ -64,7 +64,7 @@ bool FakeDevice::drop(int seq, int from) {
   return true;
 }
 
-std::vector<std::byte> FakeDevice::copy_out(int seq, int from, int to) {
+KvBytes FakeDevice::copy_out(int seq, int from, int to) {
   if (from < 0 || from >= to || to > length(seq)) {
     note("copy of a range that is not there");
     return {};
@@ -75,7 +75,7 @@ std::vector<std::byte> FakeDevice::copy_out(int seq, int from, int to) {
     run.push_back(at(seq, i));
     if (run.back().position != i) note("copy of positions that are shifted");
   }
-  std::vector<std::byte> bytes(run.size() * sizeof(Cell));
+  KvBytes bytes(run.size() * sizeof(Cell));
   std::memcpy(bytes.data(), run.data(), bytes.size());
   return bytes;
 }
@@ -92,7 +92,7 @@ bool FakeDevice::copy_in(int seq, Bytes bytes, int begin, int from, int to) {
   return true;
 }
 
-std::vector<std::byte> FakeDevice::copy_state(int seq) { return copy_out(seq, 0, length(seq)); }
+KvBytes FakeDevice::copy_state(int seq) { return copy_out(seq, 0, length(seq)); }
 
 bool FakeDevice::restore_state(int seq, std::span<const std::byte> state) {
   std::vector<Cell> run(state.size() / sizeof(Cell));

@@ -27,14 +27,14 @@ class PlainShelf final : public KvShelf {
   }
   Saved save(const std::string&, int seq, const std::vector<Token>& tokens) override {
     if (tokens.empty()) return {};
-    std::vector<std::byte>& kept = kept_[tokens];
+    KvBytes& kept = kept_[tokens];
     const bool fresh = kept.empty();
     if (fresh) kept = device_.copy_out(seq, 0, static_cast<int>(tokens.size()));
     return {static_cast<int>(tokens.size()), fresh ? kept.size() : 0};
   }
 
  private:
-  using Entry = std::pair<const std::vector<Token>, std::vector<std::byte>>;
+  using Entry = std::pair<const std::vector<Token>, KvBytes>;
   const Entry* best_for(const std::vector<Token>& tokens, int max) const {
     const Entry* best = nullptr;
     for (const Entry& entry : kept_) {
@@ -47,7 +47,7 @@ class PlainShelf final : public KvShelf {
 
   FakeDevice& device_;
   bool on_disk_;
-  std::map<std::vector<Token>, std::vector<std::byte>> kept_;
+  std::map<std::vector<Token>, KvBytes> kept_;
 };
 
 void too_many(SchedulerRig& rig) {

@@ -8,8 +8,8 @@ bool Cache::drop(int seq, int from) {
   return llama_memory_seq_rm(memory_, seq, from == 0 ? -1 : from, -1);
 }
 
-std::vector<std::byte> Cache::copy_state(int seq) {
-  std::vector<std::byte> bytes(llama_state_seq_get_size(context_, seq));
+KvBytes Cache::copy_state(int seq) {
+  KvBytes bytes(llama_state_seq_get_size(context_, seq));
   bytes.resize(llama_state_seq_get_data(context_, reinterpret_cast<std::uint8_t*>(bytes.data()),
                                         bytes.size(), seq));
   return bytes;
@@ -24,9 +24,9 @@ bool Cache::restore_state(int seq, std::span<const std::byte> state) {
   return false;
 }
 
-std::vector<std::byte> Cache::copy_out(int seq, int from, int to) {
+KvBytes Cache::copy_out(int seq, int from, int to) {
   llama_memory_seq_cp(memory_, seq, scratch_, from, to);
-  std::vector<std::byte> bytes = copy_state(scratch_);
+  KvBytes bytes = copy_state(scratch_);
   llama_memory_seq_rm(memory_, scratch_, -1, -1);
   return bytes;
 }

@@ -16,9 +16,9 @@ class Cache final : public CacheMemory, public KvCopier, public StateCopier {
 
   void share(int src, int dst, int end) override;
   bool drop(int seq, int from) override;
-  std::vector<std::byte> copy_out(int seq, int from, int to) override;
+  KvBytes copy_out(int seq, int from, int to) override;
   bool copy_in(int seq, Bytes bytes, int begin, int from, int to) override;
-  std::vector<std::byte> copy_state(int seq) override;
+  KvBytes copy_state(int seq) override;
   bool restore_state(int seq, std::span<const std::byte> state) override;
 
  private:
