@@ -3,23 +3,17 @@
 #include <fmt/core.h>
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <functional>
 
 #include "base/id.h"
+#include "engine/core/cores.h"
 #include "engine/llama/answers.h"
 #include "engine/llama/log_capture.h"
 
 namespace xc::engine::llama {
 namespace {
-
-int cores_here() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
-}
 
 ggml_type kv_type_of(const std::string& name) {
   for (const ggml_type type :
@@ -106,7 +100,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
   XC_TRY(const BackendReport backends, load_backends(backend_dir));
   llama_backend_init();
   LoadOptions options = given;
-  if (options.threads <= 0) options.threads = cores_here();
+  if (options.threads <= 0) options.threads = cores_granted();
   std::unique_ptr<LlamaEngine> engine(new LlamaEngine());
   XC_TRY(engine->model_, Model::open(options, backends));
   Model& model = *engine->model_;
