@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from harness import greedy
+from harness import gguf_file, greedy
 from harness.home import Home
 from harness.near_tie import agrees
 from harness.server import Server
@@ -101,3 +101,24 @@ def test_a_spoiled_chunk_is_computed_again(told):
             more = ask(again, told.keys["a"], told.turn)
     assert greedy.cached(more) == 0
     assert agrees(told.more["choices"][0], greedy.text_of(more))
+
+
+def test_other_weights_of_the_same_name_and_shape_find_nothing():
+    """A model that was taught more: equal headers, another KV. The first one again finds what was its own."""
+    name, talk = "pupil", greedy.tokens(LONG, "lesson")
+
+    def cached_by(home, weights):
+        home.cli("import", weights, "--name", name)
+        with Server(home, **ALIKE) as server:
+            reply = server.api.post("/v1/completions", {**greedy.request(talk, OUT), "model": name})
+            return greedy.cached(greedy.whole(reply))
+
+    with Home() as home:
+        before = gguf_file.first_layers(home.weights(), home.root / "before.gguf", 2)
+        after = home.root / "after.gguf"
+        data = bytearray(before.read_bytes())
+        data[-5000] ^= 1
+        after.write_bytes(data)
+        assert cached_by(home, before) == 0
+        assert cached_by(home, after) == 0
+        assert cached_by(home, before) >= WHOLE_CHUNKS

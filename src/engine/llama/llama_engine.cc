@@ -46,7 +46,10 @@ ContextPtr open_context(const Model& model) {
 // Everything besides tokens and tenant that decides the bytes of a chunk.
 ChunkIdentity chunk_identity(const Model& model) {
   ChunkIdentity identity;
-  identity.model = model.facts().digest;
+  // Models of one shape have equal headers, whatever they were taught; the catalogue names a file
+  // of weights by the SHA-256 of its bytes.
+  const std::string& path = model.options().model_path;
+  identity.model = model.facts().digest + " " + path.substr(path.rfind('/') + 1);
   identity.program = fmt::format("xingcha-kv-1 state-{}", LLAMA_STATE_SEQ_VERSION);
   identity.k_type = identity.v_type = model.options().kv_type;
   identity.layout = "unified";
