@@ -10,13 +10,13 @@
 
 #include "base/limits.h"
 #include "catalog/fit.h"
+#include "engine/core/drafter.h"
 #include "schema/model_name.h"
 
 namespace xc::app {
 namespace {
 
-constexpr std::uint32_t kDraftBatch = 64;  // as engine/llama/draft_model.h reads
-constexpr int kCellsUsual = 8192;          // as engine::LoadOptions::cells says of 0
+constexpr int kCellsUsual = 8192;  // as engine::LoadOptions::cells says of 0
 
 std::int64_t changed_ns_of(const std::string& folder) {
   struct stat facts{};
@@ -226,7 +226,7 @@ Status ModelShelf::add_draft(const ModelSettings& settings, const std::string& l
   if (named.model.name == large) return {};
   XC_CHECK(store_.check(named.model));
   spec.need_bytes += catalog::need_of(named.model.facts, static_cast<std::uint64_t>(shape.cells),
-                                      settings.kv_type, kDraftBatch, 0)
+                                      settings.kv_type, engine::kDraftReadAtOnce, 0)
                          .total();
   spec.arguments.insert(spec.arguments.end(), {"--draft", named.model.weights_path});
   return {};

@@ -4,15 +4,20 @@
 
 namespace xc::engine {
 
-std::vector<Token> ModelDraft::draft(Drafter& drafter, int seq, const std::vector<Token>& tokens,
-                                     int max, const DraftGovernor::StepMs& step_ms) {
-  if (asked_at_ != tokens.size()) {
-    const auto with_model = [&](int k) { return step_ms(k) + (k > 0 ? drafter.cost_ms(k) : 0); };
-    const int wanted = governor_.choose(max, with_model);
-    if (wanted <= 0) return {};
-    asked_at_ = tokens.size();
-    guess_ = drafter.draft(seq, tokens, wanted);
-  }
+int ModelDraft::wanted(const Drafter& drafter, std::size_t length, int max,
+                       const DraftGovernor::StepMs& step_ms) {
+  if (asked_at_ == length) return 0;
+  const auto with_model = [&](int k) { return step_ms(k) + (k > 0 ? drafter.cost_ms(k) : 0); };
+  return std::max(governor_.choose(max, with_model), 0);
+}
+
+void ModelDraft::take(std::size_t length, Drafter::Guess guess) {
+  asked_at_ = length;
+  guess_ = std::move(guess);
+}
+
+std::vector<Token> ModelDraft::guesses(std::size_t length, int max) const {
+  if (asked_at_ != length) return {};
   std::vector<Token> guesses = guess_.tokens;
   guesses.resize(std::min(guesses.size(), static_cast<std::size_t>(std::max(max, 0))));
   return guesses;

@@ -165,7 +165,8 @@ class Scheduler {
   double target_tbt_ms() const;  // of those who decode
   int prefill_budget(int decodes, const Turn& turn, int threads, int tokens_max) const;
   int newcomer_budget(int decodes, int threads, int tokens_max) const;
-  void draft(Lane& lane, int rows, int threads, int drafts_max);
+  int draft_from_past(Lane& lane, int rows, int threads);
+  void draft(const std::vector<Lane*>& decoding, int threads);
   std::function<double(int)> step_ms(int rows, int threads) const;
   std::uint64_t salt_of(const std::string& space);
   int expected_answer(const Request& request) const;

@@ -14,35 +14,45 @@ class KnowingDrafter final : public Drafter {
       : bench_(bench), wrong_each_(wrong_each), ms_a_guess_(ms_a_guess) {}
 
   double cost_ms(int count) const override { return count * ms_a_guess_; }
-  Guess draft(int seq, const std::vector<Token>& tokens, int max) override {
+  std::vector<Guess> draft(std::span<const Ask> asks) override {
     ++asked;
-    Guess guess;
-    const int reads = unread(seq, tokens);
-    read_[static_cast<std::size_t>(seq)] += reads;
-    if (read_[static_cast<std::size_t>(seq)] == static_cast<int>(tokens.size())) {
-      guess.tokens = guesses(tokens, max);
-      guess.ms = static_cast<double>(guess.tokens.size()) * ms_a_guess_;
+    together_most = std::max(together_most, asks.size());
+    std::vector<Guess> all;
+    int left = kDraftReadAtOnce;
+    for (const Ask& ask : asks) {
+      const int reads = std::min(unread(ask), left);
+      left -= reads;
+      all.push_back(guess(ask, reads));
+      bench_->advance(std::chrono::duration_cast<Duration>(
+          std::chrono::duration<double, std::milli>(all.back().ms + reads * kReadMs)));
     }
-    read_most = std::max(read_most, reads);
-    bench_->advance(std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, std::milli>(guess.ms + reads * kReadMs)));
-    return guess;
+    read_most = std::max(read_most, kDraftReadAtOnce - left);
+    return all;
   }
 
   int asked = 0;
   int read_most = 0;
+  std::size_t together_most = 0;
 
  private:
   static constexpr double kReadMs = 0.1;
-  static constexpr int kReadAtOnce = 64;
 
-  int unread(int seq, const std::vector<Token>& tokens) const {
-    return std::min(static_cast<int>(tokens.size()) - read_[static_cast<std::size_t>(seq)],
-                    kReadAtOnce);
+  Guess guess(const Ask& ask, int reads) {
+    Guess guess;
+    int& read = read_[static_cast<std::size_t>(ask.seq)];
+    read += reads;
+    if (read == static_cast<int>(ask.tokens->size())) {
+      guess.tokens = guesses(*ask.tokens, ask.max);
+      guess.ms = static_cast<double>(guess.tokens.size()) * ms_a_guess_;
+    }
+    return guess;
+  }
+  int unread(const Ask& ask) const {
+    return static_cast<int>(ask.tokens->size()) - read_[static_cast<std::size_t>(ask.seq)];
   }
   std::vector<Token> guesses(const std::vector<Token>& tokens, int max) const {
     for (int ticket = 0; ticket < bench_.rig->count(); ++ticket) {
-      const Ask& ask = bench_->ask(ticket);
+      const engine::Ask& ask = bench_->ask(ticket);
       if (!std::equal(ask.prompt.begin(), ask.prompt.end(), tokens.begin())) continue;
       const std::vector<Token> said = expected_answer(ask)[0];
       std::vector<Token> ahead;
@@ -111,7 +121,7 @@ TEST(SchedulerDraft, one_that_is_slow_or_wrong_costs_next_to_nothing) {
 
 TEST(SchedulerDraft, a_long_prompt_is_read_bit_by_bit) {
   const Outcome outcome = answer(0, 1, true, 2000);
-  EXPECT_LE(outcome.read_most, 64);
+  EXPECT_LE(outcome.read_most, kDraftReadAtOnce);
   EXPECT_GT(outcome.drafted, 100u);
 }
 
@@ -129,6 +139,7 @@ TEST(SchedulerDraft, several_answers_at_once_stay_themselves) {
   bench.all_right();
   EXPECT_GT(bench.counters().drafted_by_model, 0u);
   EXPECT_GT(bench.counters().drafted, bench.counters().drafted_by_model);
+  EXPECT_GE(drafter.together_most, 4u);
 }
 
 }  // namespace

@@ -100,12 +100,12 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   std::vector<Lane*> lanes = placed();
   std::erase_if(lanes, [adapter](const Lane* lane) { return lane->request->adapter != adapter; });
   std::vector<const Request*> order;
-  int decodes = 0;
-  for (const Lane* lane : lanes) {
+  std::vector<Lane*> decoding;
+  for (Lane* lane : lanes) {
     const int left = text_ahead(*lane, computed_tokens(*lane));
     if (left == 0) continue;
     if (is_decoding(*lane)) {
-      decodes += lane->parked ? 0 : 1;
+      if (!lane->parked) decoding.push_back(lane);
     } else if (order.empty() || order.back() != lane->request) {
       order.push_back(lane->request);
     }
@@ -115,7 +115,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   take_turns(order);
   std::vector<SequenceView> out;
   const Shares shares(placed());
-  const int drafts_each = decodes > 0 ? options_.draft_rows_max / decodes : 0;
+  draft(decoding, threads);
   for (Lane* lane : lanes) {
     const int computed = computed_tokens(*lane);
     int left = text_ahead(*lane, computed);
@@ -125,14 +125,13 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
     SequenceView view;
     view.seq = lane->seq;
     view.arrival = lane->request->id;
-    const bool decoding = is_decoding(*lane);
-    view.prompt_left = decoding ? 0 : left;
+    const bool decodes = is_decoding(*lane);
+    view.prompt_left = decodes ? 0 : left;
     view.scored = lane->request->score_prompt && !lane->request->sampled;
-    view.parked = decoding && lane->parked;
-    if (decoding && !lane->parked) {
-      draft(*lane, decodes, threads, drafts_each);
+    view.parked = decodes && lane->parked;
+    if (decodes && !lane->parked) {
       view.draft = static_cast<int>(lane->draft.size());
-    } else if (!decoding) {
+    } else if (!decodes) {
       const auto at = std::find(order.begin(), order.end(), lane->request);
       view.rank = static_cast<std::uint64_t>(at - order.begin());
       view.newcomer =
@@ -143,22 +142,50 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
   return out;
 }
 
-void Scheduler::draft(Lane& lane, int rows, int threads, int drafts_max) {
+// What the lane's own past offers. Returns how many guesses a smaller model may make instead.
+int Scheduler::draft_from_past(Lane& lane, int rows, int threads) {
   lane.draft.clear();
-  if (lane.speculation == nullptr || !options_.can_share || drafts_max <= 0) return;
-  if (lane.media_shift != 0) return;  // refused guesses are taken back by position
+  if (lane.speculation == nullptr || !options_.can_share) return 0;
+  if (lane.media_shift != 0) return 0;  // refused guesses are taken back by position
   Lane::Speculation& s = *lane.speculation;
   for (; s.known < lane.target.size(); ++s.known) s.past.append(lane.target[s.known]);
   const int left = lane.request->max_tokens - lane.generated - 1;
-  const int max = std::min({drafts_max, left, options_.cells - pool_.cells_used() - rows});
-  if (max <= 0) return;
+  const int max =
+      std::min({options_.draft_rows_max / rows, left, options_.cells - pool_.cells_used() - rows});
+  if (max <= 0) return 0;
   lane.draft = s.past.draft(max);
-  const auto cost = step_ms(rows, threads);
-  const int wanted = s.governor.choose(static_cast<int>(lane.draft.size()), cost);
+  const int wanted = s.governor.choose(static_cast<int>(lane.draft.size()), step_ms(rows, threads));
   lane.draft.resize(
       static_cast<std::size_t>(std::clamp(wanted, 0, static_cast<int>(lane.draft.size()))));
   s.by_model = lane.draft.empty() && drafter_ != nullptr;
-  if (s.by_model) lane.draft = s.model.draft(*drafter_, lane.seq, lane.target, max, cost);
+  return s.by_model ? max : 0;
+}
+
+// Guesses for those who decode: the model is asked once for all whose past has nothing to offer.
+void Scheduler::draft(const std::vector<Lane*>& decoding, int threads) {
+  const int rows = static_cast<int>(decoding.size());
+  std::vector<Drafter::Ask> asks;
+  std::vector<ModelDraft*> askers;
+  std::vector<std::pair<Lane*, int>> by_model;
+  for (Lane* lane : decoding) {
+    const int max = draft_from_past(*lane, rows, threads);
+    if (max <= 0) continue;
+    by_model.emplace_back(lane, max);
+    ModelDraft& model = lane->speculation->model;
+    const int wanted = model.wanted(*drafter_, lane->target.size(), max, step_ms(rows, threads));
+    if (wanted <= 0) continue;
+    asks.push_back({lane->seq, &lane->target, wanted});
+    askers.push_back(&model);
+  }
+  if (!asks.empty()) {
+    std::vector<Drafter::Guess> guesses = drafter_->draft(asks);
+    for (std::size_t i = 0; i < asks.size(); ++i) {
+      askers[i]->take(asks[i].tokens->size(), std::move(guesses[i]));
+    }
+  }
+  for (const auto& [lane, max] : by_model) {
+    lane->draft = lane->speculation->model.guesses(lane->target.size(), max);
+  }
 }
 
 double Scheduler::target_tbt_ms() const {

@@ -55,7 +55,7 @@ LoadOptions options_of(const LoadOptions& large) {
 DraftModel::DraftModel(std::unique_ptr<Model> model, ContextPtr context)
     : model_(std::move(model)),
       context_(std::move(context)),
-      batch_(kReadAtOnce),
+      batch_(kDraftReadAtOnce),
       known_(static_cast<std::size_t>(model_->options().sequences)) {}
 
 Result<std::unique_ptr<DraftModel>> DraftModel::open(const Model& large,
@@ -71,7 +71,7 @@ Result<std::unique_ptr<DraftModel>> DraftModel::open(const Model& large,
   }
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(large.facts().cells);
-  params.n_batch = params.n_ubatch = kReadAtOnce;
+  params.n_batch = params.n_ubatch = kDraftReadAtOnce;
   params.n_seq_max = static_cast<std::uint32_t>(options.sequences);
   params.kv_unified = true;
   params.n_threads = params.n_threads_batch = options.threads;
@@ -84,7 +84,9 @@ Result<std::unique_ptr<DraftModel>> DraftModel::open(const Model& large,
   // What a guess takes, before anybody decides by it; the first step of a context is slower.
   for (int trial = 0; trial < 2; ++trial) {
     made->token_ms_ = 0;
-    made->draft(0, {0, 0}, 2);
+    const std::vector<Token> some(2);
+    const Ask ask{0, &some, 2};
+    made->draft(std::span(&ask, 1));
     made->forget(0);
   }
   return made;
@@ -97,18 +99,21 @@ void DraftModel::use_threads(int threads) {
 
 void DraftModel::forget(int seq) {
   llama_memory_seq_rm(llama_get_memory(context_.get()), seq, -1, -1);
-  known_[static_cast<std::size_t>(seq)].clear();
+  known(seq).clear();
 }
 
-// The longest of the others goes: it frees most.
-void DraftModel::make_room(int for_seq) {
+// The longest goes, it frees most; of those that nobody asks about, if there are any.
+void DraftModel::make_room(std::span<const Ask> asks) {
+  std::pair<bool, std::size_t> best;  // nobody asks; length
   int longest = -1;
   for (int seq = 0; seq < static_cast<int>(known_.size()); ++seq) {
-    const std::size_t length = known_[static_cast<std::size_t>(seq)].size();
-    if (seq == for_seq || length == 0) continue;
-    if (longest < 0 || length > known_[static_cast<std::size_t>(longest)].size()) longest = seq;
+    const bool asked = std::ranges::any_of(asks, [seq](const Ask& a) { return a.seq == seq; });
+    const std::pair<bool, std::size_t> own{!asked, known(seq).size()};
+    if (own.second == 0 || own <= best) continue;
+    best = own;
+    longest = seq;
   }
-  forget(longest >= 0 ? longest : for_seq);
+  if (longest >= 0) forget(longest);
 }
 
 bool DraftModel::decode() {
@@ -117,31 +122,62 @@ bool DraftModel::decode() {
   return true;
 }
 
-// All of the tokens are in its cache and the logits of the last are there. False: not yet.
-bool DraftModel::read(int seq, const std::vector<Token>& tokens) {
-  std::vector<Token>& known = known_[static_cast<std::size_t>(seq)];
-  auto same = static_cast<std::size_t>(common_prefix(known, tokens));
-  same = std::min(same, tokens.size() - 1);
-  if (same < known.size()) {
-    llama_memory_seq_rm(llama_get_memory(context_.get()), seq, static_cast<llama_pos>(same), -1);
-    known.resize(same);
+// Takes back what the sequence no longer begins with. Returns how much of it is read; the last
+// token is read again if need be, for its logits.
+std::size_t DraftModel::keep_beginning(const Ask& ask) {
+  std::vector<Token>& own = known(ask.seq);
+  auto same = static_cast<std::size_t>(common_prefix(own, *ask.tokens));
+  same = std::min(same, ask.tokens->size() - 1);
+  if (same < own.size()) {
+    llama_memory_seq_rm(llama_get_memory(context_.get()), ask.seq, static_cast<llama_pos>(same),
+                        -1);
+    own.resize(same);
   }
-  const std::size_t end = std::min(tokens.size(), same + kReadAtOnce);
-  batch_.clear();
-  for (std::size_t at = same; at < end; ++at) {
-    if (tokens[at] < 0) return false;  // an image: it sees none
-    batch_.add(tokens[at], static_cast<llama_pos>(at), seq, at + 1 == tokens.size());
-  }
-  if (!decode()) {
-    make_room(seq);
-    return false;
-  }
-  known.assign(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(end));
-  return end == tokens.size();
+  return same;
 }
 
-DraftModel::Best DraftModel::best() const {
-  const float* logits = llama_get_logits_ith(context_.get(), -1);
+// One step, those with least to read first. Returns who is read to the end.
+std::vector<DraftModel::Reader> DraftModel::read(std::span<const Ask> asks,
+                                                 std::vector<Guess>& guesses) {
+  std::vector<std::pair<std::size_t, std::size_t>> rests;  // tokens to read; of whom
+  for (std::size_t i = 0; i < asks.size(); ++i) {
+    const Ask& ask = asks[i];
+    const bool text = std::ranges::none_of(*ask.tokens, [](Token t) { return t < 0; });
+    if (ask.tokens->empty() || ask.max <= 0 || !text) continue;  // it sees no images
+    rests.emplace_back(ask.tokens->size() - keep_beginning(ask), i);
+  }
+  std::ranges::sort(rests);
+  std::vector<Reader> readers;
+  batch_.clear();
+  for (auto& [rest, i] : rests) {
+    const Ask& ask = asks[i];
+    rest = std::min(rest, static_cast<std::size_t>(kDraftReadAtOnce - batch_.size()));
+    const std::size_t end = known(ask.seq).size() + rest;
+    int row = -1;
+    for (std::size_t at = known(ask.seq).size(); at < end; ++at) {
+      row = batch_.add((*ask.tokens)[at], static_cast<llama_pos>(at), ask.seq,
+                       at + 1 == ask.tokens->size());
+    }
+    if (end == ask.tokens->size()) readers.push_back({&ask, &guesses[i], row});
+  }
+  const auto begun = SteadyClock::now();
+  if (batch_.size() == 0 || !decode()) {
+    if (batch_.size() > 0) make_room(asks);
+    return {};
+  }
+  const double token_ms = ms_since(begun) / batch_.size();
+  for (const auto& [count, i] : rests) {
+    std::vector<Token>& own = known(asks[i].seq);
+    const auto from = asks[i].tokens->begin() + static_cast<std::ptrdiff_t>(own.size());
+    own.insert(own.end(), from, from + static_cast<std::ptrdiff_t>(count));
+    // What was said since the last guesses is part of their price, a prompt is not.
+    if (count <= kSaidAtOnce) guesses[i].ms += token_ms * static_cast<double>(count);
+  }
+  return readers;
+}
+
+DraftModel::Best DraftModel::best(int row) const {
+  const float* logits = llama_get_logits_ith(context_.get(), row);
   const int words = llama_vocab_n_tokens(model_->vocab());
   const float* top = std::max_element(logits, logits + words);
   double sum = 0;
@@ -149,29 +185,38 @@ DraftModel::Best DraftModel::best() const {
   return {static_cast<Token>(top - logits), 1 / sum};
 }
 
-Drafter::Guess DraftModel::draft(int seq, const std::vector<Token>& tokens, int max) {
-  Guess guess;
-  std::vector<Token>& known = known_[static_cast<std::size_t>(seq)];
-  auto begun = SteadyClock::now();
-  const std::size_t had = known.size();
-  if (tokens.empty() || max <= 0 || !read(seq, tokens)) return guess;
-  // What was said since the last guesses is part of their price, a prompt is not.
-  if (known.size() > had + kSaidAtOnce) begun = SteadyClock::now();
-  while (true) {
-    const Best next = best();
-    if (next.probability < kSure && token_ms_ > 0) break;
-    guess.tokens.push_back(next.token);
-    if (static_cast<int>(guess.tokens.size()) == max) break;
+// Puts its next guess into the batch. False: it has no further one, or enough.
+bool DraftModel::guess_next(Reader& reader) {
+  const Best next = best(reader.row);
+  if (next.probability < kSure && token_ms_ > 0) return false;
+  reader.guess->tokens.push_back(next.token);
+  if (static_cast<int>(reader.guess->tokens.size()) == reader.ask->max) return false;
+  const int seq = reader.ask->seq;
+  reader.row = batch_.add(next.token, static_cast<llama_pos>(known(seq).size()), seq, true);
+  return true;
+}
+
+std::vector<Drafter::Guess> DraftModel::draft(std::span<const Ask> asks) {
+  std::vector<Guess> guesses(asks.size());
+  std::vector<Reader> readers = read(asks, guesses);
+  while (!readers.empty()) {
     batch_.clear();
-    batch_.add(next.token, static_cast<llama_pos>(known.size()), seq, true);
-    const auto step = SteadyClock::now();
-    if (!decode()) break;  // no room: what there is will do
-    known.push_back(next.token);
-    const double took = ms_since(step);
+    std::erase_if(readers, [this](Reader& reader) {
+      const auto begun = SteadyClock::now();
+      const bool more = guess_next(reader);
+      reader.guess->ms += ms_since(begun);
+      return !more;
+    });
+    const auto begun = SteadyClock::now();
+    if (readers.empty() || !decode()) break;  // no room: what there is will do
+    const double took = ms_since(begun) / static_cast<double>(readers.size());
     token_ms_ += token_ms_ == 0 ? took : (took - token_ms_) * kForget;
+    for (const Reader& reader : readers) {
+      known(reader.ask->seq).push_back(reader.guess->tokens.back());
+      reader.guess->ms += took;
+    }
   }
-  guess.ms = ms_since(begun);
-  return guess;
+  return guesses;
 }
 
 }  // namespace xc::engine::llama
