@@ -146,13 +146,13 @@ QUEUE = 4
 ASKED = 10
 
 
-def fill(server, keys):
+def fill(server, keys, length=3):
     """A stream takes the only sequence; then ASKED short requests with keys in turn. Their replies by key, taken
     when each is answered or waits."""
     api, worker = server.api, Worker(server)
 
     def short(i):
-        return api.post("/v1/completions", greedy.request(greedy.tokens(3, "waits", i), 1), key=keys[i % len(keys)])
+        return api.post("/v1/completions", greedy.request(greedy.tokens(length, "waits", i), 1), key=keys[i % len(keys)])
 
     with concurrent.futures.ThreadPoolExecutor(ASKED) as pool:
         with api.stream("/v1/completions", greedy.request(greedy.tokens(8, "holds"), 3500)) as events:
@@ -175,6 +175,15 @@ def test_a_full_queue_says_when_to_come_again():
         assert reply.json()["error"]["type"] == "rate_limit_error"
         assert int(reply.headers["retry-after"]) >= 1
     assert sorted(r.status for r in replies) == [200] * QUEUE + [429] * (ASKED - QUEUE)
+
+
+def test_who_comes_to_a_queue_of_long_prompts_is_told_to_wait_for_them():
+    """Of several tenants, none of which has its share full: the pace of tokens counts, not that of steps."""
+    with fresh_server(XINGCHA_SEQUENCES="1", XINGCHA_QUEUE_MAX=str(QUEUE)) as server:
+        keys = [key_of_tenant(server.home.root, server.api, f"reader {n}") for n in range(ASKED)]
+        refused, _ = fill(server, keys, 1_000)
+    assert len(refused) == ASKED - QUEUE
+    assert all(int(reply.headers["retry-after"]) > 1 for reply in refused), [r.headers for r in refused]
 
 
 def test_a_tenant_that_floods_fills_its_own_queue_only():

@@ -92,10 +92,14 @@ Error EngineThread::queue_full() const {
   return error;
 }
 
+// The scheduler's queue says who is refused and when to come again; it knows what waits there and
+// at what pace it goes. Here only what may come during one step is bounded.
 Status EngineThread::submit(std::unique_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (pending_ >= model_.options().queue_max) return std::unexpected(queue_full());
+    if (static_cast<int>(inbox_.size()) >= model_.options().queue_max) {
+      return std::unexpected(queue_full());
+    }
     ++pending_;
     inbox_.push_back(std::move(job));
   }
