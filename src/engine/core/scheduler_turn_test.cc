@@ -83,6 +83,47 @@ TEST(SchedulerTurn, short_requests_of_one_tenant_beside_long_ones_of_another) {
   }
 }
 
+// How long 64 long requests of one tenant take; beside them another one's short ones, each second.
+double crowd_ms(bool visited, int& visits) {
+  Bench bench(options_of(), true);
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    Ask ask = ask_for(prompt_of(i, 800), 100);
+    ask.tenant = "a";
+    bench->submit(ask);
+  }
+  SteadyTime next = bench->now();
+  visits = 0;
+  const auto open = [&] {
+    for (int i = 0; i < 64; ++i) {
+      if (bench->answer(i).ended == 0) return true;
+    }
+    return false;
+  };
+  while (open()) {
+    for (; visited && bench->now() >= next; next += std::chrono::seconds(1)) {
+      Ask ask = ask_for(prompt_of(1000 + static_cast<std::uint64_t>(visits), 32), 8);
+      ask.tenant = "b";
+      bench->submit(ask);
+      ++visits;
+    }
+    bench->step();
+  }
+  double ends = 0;
+  for (int i = 0; i < 64; ++i) ends = std::max(ends, bench->answer(i).total_ms());
+  bench.finish();
+  bench.all_right();
+  return ends;
+}
+
+TEST(SchedulerTurn, who_is_visited_loses_the_visitors_own_work_and_next_to_nothing_more) {
+  int visits = 0;
+  const double alone = crowd_ms(false, visits);
+  const double visited = crowd_ms(true, visits);
+  const double own_work = visits * (5 + 2.5 * 32 + 1.0 * 7);
+  EXPECT_GT(visits, 100);
+  EXPECT_LE(visited - alone, own_work + 0.01 * alone);
+}
+
 // Prompts without a stream beside them: nobody's next token waits, but others wait for their turn.
 TEST(SchedulerTurn, a_newcomer_waits_for_a_short_step_where_many_prompts_are_computed) {
   const auto longest = [](int requests, double target_ms) {
