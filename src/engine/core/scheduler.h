@@ -179,6 +179,7 @@ class Scheduler {
   FairQueue queue_;
   StepCostModel cost_;
   StepShape shape_;               // of the step being computed
+  bool shorts_led_ = false;       // of the last step that was planned
   bool newcomers_only_ = false;   // the step being computed is of newcomers alone
   double newcomers_only_ms_ = 0;  // what that took, when it was the last one
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;

@@ -246,6 +246,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   budget.prefill_beside_decode =
       prefill_budget(static_cast<int>(decodes), turn, threads, budget.tokens);
   budget.newcomers_alone = newcomer_budget(static_cast<int>(decodes), threads, budget.tokens);
+  budget.shorts_led = shorts_led_;
   if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);
   const std::vector<Slice> slices = plan_step(sequences, budget);
 
@@ -254,6 +255,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   std::vector<Row> rows;
   shape_ = {threads, 0, 0, pool_.cells_used()};
   newcomers_only_ = budget.newcomers_alone > 0 && of_newcomers(slices, sequences);
+  shorts_led_ = shorts_led(sequences, budget, slices);
   for (const Slice& slice : slices) {
     Row row;
     row.lane = by_seq[static_cast<std::size_t>(slice.seq)];

@@ -124,6 +124,24 @@ TEST(SchedulerTurn, who_is_visited_loses_the_visitors_own_work_and_next_to_nothi
   EXPECT_LE(visited - alone, own_work + 0.01 * alone);
 }
 
+// E3 on a machine that computes some twelve prompt tokens between two tokens of the stream.
+TEST(SchedulerTurn, a_short_request_does_not_wait_for_a_long_prompt_of_its_own_tenant) {
+  SchedulerOptions options = options_of();
+  options.target_tbt_ms = 40;
+  Bench bench(options);
+  bench->submit(ask_for(prompt_of(100, 600), 1));
+  bench.finish();  // what a token costs is known
+  const int stream = bench->submit(ask_for(prompt_of(1, 20), 300));
+  while (bench->answer(stream).first == SteadyTime{}) bench->step();
+  const int long_one = bench->submit(ask_for(prompt_of(2, 7000), 2));
+  bench->step();
+  const int quick = bench->submit(ask_for(prompt_of(3, 32), 2));
+  bench.finish();
+  bench.all_right();
+  EXPECT_LE(bench->answer(quick).ttft_ms(), 5 * 1.25 * options.target_tbt_ms);
+  EXPECT_GT(bench->answer(long_one).ttft_ms(), 50 * options.target_tbt_ms);
+}
+
 // Prompts without a stream beside them: nobody's next token waits, but others wait for their turn.
 TEST(SchedulerTurn, a_newcomer_waits_for_a_short_step_where_many_prompts_are_computed) {
   const auto longest = [](int requests, double target_ms) {

@@ -30,22 +30,33 @@ int plan_decodes(const std::vector<SequenceView>& sequences, int tokens, bool pr
   return tokens;
 }
 
-// By rank. Behind a long first prompt, short ones go before it as far as they fit into half.
-std::vector<const SequenceView*> prompts_in_order(const std::vector<SequenceView>& sequences,
-                                                  int tokens, int short_prompt) {
-  std::vector<const SequenceView*> prompts;
+struct Turn {
+  const SequenceView* sequence;
+  int tokens_max;
+};
+
+// By rank. Behind a long first prompt, short ones go before it. The last that fits may be cut:
+// where a step has room for few tokens, none would ever fit whole.
+std::vector<Turn> prompts_in_order(const std::vector<SequenceView>& sequences, int tokens,
+                                   const StepBudget& budget) {
+  std::vector<Turn> prompts;
   for (const SequenceView& s : sequences) {
-    if (s.prompt_left > 0) prompts.push_back(&s);
+    if (s.prompt_left > 0) prompts.push_back({&s, s.prompt_left});
   }
-  std::sort(prompts.begin(), prompts.end(), &goes_before);
-  if (prompts.empty() || prompts.front()->prompt_left <= short_prompt) return prompts;
-  int room = tokens / 2;
-  std::vector<const SequenceView*> first;
-  std::vector<const SequenceView*> rest;
-  for (const SequenceView* s : prompts) {
-    const bool quick = s->prompt_left <= std::min(short_prompt, room);
-    if (quick) room -= s->prompt_left;
-    (quick ? first : rest).push_back(s);
+  std::sort(prompts.begin(), prompts.end(),
+            [](const Turn& a, const Turn& b) { return goes_before(a.sequence, b.sequence); });
+  if (prompts.empty() || prompts.front().tokens_max <= budget.short_prompt) return prompts;
+  int room = budget.shorts_led ? tokens / 2 : tokens;
+  std::vector<Turn> first;
+  std::vector<Turn> rest;
+  for (const Turn& turn : prompts) {
+    const bool goes_first = turn.tokens_max <= budget.short_prompt && room > 0;
+    if (goes_first) {
+      first.push_back({turn.sequence, std::min(turn.tokens_max, room)});
+      room -= first.back().tokens_max;
+    } else {
+      rest.push_back(turn);
+    }
   }
   first.insert(first.end(), rest.begin(), rest.end());
   return first;
@@ -78,15 +89,30 @@ std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const S
   int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);
   if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
   int scored_left = budget.scored_rows;
-  for (const SequenceView* s : prompts_in_order(sequences, left, budget.short_prompt)) {
-    const int room = s->scored ? std::min(left, scored_left) : left;
+  for (const auto& [sequence, tokens_max] : prompts_in_order(sequences, left, budget)) {
+    const int room = sequence->scored ? std::min(left, scored_left) : left;
     if (room <= 0) continue;
-    const int tokens = std::min(room, s->prompt_left);
-    slices.push_back({s->seq, tokens, true});
+    const int tokens = std::min(room, tokens_max);
+    slices.push_back({sequence->seq, tokens, true});
     left -= tokens;
-    if (s->scored) scored_left -= tokens;
+    if (sequence->scored) scored_left -= tokens;
   }
   return slices;
+}
+
+bool shorts_led(const std::vector<SequenceView>& sequences, const StepBudget& budget,
+                const std::vector<Slice>& slices) {
+  bool long_waits = false;
+  int of_long = 0, of_short = 0;
+  for (const SequenceView& s : sequences) {
+    if (s.prompt_left == 0) continue;
+    const auto slice = std::find_if(slices.begin(), slices.end(),
+                                    [&s](const Slice& slice) { return slice.seq == s.seq; });
+    const bool is_long = s.prompt_left > budget.short_prompt;
+    long_waits = long_waits || is_long;
+    if (slice != slices.end()) (is_long ? of_long : of_short) += slice->tokens;
+  }
+  return long_waits && of_long < of_short;
 }
 
 }  // namespace xc::engine

@@ -1,7 +1,8 @@
 // What one step of the engine computes. A pure function of an explicit state: the scheduler's seam.
 // Every sequence that decodes gets its token first, then drafts, then prompts fill the rest of the
-// step's token budget by rank. Short prompts go before a long one of better rank, but leave it
-// half. Newcomers may have a step of their own before all that.
+// step's token budget by rank. Short prompts go before a long one of better rank, with all of a
+// step; of the step after it they leave half. Newcomers may have a step of their own before all
+// that.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct StepBudget {
   int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
   int short_prompt = 128;           // prompts with at most this much left may go first
   int scored_rows = 32;             // tokens of prompts that are scored, at most
+  bool shorts_led = false;          // whether they did in the last step, as shorts_led() says
   // Of newcomers' prompts that fit whole into so many tokens the step is made, and of nothing else.
   int newcomers_alone = 0;
 };
@@ -38,5 +40,9 @@ struct Slice {
 // Slices in the order they enter the batch, at most one a sequence; empty when there is nothing to
 // do. Drafts never displace a decode, and take at most half of what is left while a prompt waits.
 std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget);
+
+// Whether a long prompt waits that gets less than half of the step's prompt tokens.
+bool shorts_led(const std::vector<SequenceView>& sequences, const StepBudget& budget,
+                const std::vector<Slice>& slices);
 
 }  // namespace xc::engine

@@ -41,18 +41,44 @@ TEST(StepPlan, rank_goes_before_arrival) {
   EXPECT_EQ(plan[2].tokens, 100);
 }
 
-TEST(StepPlan, short_prompts_leave_half_to_a_long_one_of_better_rank) {
+TEST(StepPlan, short_prompts_go_before_a_long_one_and_leave_it_half_of_the_next_step) {
   std::vector<SequenceView> views{{0, 0, 7168}};
   for (int i = 1; i <= 10; ++i) views.push_back({i, static_cast<std::uint64_t>(i), 100});
-  views.push_back({11, 11, 32});
-  const auto plan = plan_step(views, {512, 512});
-  // Two of 100 and the one of 32 fit whole into 256; the third of 100 does not.
-  ASSERT_EQ(plan.size(), 4u);
+  StepBudget budget{512, 512};
+  auto plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 6u);
   EXPECT_EQ(plan[0].seq, 1);
-  EXPECT_EQ(plan[1].seq, 2);
-  EXPECT_EQ(plan[2].seq, 11);
+  EXPECT_EQ(plan[4].tokens, 100);
+  EXPECT_EQ(plan[5].tokens, 12);  // what is left of the step
+  EXPECT_TRUE(shorts_led(views, budget, plan));
+
+  budget.shorts_led = true;
+  plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 4u);
+  EXPECT_EQ(plan[2].tokens, 56);
   EXPECT_EQ(plan[3].seq, 0);
-  EXPECT_EQ(plan[3].tokens, 280);
+  EXPECT_EQ(plan[3].tokens, 256);
+  EXPECT_FALSE(shorts_led(views, budget, plan));
+}
+
+// A machine that computes ten prompt tokens in the time between two tokens of a stream.
+TEST(StepPlan, a_short_prompt_gets_on_where_half_of_a_step_does_not_hold_it) {
+  SequenceView waiting{1, 1, 32};
+  StepBudget budget{512, 10};
+  int steps = 0;
+  while (waiting.prompt_left > 0 && steps < 100) {
+    const std::vector<SequenceView> views{{0, 0, 7000}, waiting, {2, 2, 0}};
+    const auto plan = plan_step(views, budget);
+    for (const Slice& s : plan) waiting.prompt_left -= s.seq == 1 ? s.tokens : 0;
+    budget.shorts_led = shorts_led(views, budget, plan);
+    ++steps;
+  }
+  EXPECT_EQ(steps, 5);  // 10, 5, 10, 5, 2
+}
+
+TEST(StepPlan, shorts_do_not_lead_where_no_long_prompt_waits) {
+  const std::vector<SequenceView> views{{0, 0, 100}, {1, 1, 100}, {2, 2, 0}};
+  EXPECT_FALSE(shorts_led(views, {512, 512}, plan_step(views, {512, 512})));
 }
 
 TEST(StepPlan, a_short_prompt_of_best_rank_takes_what_it_needs) {
