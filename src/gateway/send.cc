@@ -22,15 +22,15 @@ net::ClientRequest request_for(const Call& call, const Ask& ask, const std::stri
   request.target = ask.target;
   request.body = left_over + ask.body;
   if (!left_over.empty()) {
-    request.headers.set("X-Xingcha-Resume", std::to_string(left_over.size()));
+    request.headers.add("X-Xingcha-Resume", std::to_string(left_over.size()));
   }
-  request.headers.set("Content-Type", "application/json");
-  request.headers.set("X-Xingcha-Request", call.request_id);
+  request.headers.add("Content-Type", "application/json");
+  request.headers.add("X-Xingcha-Request", call.request_id);
   pass_trace(call, true, request.headers);
-  request.headers.set("X-Xingcha-Tenant", call.caller.tenant);
-  request.headers.set("X-Xingcha-Key", call.caller.key_id);
-  request.headers.set("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));
-  request.headers.set("X-Xingcha-Deadline",
+  request.headers.add("X-Xingcha-Tenant", call.caller.tenant);
+  request.headers.add("X-Xingcha-Key", call.caller.key_id);
+  request.headers.add("X-Xingcha-Priority", std::to_string(static_cast<int>(call.priority)));
+  request.headers.add("X-Xingcha-Deadline",
                       std::to_string(std::max<std::int64_t>(left.count(), 1)));
   return request;
 }
