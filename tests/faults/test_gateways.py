@@ -33,7 +33,10 @@ def chunk(**more):
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
-    """A model that streams OUT tokens, slowly enough to be left in the middle."""
+    """A model that streams OUT tokens, slowly enough to be left in the middle; under /flaky it mostly fails."""
+
+    dice = random.Random(5)
+    faults = collections.Counter()
 
     def log_message(self, *unused):
         pass
@@ -44,11 +47,18 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
+        fault = self.dice.choice(["500", "cut", ""]) if self.path.startswith("/flaky") else ""
+        self.faults[fault] += 1
+        if fault == "500":
+            self.send_error(500)
+            return
         self._head("text/event-stream")
         with contextlib.suppress(OSError):
-            for i in range(OUT):
+            for i in range(OUT if fault != "cut" else 5):
                 self.wfile.write(chunk(choices=[{"index": 0, "text": f"w{i} ", "finish_reason": None}]))
                 time.sleep(0.002)
+            if fault == "cut":
+                return
             end = chunk(choices=[{"index": 0, "text": "", "finish_reason": "stop"}])
             usage = chunk(usage={"prompt_tokens": PROMPT_TOKENS, "completion_tokens": OUT})
             self.wfile.write(end + usage + b"data: [DONE]\n\n")
@@ -188,10 +198,13 @@ def client(number, made, tally):
 
 @pytest.mark.parametrize("clients,budget", [(60, 8_000), pytest.param(200, 32_000, marks=pytest.mark.slow)])
 def test_one_budget_for_three_gateways_and_one_killed(postgres, upstream, clients, budget):
+    """Clients that leave, an endpoint that fails before and in its answers, and a gateway that is killed."""
+    Answer.faults.clear()
     name = f"budget{clients}"
     urls = [postgres.make_database(name)] * 3
     tally = Tally()
     with fleet(postgres, name, urls, upstream) as made:
+        put(made.api(), "endpoints/far-2", {"pool": "far", "url": upstream + "/flaky", "vendor": "vllm"})
         put(made.api(), "quotas", {"scope": "tenant", "name": "default", "limits": {"tokens_per_month": budget}})
         for server in made.servers:
             wait_until(lambda: budget_of(server.api, "tenant", "default"), "the limit is in force")
@@ -206,6 +219,7 @@ def test_one_budget_for_three_gateways_and_one_killed(postgres, upstream, client
         made.again(2)
         spend_the_rest(made, tally)
         check(made, tally, budget, clients)
+        assert Answer.faults["500"] > 0 and Answer.faults["cut"] > 0, Answer.faults
 
 
 def spend_the_rest(made, tally):

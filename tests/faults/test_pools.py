@@ -79,6 +79,7 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(chunk({"content": word}))
             self.wfile.flush()
             if mode == "truncated":
+                self.server.upstream.broke_off()
                 return
         self.wfile.write(chunk({}, "stop") + USAGE + b"data: [DONE]\n\n")
         self.server.upstream.finished()
@@ -95,7 +96,7 @@ class Upstream:
     def __init__(self, modes, seed):
         self._modes, self._dice = modes, random.Random(seed)
         self._lock = threading.Lock()
-        self.asked, self.whole = 0, 0
+        self.asked, self.whole, self.cut = 0, 0, 0
         self._server = Listener(("127.0.0.1", 0), FaultyHandler)
         self._server.upstream = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -109,6 +110,10 @@ class Upstream:
     def finished(self):
         with self._lock:
             self.whole += 1
+
+    def broke_off(self):
+        with self._lock:
+            self.cut += 1
 
     def close(self):
         self._server.shutdown()
@@ -145,8 +150,9 @@ def ask(api, stream):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_callers_see_of_faulty_upstreams(server, seed):
-    """Two endpoints that fail most of the time and one that works: nobody but those whose answer broke off
-    after its first token sees an error, nothing is billed twice, and the ledger is conserved."""
+    """Two endpoints that fail most of the time and one that works. The errors that no gateway could avoid: streams that
+    broke off after their first token, at endpoints that cannot go on with an answer (docs/operating/pools.md). Nobody
+    sees another, nothing is billed twice, and the ledger is conserved."""
     api = server.api
     faulty = [Upstream(FAULTS, seed * 10 + i) for i in range(2)]
     good = Upstream(["good"], 0)
@@ -160,10 +166,9 @@ def test_what_callers_see_of_faulty_upstreams(server, seed):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(lambda i: ask(api, i % 2 == 0), range(200)))
 
-    unavoidable = sum(upstream.asked for upstream in faulty)  # at most: those cut in mid-stream
     broken = [one for one in seen if one != "whole"]
-    assert set(broken) <= {"broken stream", "status 502"}, broken
-    assert len(broken) <= unavoidable
+    assert set(broken) <= {"broken stream"}, broken
+    assert len(broken) <= sum(upstream.cut for upstream in faulty)
     assert seen.count("whole") >= 150
     whole = sum(upstream.whole for upstream in [*faulty, good])
     assert seen.count("whole") <= whole
