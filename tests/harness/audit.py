@@ -3,9 +3,11 @@
 import json
 
 
-def verify(home, *receipts):
+def verify(home, *receipts, witness=None):
     """What the offline verifier finds in the folder; a running server does not disturb it."""
     arguments = [item for receipt in receipts for item in ("--receipt", receipt)]
+    if witness:
+        arguments += ["--witness", witness]
     done = home.cli("verify-audit", "--json", *arguments, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)

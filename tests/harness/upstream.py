@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import threading
+import time
 
 
 def chunk(text, finish=None):
@@ -55,6 +56,8 @@ class Endpoints:
         self.models = collections.Counter()  # by the model's name there
         self.keys = {}  # what each was last given as Authorization
         self.broken = set()  # those that answer 500
+        self.cut = set()  # those that break off after their first word
+        self.delay_s = 0  # before the first word
         self.gates = {}  # name → threading.Event that its second word waits for
         self._server = _Listener(("127.0.0.1", 0), _Handler)
         self._server.endpoints = self
@@ -74,9 +77,12 @@ class Endpoints:
             handler._head(500, "application/json", 2)
             handler.wfile.write(b"{}")
             return
+        time.sleep(self.delay_s)
         handler._head(200, "text/event-stream")
         handler.wfile.write(chunk(name))
         handler.wfile.flush()
+        if name in self.cut:
+            return
         if gate := self.gates.get(name):
             gate.wait(30)
         usage = b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n'
