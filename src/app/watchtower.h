@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "fleet/fleet.h"
+#include "fleet/pools.h"
 #include "gateway/books.h"
 #include "gateway/operations.h"
+#include "identity/accounts.h"
 #include "identity/keys.h"
 #include "net/client.h"
 #include "net/runtime.h"
@@ -39,8 +41,10 @@ class Watchtower {
   // What can be seen from there; outlives the tower.
   struct View {
     fleet::Fleet& fleet;
+    fleet::Pools& pools;
     gateway::Books& books;
     identity::KeyStore& keys;
+    identity::Accounts& accounts;
     std::string database;  // for people; no secret
     std::vector<std::string> folders;
   };
@@ -77,9 +81,11 @@ class Watchtower {
   void look_at_workers();
   void look_at_disks(const Config& config);
   void look_at_audit();
+  void look_at_pools();
   void look_at_quotas();
   void look_at_certificates(const Config& config);
-  void look_at_database();
+  bool look_at_database();  // whether it is there
+  void look_at_logins();
   void look_at_witnesses();
   void expire(const Config& config);
 

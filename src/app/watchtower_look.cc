@@ -8,6 +8,7 @@
 #include "app/watchtower.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "fleet/pool_trouble.h"
 #include "net/certificate.h"
 
 namespace xc::app {
@@ -29,11 +30,12 @@ std::string detail_of(const Error& error) {
 void Watchtower::look(const Config& config) {
   if (!view_) return;
   look_at_workers();
+  look_at_pools();
   look_at_disks(config);
   look_at_audit();
   look_at_quotas();
   look_at_certificates(config);
-  look_at_database();
+  if (look_at_database()) look_at_logins();
   look_at_witnesses();
   alarms_->tick();
   expire(config);
@@ -45,6 +47,12 @@ void Watchtower::look_at_workers() {
     if (model.state == fleet::State::Failed) open[model.name] = model.reason;
   }
   alarms_->hold(AlarmKind::WorkerCircuitOpen, open);
+}
+
+void Watchtower::look_at_pools() {
+  const std::vector<fleet::EndpointStatus> endpoints = view_->pools.status();
+  alarms_->hold(AlarmKind::EndpointDown, fleet::troubled_endpoints(endpoints));
+  alarms_->hold(AlarmKind::ModelUnserved, fleet::unserved_models(*view_->pools.table(), endpoints));
 }
 
 void Watchtower::look_at_disks(const Config& config) {
@@ -83,6 +91,12 @@ void Watchtower::look_at_quotas() {
                                    alert.balance.granted, alert.balance.alert_percent);
   }
   alarms_->hold(AlarmKind::QuotaSoftLimit, reached);
+  Details unbalanced;
+  const identity::QuotaLedger::Audit ledger = view_->books.ledger().audit();
+  if (!ledger.conserved) {
+    unbalanced["quota ledger"] = fmt::format("{} reservations are open", ledger.open);
+  }
+  alarms_->hold(AlarmKind::BooksUnbalanced, unbalanced);
 }
 
 void Watchtower::look_at_certificates(const Config& config) {
@@ -104,12 +118,28 @@ void Watchtower::look_at_certificates(const Config& config) {
   alarms_->hold(AlarmKind::CertificateExpires, soon);
 }
 
-void Watchtower::look_at_database() {
+bool Watchtower::look_at_database() {
   Details away;
   if (const Status there = view_->keys.refresh(); !there) {
     away[view_->database] = detail_of(there.error());
   }
   alarms_->hold(AlarmKind::DatabaseAway, away);
+  return away.empty();
+}
+
+// Two subjects, however many are attacked: an attacker must not fill the board.
+void Watchtower::look_at_logins() {
+  const auto locked = view_->accounts.users.locked();
+  if (!locked) return;  // the database is looked at elsewhere
+  Details failures;
+  if (!locked->empty()) {
+    const identity::UserRecord& first = locked->front();
+    failures["accounts"] =
+        fmt::format("{} are locked, {}/{} first", locked->size(), first.tenant, first.name);
+  }
+  const int sources = view_->accounts.sessions->sources_refused();
+  if (sources > 0) failures["sources"] = fmt::format("{} addresses are refused", sources);
+  alarms_->hold(AlarmKind::LoginFailures, failures);
 }
 
 // One failed post is nothing: the next head says more. Failing for long leaves a log that its owner

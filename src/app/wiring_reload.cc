@@ -87,8 +87,10 @@ void Platform::open_operations() {
   operations_.traces = tower_->traces();
   const std::string database = config_.database.empty() ? here_.home.database() : config_.database;
   tower_->watch({*fleet_,
+                 pools_,
                  *books_,
                  *keys_,
+                 *accounts_,
                  without_userinfo(database),
                  {here_.home.data(), here_.home.models()}});
 }

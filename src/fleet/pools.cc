@@ -127,6 +127,7 @@ std::vector<std::string> Pools::models() const {
 
 std::vector<EndpointStatus> Pools::status() const {
   std::vector<EndpointStatus> all;
+  const SteadyTime now = state_->clock.now();
   const std::lock_guard hold(state_->mutex);
   for (const auto& endpoint : state_->endpoints) {
     const LiveEndpoint::Known& known = *endpoint->known;
@@ -138,6 +139,7 @@ std::vector<EndpointStatus> Pools::status() const {
     status.breaker = known.breaker.state();
     status.openings = known.breaker.openings();
     status.down = endpoint->down();
+    status.shut = status.breaker == Breaker::State::Open && !known.breaker.allows(now);
     status.outstanding = known.outstanding;
     status.running = known.running;
     status.done = known.outcomes[0];

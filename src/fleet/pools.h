@@ -97,6 +97,7 @@ struct EndpointStatus {
   Breaker::State breaker = Breaker::State::Closed;
   int openings = 0;
   bool down = false;  // as probes say
+  bool shut = false;  // its circuit is open, and the next try is not due
   std::int64_t outstanding = 0;
   int running = 0;
   std::uint64_t done = 0, failed = 0, busy = 0, left = 0;  // requests by outcome

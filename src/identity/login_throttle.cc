@@ -41,6 +41,15 @@ void LoginThrottle::failed(const std::string& peer, std::int64_t now_unix_ms) {
   ++count.failures;
 }
 
+int LoginThrottle::refused(std::int64_t now_unix_ms) {
+  const std::lock_guard hold(lock_);
+  return static_cast<int>(std::ranges::count_if(sources_, [now_unix_ms](const auto& entry) {
+    const Count& count = entry.second;
+    return count.failures >= limits::kLoginSourceFailuresMax &&
+           count.since_unix_ms + kWindowMs > now_unix_ms;
+  }));
+}
+
 // Windows that are over go; when all are fresh, the oldest does: the account's own lock still holds
 // against many sources.
 void LoginThrottle::make_room(std::int64_t now_unix_ms) {

@@ -14,6 +14,8 @@ class LoginThrottle {
   // Seconds until the source may try again; 0: now.
   int wait_s(const std::string& peer, std::int64_t now_unix_ms);
   void failed(const std::string& peer, std::int64_t now_unix_ms);
+  // Sources that are refused now.
+  int refused(std::int64_t now_unix_ms);
 
  private:
   struct Count {

@@ -224,6 +224,19 @@ TEST_F(Ledger, says_which_budgets_are_past_their_soft_limit_now) {
   EXPECT_TRUE(ledger.alerted().empty()) << "a new day";
 }
 
+TEST_F(Ledger, a_budget_that_an_earlier_process_used_is_past_its_soft_limit_too) {
+  ledger.grant(Scope::Tenant, "t", Meter::TokensMonth, 100, 80);
+  ledger.restore(Scope::Tenant, "t", Meter::TokensMonth, 79);
+  EXPECT_TRUE(ledger.alerted().empty());
+  ledger.restore(Scope::Tenant, "t", Meter::TokensMonth, 1);
+  ASSERT_EQ(ledger.alerted().size(), 1u);
+  EXPECT_EQ(ledger.alerted()[0].balance.settled, 80);
+  ledger.grant(Scope::Tenant, "t", Meter::TokensMonth, 1'000, 80);
+  EXPECT_TRUE(ledger.alerted().empty());
+  ledger.grant(Scope::Tenant, "t", Meter::TokensMonth, 100, 80);
+  EXPECT_EQ(ledger.alerted().size(), 1u) << "the budget was lowered";
+}
+
 TEST_F(Ledger, restores_what_was_spent) {
   limit(Scope::Tenant, "t", Meter::TokensMonth, 100);
   ledger.restore(Scope::Tenant, "t", Meter::TokensMonth, 99);

@@ -43,9 +43,10 @@ std::vector<Alert> QuotaLedger::alerted() {
   for (Account& account : accounts_) {
     for (std::size_t m = 0; m < kMeters; ++m) {
       Pot& pot = account.pots[m];
-      if (!pot.alerted) continue;
       const auto meter = static_cast<Meter>(m);
-      refresh(pot, meter, at);  // a new period begins without it
+      if (pot.granted == kNoLimit || !is_budget(meter)) continue;
+      refresh(pot, meter, at);     // a new period begins without it
+      watch(account, meter, pot);  // what an earlier process used counts before the next request
       if (!pot.alerted) continue;
       alerts.push_back({account.scope,
                         account.name,

@@ -229,6 +229,10 @@ Result<Caller> SessionStore::verify(std::string_view token) const {
   return found->second.caller;
 }
 
+int SessionStore::sources_refused() const {
+  return parts_->throttle.refused(parts_->clock.unix_ms());
+}
+
 Status SessionStore::logout(std::string_view token) {
   XC_CHECK(parts_->database.transaction(
       {{"DELETE FROM sessions WHERE hash = :p0", {hex_of(hash_of(token))}}, note_change()}));

@@ -54,6 +54,8 @@ class SessionStore {
   Result<Session> admit(const std::string& user_id);
   // Hot enough: one hash, one look-up, no database. Error: Unauthorized with BadKey.
   Result<Caller> verify(std::string_view token) const;
+  // Addresses from which logins are refused now.
+  int sources_refused() const;
   // Blocking. Ends this one session; unknown tokens are no error.
   Status logout(std::string_view token);
 

@@ -114,9 +114,12 @@ TEST_P(SessionsTest, failures_in_a_row_lock_the_account_for_a_while) {
   EXPECT_TRUE(login());  // begins anew
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login("wrong password"));
   EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
+  ASSERT_EQ(users().locked()->size(), 1u);
+  EXPECT_EQ(users().locked()->front().id, user_);
   EXPECT_EQ(refusal(login()), Message::BadLogin) << "locked, also from elsewhere";
   EXPECT_FALSE(login(kPassword, "", "li", "198.51.100.1"));
   clock_.advance(limits::kLoginLockout);
+  EXPECT_TRUE(users().locked()->empty());
   EXPECT_TRUE(login());
 }
 
@@ -192,8 +195,10 @@ TEST_P(SessionsTest, one_source_is_slowed_down_and_others_are_not) {
   ASSERT_FALSE(slowed);
   EXPECT_EQ(slowed.error().code, Code::RateLimited);
   EXPECT_GT(slowed.error().retry_after_s, 0);
+  EXPECT_EQ(sessions().sources_refused(), 1);
   EXPECT_TRUE(login(kPassword, "", "li", "198.51.100.1"));
   clock_.advance(limits::kLoginWindow);
+  EXPECT_EQ(sessions().sources_refused(), 0);
   EXPECT_TRUE(login());
 }
 
@@ -210,6 +215,9 @@ TEST_P(SessionsTest, disabled_users_and_suspended_tenants_are_out) {
   EXPECT_FALSE(sessions().verify(mine->token));
   EXPECT_FALSE(login());
   EXPECT_FALSE(sessions().login({"acme", "wang", kPassword, "", "192.0.2.1"}));
+  ASSERT_TRUE(users().enable(user_));
+  EXPECT_TRUE(login());
+  EXPECT_FALSE(sessions().verify(mine->token)) << "what was ended stays so";
   ASSERT_TRUE(accounts_->tenants.suspend("acme", false));
   ASSERT_TRUE(sessions().refresh());
   EXPECT_TRUE(sessions().verify(theirs->token));

@@ -81,9 +81,18 @@ Result<UserRecord> UserStore::create(const UserSpec& spec) {
   return find(id);
 }
 
-Result<std::vector<UserRecord>> UserStore::list() const {
+Result<std::vector<UserRecord>> UserStore::list() const { return list_where("1 = 1", {}); }
+
+Result<std::vector<UserRecord>> UserStore::locked() const {
+  return list_where("locked_until_unix_ms > :p0 AND disabled_unix_ms IS NULL", {clock_.unix_ms()});
+}
+
+Result<std::vector<UserRecord>> UserStore::list_where(
+    std::string_view condition, const std::vector<store::Value>& values) const {
   XC_TRY(const std::vector<store::Row> rows,
-         database_.query(fmt::format("SELECT {} FROM users ORDER BY tenant, name", kColumns)));
+         database_.query(fmt::format("SELECT {} FROM users WHERE {} ORDER BY tenant, name",
+                                     kColumns, condition),
+                         values));
   std::vector<UserRecord> users;
   users.reserve(rows.size());
   for (const store::Row& row : rows) users.push_back(record_of(row));
@@ -144,6 +153,10 @@ Status UserStore::set_role(const std::string& id, Role role) {
 
 Status UserStore::disable(const std::string& id) {
   return change(id, "disabled_unix_ms = :p0", clock_.unix_ms());
+}
+
+Status UserStore::enable(const std::string& id) {
+  return change(id, "disabled_unix_ms = :p0", nullptr);
 }
 
 }  // namespace xc::identity

@@ -51,6 +51,8 @@ class UserStore {
   // platform_admin is for the first tenant only; none is no role for a user.
   Result<UserRecord> create(const UserSpec& spec);
   Result<std::vector<UserRecord>> list() const;
+  // Whom failed logins locked out for now.
+  Result<std::vector<UserRecord>> locked() const;
   // NotFound with NoSuchUser.
   Result<UserRecord> find(const std::string& id) const;
   Result<UserRecord> find(const std::string& tenant, const std::string& name) const;
@@ -60,6 +62,8 @@ class UserStore {
   Result<std::string> enable_totp(const std::string& id);
   Status disable_totp(const std::string& id);
   Status disable(const std::string& id);
+  // Back in, with the password and authenticator of before. Also takes a lock away.
+  Status enable(const std::string& id);
   // Sessions of the user have it as soon as the SessionStore has read again. Error: BadSetting.
   Status set_role(const std::string& id, Role role);
 
@@ -68,6 +72,8 @@ class UserStore {
   Status change(const std::string& id, std::string_view set, store::Value value);
   Result<UserRecord> find_where(std::string_view condition, std::vector<store::Value> values,
                                 const std::string& shown) const;
+  Result<std::vector<UserRecord>> list_where(std::string_view condition,
+                                             const std::vector<store::Value>& values) const;
   store::Database& database_;
   Clock& clock_;
   RandomSource& random_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "base/limits.h"
@@ -111,6 +112,16 @@ TEST(Alarms, every_kind_has_a_name_and_a_runbook_of_its_own) {
     EXPECT_TRUE(runbooks.insert(facts.runbook).second) << facts.runbook;
     EXPECT_NE(facts.zh.find("{1}"), std::string_view::npos) << facts.name;
     EXPECT_NE(facts.en.find("{1}"), std::string_view::npos) << facts.name;
+  }
+}
+
+TEST(Alarms, every_kind_has_its_section_in_the_runbook) {
+  std::ifstream file("docs/operating/alarms.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const AlarmFacts& facts : alarm_table()) {
+    const std::string title = "## " + std::string(facts.runbook) + " · " + std::string(facts.name) +
+                              " · " + std::string(name_of(facts.severity)) + "\n";
+    EXPECT_NE(text.find(title), std::string::npos) << title;
   }
 }
 
