@@ -32,5 +32,11 @@ Task<Status> create_user(Call& call);
 Task<Status> set_user_password(Call& call);
 Task<Status> set_user_totp(Call& call);
 Task<Status> disable_user(Call& call);
+Task<Status> enable_user(Call& call);
+Task<Status> set_user_role(Call& call);
+// {"password", "code", "new_password"} and {"password", "code", "enabled"}, of a session; it ends
+// with all others of the user.
+Task<Status> set_own_password(Call& call);
+Task<Status> set_own_totp(Call& call);
 
 }  // namespace xc::gateway

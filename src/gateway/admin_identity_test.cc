@@ -35,6 +35,10 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/users/{user}/password", "PTt"},
     {"POST /admin/users/{user}/totp", "PTt"},
     {"POST /admin/users/{user}/disable", "PTt"},
+    {"POST /admin/users/{user}/enable", "PTt"},
+    {"POST /admin/users/{user}/role", "PTt"},
+    {"POST /admin/password", "PTDAStdas"},
+    {"POST /admin/totp", "PTDAStdas"},
     {"GET /admin/config", "PAS"},
     {"POST /admin/config/reload", "P"},
     {"GET /admin/alarms", "PAS"},
@@ -50,8 +54,8 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/endpoints/{endpoint}/remove", "P"},
     {"PUT /admin/routes/{model}", "P"},
     {"PUT /admin/clearances/{tenant}", "P"},
-    {"GET /admin/quotas", "PAS"},
-    {"PUT /admin/quotas", "P"},
+    {"GET /admin/quotas", "PTDAStdas"},
+    {"PUT /admin/quotas", "PTt"},
     {"GET /admin/prices", "PTDAStdas"},
     {"PUT /admin/prices", "P"},
     {"GET /admin/usage", "PTDAStdas"},
@@ -135,7 +139,8 @@ TEST_F(AdminTest, not_there_and_not_yours_look_the_same) {
       accounts_->users.create({"li", "default", Role::Developer, kPassword})->id;
   for (const auto& [verb, body] :
        {std::pair("/disable", ""), std::pair("/password", R"({"password":"another good one"})"),
-        std::pair("/totp", R"({"enabled":true})")}) {
+        std::pair("/totp", R"({"enabled":true})"), std::pair("/enable", ""),
+        std::pair("/role", R"({"role":"developer"})")}) {
     const Reply there = as(theirs, "POST", "/admin/users/" + user + verb, body);
     EXPECT_EQ(there.status, 404) << there.body;
     expect_alike(there, user, as(theirs, "POST", "/admin/users/" + none_hex + verb, body),
@@ -171,6 +176,14 @@ TEST_F(AdminTest, nobody_gives_more_than_they_have) {
   // In the first tenant an auditor sees every tenant, which its tenant admin does not.
   const std::string first = key_of(Role::TenantAdmin, "default");
   EXPECT_EQ(as(first, "POST", "/admin/keys", R"({"name":"x","role":"auditor"})").status, 403);
+  const std::string li = accounts_->users.create({"li", "acme", Role::Developer, kPassword})->id;
+  const auto rise = [&](const char* role) {
+    return as(theirs, "POST", "/admin/users/" + li + "/role",
+              std::string(R"({"role":")") + role + "\"}")
+        .status;
+  };
+  EXPECT_EQ(rise("platform_admin"), 403);
+  EXPECT_EQ(rise("auditor"), 200);
   const std::string top = get("/admin/whoami").at("/key_id");  // a platform admin's
   EXPECT_EQ(as(first, "POST", "/admin/keys/" + top + "/rotate").status, 403);
   EXPECT_EQ(as(first, "POST", "/admin/keys/" + top + "/revoke").status, 403);

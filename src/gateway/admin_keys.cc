@@ -10,41 +10,6 @@
 namespace xc::gateway {
 namespace {
 
-constexpr std::int64_t kExpiryMaxS = 10ll * 366 * 86'400;  // ten years; forever is no expiry
-
-Status read_list(const schema::JsonObject& body, std::string_view name,
-                 std::vector<std::string>& out) {
-  XC_TRY(const std::optional<schema::JsonArray> items, body.array(name, limits::kScopeItemsMax));
-  for (std::size_t i = 0; items && i < items->size(); ++i) {
-    XC_TRY(const std::string_view item, items->at(i).as_text());
-    out.emplace_back(item);
-  }
-  return {};
-}
-
-Result<identity::KeySpec> read_spec(const Call& call) {
-  boost::json::value document;
-  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
-  identity::KeySpec spec;
-  spec.tenant = call.caller.tenant;
-  XC_TRY(spec.name, body.need_text("name"));
-  XC_CHECK(body.text("tenant", spec.tenant));
-  XC_CHECK(body.text("workspace", spec.workspace));
-  if (const std::optional<schema::JsonField> role = body.find("role")) {
-    XC_TRY(const std::size_t index, role->as_one_of({"none", "platform_admin", "tenant_admin",
-                                                     "developer", "auditor", "safety_officer"}));
-    spec.role = static_cast<identity::Role>(index);
-  }
-  XC_CHECK(read_list(body, "models", spec.scopes.models));
-  XC_CHECK(read_list(body, "routes", spec.scopes.routes));
-  XC_CHECK(read_list(body, "pools", spec.scopes.pools));
-  XC_CHECK(read_list(body, "sources", spec.scopes.sources));
-  std::optional<std::int64_t> life_s;
-  XC_CHECK(body.integer("expires_in_s", life_s, 1, kExpiryMaxS));
-  if (life_s) spec.expires_unix_ms = call.services.clock.unix_ms() + *life_s * 1000;
-  return spec;
-}
-
 // Whether the caller may make or change a key of this kind. Not reaching its tenant is told by the
 // callers themselves, as absence.
 Status check_right(const identity::Caller& caller, identity::Role role, const std::string& tenant,
@@ -63,7 +28,8 @@ Status check_life(const identity::Caller& caller, std::optional<std::int64_t> ex
 }
 
 Result<Work> create_work(const Call& call) {
-  XC_TRY(identity::KeySpec spec, read_spec(call));
+  XC_TRY(identity::KeySpec spec,
+         key_spec_of(call.request().body, call.caller.tenant, call.services.clock.unix_ms()));
   if (!identity::reaches(call.caller, spec.tenant)) {
     return fail(Code::NotFound, Message::NoSuchWorkspace,
                 {spec.tenant.substr(0, 64), spec.workspace.substr(0, 64)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -10,8 +11,8 @@
 #include "gateway/admin_work.h"
 #include "gateway/books.h"
 #include "gateway/query.h"
+#include "gateway/quota_json.h"
 #include "identity/caller.h"
-#include "schema/json_reader.h"
 
 namespace xc::gateway {
 namespace {
@@ -23,13 +24,6 @@ using identity::Scope;
 
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kMonthMs = 31ll * 24 * kHourMs;
-
-template <typename T>
-Result<T> choice_of(std::string_view field, std::optional<T> found, std::string_view names) {
-  if (found) return *found;
-  return fail_field(std::string(field), Message::BadValue,
-                    {std::string(field), "?", std::string(names)});
-}
 
 using SharedRows = std::vector<identity::lease_rows::Row>;
 
@@ -58,7 +52,34 @@ json::object value_of(Books& books, const SharedRows& shared, const Rule& rule) 
                       {"remaining", balance.remaining}, {"alert_percent", rule.alert_percent}};
 }
 
-Result<std::string> rules_text(Books& books, std::string_view scope, std::string_view name) {
+// Whose limits a caller may see: their tenant's, its workspaces' and its keys'.
+class Sight {
+ public:
+  static Result<Sight> of(const Desk& desk) {
+    Sight sight(desk.caller);
+    if (identity::reaches_all(desk.caller)) return sight;
+    XC_TRY(const std::vector<identity::KeyRecord> keys, desk.keys.list());
+    for (const identity::KeyRecord& key : keys) sight.tenants_[key.id] = key.tenant;
+    return sight;
+  }
+  bool holds(const Rule& rule) const {
+    if (identity::reaches_all(caller_)) return true;
+    if (rule.scope == Scope::Tenant) return rule.name == caller_.tenant;
+    if (rule.scope == Scope::Workspace) return rule.name.starts_with(caller_.tenant + "/");
+    if (rule.scope == Scope::Model) return false;  // shared: the platform's business
+    const auto found = tenants_.find(rule.name);
+    return found != tenants_.end() && found->second == caller_.tenant;
+  }
+
+ private:
+  explicit Sight(const identity::Caller& caller) : caller_(caller) {}
+  const identity::Caller& caller_;
+  std::map<std::string, std::string> tenants_;  // by key; empty for who sees all
+};
+
+Result<std::string> rules_text(const Desk& desk, std::string_view scope, std::string_view name) {
+  XC_TRY(const Sight sight, Sight::of(desk));
+  Books& books = desk.books;
   XC_TRY(const std::vector<Rule> rules, books.rules().list());
   SharedRows shared;
   if (books.leases() != nullptr) {
@@ -68,32 +89,47 @@ Result<std::string> rules_text(Books& books, std::string_view scope, std::string
   for (const Rule& rule : rules) {
     if (!scope.empty() && name_of(rule.scope) != scope) continue;
     if (!name.empty() && rule.name != name) continue;
-    list.push_back(value_of(books, shared, rule));
+    if (sight.holds(rule)) list.push_back(value_of(books, shared, rule));
   }
   return json::serialize(json::object{{"quotas", std::move(list)}});
 }
 
-Result<std::vector<Rule>> rules_in(std::string_view text) {
-  json::value document;
-  XC_TRY(const schema::JsonObject body, schema::read_body(text, document));
-  XC_TRY(const std::string scope_name, body.need_text("scope"));
-  XC_TRY(const Scope scope,
-         choice_of("scope", identity::scope_of(scope_name), "key, workspace, tenant, model"));
-  XC_TRY(const std::string name, body.need_text("name"));
-  XC_TRY(const schema::JsonObject limits, body.need_object("limits"));
-  int alert_percent = identity::kAlertPercent;
-  XC_CHECK(body.integer("alert_percent", alert_percent, 0, 100));
-  std::vector<Rule> rules;
-  for (const auto& [key, value] : limits.object()) {
-    XC_TRY(const Meter meter,
-           choice_of(limits.path_of(key), identity::meter_of(key),
-                     "requests_per_minute, tokens_per_minute, tokens_per_day, tokens_per_month, "
-                     "micro_yuan_per_day, micro_yuan_per_month, concurrency"));
-    std::optional<std::int64_t> granted;
-    XC_CHECK(limits.integer(key, granted, 0, identity::kGrantedMax));
-    rules.push_back({scope, name, meter, granted.value_or(identity::kNoLimit), alert_percent});
+Status check_workspace(const Desk& desk, const std::string& tenant, const std::string& name) {
+  XC_TRY(const std::vector<identity::WorkspaceRecord> all, desk.tenants.workspaces());
+  const bool there = std::ranges::any_of(all, [&](const identity::WorkspaceRecord& one) {
+    return one.tenant == tenant && one.name == name;
+  });
+  if (there && identity::reaches(desk.caller, tenant)) return {};
+  return fail(Code::NotFound, Message::NoSuchWorkspace, {tenant.substr(0, 64), name.substr(0, 64)});
+}
+
+// The tenant whose account the rules are for; a key is called by its id in them from here on. A
+// limit of an account that is not there would hold nobody back, and nobody would notice. Who
+// manages one tenant divides what that was given: among its workspaces and keys.
+Result<std::string> tenant_of(const Desk& desk, std::vector<Rule>& rules) {
+  const Scope scope = rules.front().scope;
+  const std::string name = rules.front().name;
+  const bool divides = scope == Scope::Key || scope == Scope::Workspace;
+  if (!divides && desk.caller.role != identity::Role::PlatformAdmin) {
+    return fail(Code::Forbidden, Message::NotAllowed, {std::string(name_of(scope))});
   }
-  return rules;
+  if (scope == Scope::Model) return desk.caller.tenant;
+  if (scope == Scope::Tenant) {
+    XC_TRY(const identity::TenantRecord tenant, desk.tenants.find(name));
+    return tenant.name;
+  }
+  if (scope == Scope::Workspace) {
+    const std::size_t slash = std::min(name.find('/'), name.size());
+    std::string tenant = name.substr(0, slash);
+    XC_CHECK(check_workspace(desk, tenant, name.substr(std::min(slash + 1, name.size()))));
+    return tenant;
+  }
+  XC_TRY(const identity::KeyRecord key, desk.keys.find(name));
+  if (!identity::reaches(desk.caller, key.tenant)) {
+    return fail(Code::NotFound, Message::NoSuchKey, {name.substr(0, 64)});
+  }
+  for (Rule& rule : rules) rule.name = key.id;
+  return key.tenant;
 }
 
 Result<std::string> prices_text(const Books& books) {
@@ -157,21 +193,20 @@ Result<std::string> usage_text(const Books& books, const identity::UsageQuery& q
 Task<Status> list_quotas(Call& call) {
   std::string scope = query_value(call.request().query, "scope").value_or("");
   std::string name = query_value(call.request().query, "name").value_or("");
-  Result<Work> work = [&books = call.services.books, scope, name] {
-    return rules_text(books, scope, name);
-  };
+  Result<Work> work = [desk = desk_of(call), scope, name] { return rules_text(desk, scope, name); };
   Status replied = co_await answer(call, std::move(work));
   co_return replied;
 }
 
 Task<Status> set_quotas(Call& call) {
-  Result<std::vector<Rule>> rules = rules_in(call.request().body);
+  Result<std::vector<Rule>> rules = rules_of(call.request().body);
   if (!rules) co_return std::unexpected(std::move(rules.error()));
-  if (rules->empty()) co_return fail_field("limits", Message::MissingField, {"limits"});
-  Result<Work> work = [&books = call.services.books,
-                       rules = std::move(*rules)]() -> Result<std::string> {
-    XC_CHECK(books.rules().set(rules));
-    return rules_text(books, name_of(rules.front().scope), rules.front().name);
+  Result<Work> work = [desk = desk_of(call),
+                       rules = std::move(*rules)]() mutable -> Result<std::string> {
+    XC_TRY(const std::string tenant, tenant_of(desk, rules));
+    XC_CHECK(desk.books.rules().set(rules));
+    note(desk, "quota_set", tenant, text_of(rules));
+    return rules_text(desk, name_of(rules.front().scope), rules.front().name);
   };
   Status replied = co_await answer(call, std::move(work));
   co_return replied;
@@ -184,23 +219,12 @@ Task<Status> list_prices(Call& call) {
 }
 
 Task<Status> set_price(Call& call) {
-  json::value document;
-  const Result<schema::JsonObject> body = schema::read_body(call.request().body, document);
-  if (!body) co_return std::unexpected(body.error());
-  Result<std::string> model = body->need_text("model");
-  if (!model) co_return std::unexpected(std::move(model.error()));
-  std::optional<std::int64_t> input, cached, output;
-  Status read = body->integer("input", input, 0, identity::kPriceMax);
-  if (read) read = body->integer("cached", cached, 0, identity::kPriceMax);
-  if (read) read = body->integer("output", output, 0, identity::kPriceMax);
-  if (!read) co_return read;
-  identity::ModelPrice row{std::move(*model), {}};
-  row.price.input = input.value_or(0);
-  row.price.cached = cached.value_or(row.price.input);
-  row.price.output = output.value_or(0);
-  Result<Work> work = [&books = call.services.books, row]() -> Result<std::string> {
-    XC_CHECK(books.rules().set_price(row));
-    return prices_text(books);
+  Result<identity::ModelPrice> row = price_of(call.request().body);
+  if (!row) co_return std::unexpected(std::move(row.error()));
+  Result<Work> work = [desk = desk_of(call), row = std::move(*row)]() -> Result<std::string> {
+    XC_CHECK(desk.books.rules().set_price(row));
+    note(desk, "price_set", desk.caller.tenant, text_of(row));
+    return prices_text(desk.books);
   };
   Status replied = co_await answer(call, std::move(work));
   co_return replied;

@@ -119,9 +119,60 @@ TEST_F(AdminTest, an_authenticator_and_a_new_password) {
       send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
       200);
   EXPECT_EQ(post("/admin/users/" + id + "/disable", "").status, 200);
-  EXPECT_EQ(
-      send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {}).status,
-      401);
+  const auto logs_in = [this] {
+    return send("POST", "/admin/login", R"({"name":"li","password":"another good one"})", {})
+        .status;
+  };
+  EXPECT_EQ(logs_in(), 401);
+  EXPECT_EQ(post("/admin/users/" + id + "/enable", "").at("/disabled_unix_ms"), "null");
+  EXPECT_EQ(logs_in(), 200);
+}
+
+TEST_F(AdminTest, another_role_is_in_force_in_sessions_that_run) {
+  const std::string id = accounts_->users.create({"li", "acme", Role::Auditor, kPassword})->id;
+  const std::string token =
+      send("POST", "/admin/login",
+           R"({"tenant":"acme","name":"li","password":"correct horse battery"})", {})
+          .at("/token");
+  EXPECT_EQ(as(token, "POST", "/admin/workspaces", R"({"name":"w"})").status, 403);
+  EXPECT_EQ(post("/admin/users/" + id + "/role", R"({"role":"tenant_admin"})").at("/role"),
+            "tenant_admin");
+  EXPECT_EQ(as(token, "POST", "/admin/workspaces", R"({"name":"w"})").status, 200);
+  EXPECT_EQ(post("/admin/users/" + id + "/role", R"({"role":"platform_admin"})").status, 400);
+  EXPECT_EQ(post("/admin/users/" + id + "/role", R"({"role":"none"})").status, 400);
+}
+
+TEST_F(AdminTest, everybody_changes_the_own_password_and_proves_who_they_are) {
+  ASSERT_TRUE(accounts_->users.create({"li", "acme", Role::Auditor, kPassword}));
+  const auto log_in = [this](const std::string& password) {
+    return send("POST", "/admin/login",
+                R"({"tenant":"acme","name":"li","password":")" + password + "\"}", {});
+  };
+  const std::string token = log_in(kPassword).at("/token");
+  const auto change = [&](const std::string& by, const std::string& old, const std::string& fresh) {
+    return as(by, "POST", "/admin/password",
+              R"({"password":")" + old + R"(","new_password":")" + fresh + "\"}")
+        .status;
+  };
+  EXPECT_EQ(change(key_, kPassword, "another good one"), 403) << "a key has no password";
+  EXPECT_EQ(change(token, "not this one", "another good one"), 401);
+  EXPECT_EQ(change(token, kPassword, "short"), 400);
+  EXPECT_EQ(as(token, "GET", "/admin/whoami").status, 200) << "nothing was changed";
+  EXPECT_EQ(change(token, kPassword, "another good one"), 200);
+  EXPECT_EQ(as(token, "GET", "/admin/whoami").status, 401) << "every session ends";
+  EXPECT_EQ(log_in(kPassword).status, 401);
+  std::string again = log_in("another good one").at("/token");
+  const Reply on =
+      as(again, "POST", "/admin/totp", R"({"password":"another good one","enabled":true})");
+  EXPECT_TRUE(on.at("/uri").starts_with("otpauth://totp/Xingcha:acme%2Fli?secret=")) << on.body;
+  EXPECT_EQ(log_in("another good one").status, 401) << "a code is needed from now on";
+  ASSERT_TRUE(accounts_->users.disable_totp(accounts_->users.find("acme", "li")->id));
+  again = log_in("another good one").at("/token");
+  // An open session is no way around the lock.
+  for (int i = 0; i < limits::kLoginFailuresMax; ++i) {
+    EXPECT_EQ(change(again, "guessed", "guessed and good"), 401);
+  }
+  EXPECT_EQ(change(again, "another good one", "yet another one"), 401);
 }
 
 }  // namespace

@@ -22,6 +22,14 @@ Status check_right(const identity::Caller& caller, identity::Role role, const st
   return {};
 }
 
+// A user has a role; `none` is for keys.
+Result<identity::Role> role_in(const schema::JsonObject& body) {
+  XC_TRY(const schema::JsonField role, body.need("role"));
+  XC_TRY(const std::size_t index, role.as_one_of({"platform_admin", "tenant_admin", "developer",
+                                                  "auditor", "safety_officer"}));
+  return static_cast<identity::Role>(index + 1);
+}
+
 Result<Work> create_work(const Call& call) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
@@ -36,10 +44,7 @@ Result<Work> create_work(const Call& call) {
     spec.issuer = call.services.oidc->settings().issuer;
   }
   XC_CHECK(body.text("tenant", spec.tenant));
-  XC_TRY(const schema::JsonField role, body.need("role"));
-  XC_TRY(const std::size_t index, role.as_one_of({"platform_admin", "tenant_admin", "developer",
-                                                  "auditor", "safety_officer"}));
-  spec.role = static_cast<identity::Role>(index + 1);
+  XC_TRY(spec.role, role_in(body));
   if (!identity::reaches(call.caller, spec.tenant)) {
     return fail(Code::NotFound, Message::NoSuchTenant, {spec.tenant.substr(0, 64)});
   }
@@ -64,16 +69,24 @@ Result<identity::UserRecord> user_within_reach(const Desk& desk, const std::stri
 // What changes a user ends the user's sessions; `change` gives the reply, or an empty text for the
 // user's record.
 using Change = std::function<Result<std::string>(const Desk&, const identity::UserRecord&)>;
-Work change_work(const Call& call, std::string_view event, Change change) {
-  return [id = call.parameter, event, change = std::move(change),
+Work change_work(const Call& call, std::string_view event, Change change, std::string to = {}) {
+  return [id = call.parameter, event, change = std::move(change), to = std::move(to),
           desk = desk_of(call)]() -> Result<std::string> {
     XC_TRY(const identity::UserRecord user, user_within_reach(desk, id));
     XC_TRY(std::string reply, change(desk, user));
     XC_CHECK(desk.sessions.reload());
-    note(desk, event, user.tenant, user.id);
+    note(desk, event, user.tenant, to.empty() ? user.id : user.id + ": " + to);
     if (!reply.empty()) return reply;
     XC_TRY(const identity::UserRecord changed, desk.users.find(user.id));
     return json_of(changed);
+  };
+}
+
+Change password_change(std::string password) {
+  return [password = std::move(password)](const Desk& desk,
+                                          const identity::UserRecord& user) -> Result<std::string> {
+    XC_CHECK(desk.users.set_password(user.id, password));
+    return std::string();
   };
 }
 
@@ -81,13 +94,7 @@ Result<Work> password_work(const Call& call) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
   XC_TRY(std::string password, body.need_text("password"));
-  return change_work(
-      call, "user_password_set",
-      [password = std::move(password)](const Desk& desk,
-                                       const identity::UserRecord& user) -> Result<std::string> {
-        XC_CHECK(desk.users.set_password(user.id, password));
-        return std::string();
-      });
+  return change_work(call, "user_password_set", password_change(std::move(password)));
 }
 
 Result<std::string> switch_totp_on(const Desk& desk, const identity::UserRecord& user) {
@@ -105,11 +112,15 @@ Result<std::string> switch_totp_off(const Desk& desk, const identity::UserRecord
   return std::string();
 }
 
+Result<bool> enabled_in(const schema::JsonObject& body) {
+  XC_TRY(const schema::JsonField field, body.need("enabled"));
+  return field.as_flag();
+}
+
 Result<Work> totp_work(const Call& call) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
-  XC_TRY(const schema::JsonField field, body.need("enabled"));
-  XC_TRY(const bool enabled, field.as_flag());
+  XC_TRY(const bool enabled, enabled_in(body));
   if (enabled) return change_work(call, "user_totp_on", &switch_totp_on);
   return change_work(call, "user_totp_off", &switch_totp_off);
 }
@@ -117,6 +128,67 @@ Result<Work> totp_work(const Call& call) {
 Result<std::string> disable(const Desk& desk, const identity::UserRecord& user) {
   XC_CHECK(desk.users.disable(user.id));
   return std::string();
+}
+
+Result<std::string> enable(const Desk& desk, const identity::UserRecord& user) {
+  XC_CHECK(desk.users.enable(user.id));
+  return std::string();
+}
+
+Result<Work> role_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(const identity::Role role, role_in(body));
+  return change_work(
+      call, "user_role_set",
+      [role](const Desk& desk, const identity::UserRecord& user) -> Result<std::string> {
+        XC_CHECK(check_right(desk.caller, role, user.tenant));
+        XC_CHECK(desk.users.set_role(user.id, role));
+        return std::string();
+      },
+      std::string(identity::name_of(role)));
+}
+
+// A change that users make of themselves. The present password and code prove once more who it is,
+// with the bounds of every login: whoever found an open session must not take the account over.
+Result<Work> own_work(const Call& call, const schema::JsonObject& body, std::string_view event,
+                      Change change) {
+  identity::LoginRequest proof;
+  proof.tenant = call.caller.tenant;
+  proof.name = call.caller.user_name;
+  proof.peer = call.request().peer;
+  XC_TRY(proof.password, body.need_text("password"));
+  XC_CHECK(body.text("code", proof.code));
+  if (!call.caller.is_session()) {
+    return fail(Code::Forbidden, Message::NotAllowed, {call.request().path});
+  }
+  return [proof = std::move(proof), event, change = std::move(change),
+          desk = desk_of(call)]() -> Result<std::string> {
+    XC_TRY(const identity::Session session, desk.sessions.login(proof));
+    Result<std::string> reply = change(desk, session.user);
+    if (!reply) {
+      XC_CHECK(desk.sessions.logout(session.token));
+      return reply;
+    }
+    XC_CHECK(desk.sessions.reload());
+    note(desk, event, session.user.tenant, session.user.id);
+    return reply->empty() ? std::string(R"({"changed":true})") : std::move(*reply);
+  };
+}
+
+Result<Work> own_password_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(std::string fresh, body.need_text("new_password"));
+  return own_work(call, body, "own_password_set", password_change(std::move(fresh)));
+}
+
+Result<Work> own_totp_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(const bool enabled, enabled_in(body));
+  if (enabled) return own_work(call, body, "own_totp_on", &switch_totp_on);
+  return own_work(call, body, "own_totp_off", &switch_totp_off);
 }
 
 }  // namespace
@@ -140,5 +212,13 @@ Task<Status> set_user_totp(Call& call) { return answer(call, totp_work(call)); }
 Task<Status> disable_user(Call& call) {
   return answer(call, change_work(call, "user_disabled", &disable));
 }
+Task<Status> enable_user(Call& call) {
+  return answer(call, change_work(call, "user_enabled", &enable));
+}
+Task<Status> set_user_role(Call& call) { return answer(call, role_work(call)); }
+Task<Status> set_own_password(Call& call) {
+  return answer(call, own_password_work(call), Weight::Heavy);
+}
+Task<Status> set_own_totp(Call& call) { return answer(call, own_totp_work(call), Weight::Heavy); }
 
 }  // namespace xc::gateway

@@ -150,6 +150,7 @@ TEST_F(PoolTest, classes_and_scopes_fail_closed) {
   endpoints({"good"});
   EXPECT_EQ(ask(true, {{"X-Xingcha-Secrecy", "secret"}}).status, 403);
   EXPECT_EQ(ask(true, {{"X-Xingcha-Secrecy", "top"}}).status, 400);
+  EXPECT_EQ(put("/admin/clearances/nobody", R"({"secrecy":"internal"})").status, 404);
   ASSERT_EQ(put("/admin/clearances/default", R"({"secrecy":"internal"})").status, 200);
   EXPECT_EQ(ask().status, 403);
   EXPECT_EQ(post("/v1/chat/completions", chat_body("hi")).status, 200);  // this machine is cleared
@@ -182,13 +183,19 @@ TEST_F(PoolTest, the_admin_routes_refuse_what_is_dangerous) {
   EXPECT_EQ(refused(R"("url":"http://h","key":"a\r\nX: 1")"), 400);
   EXPECT_EQ(refused(R"("url":"http://h","vendor":"other")"), 400);
   EXPECT_EQ(put("/admin/endpoints/e", R"({"pool":"q","url":"http://h"})").status, 404);
-  EXPECT_EQ(refused(R"("url":"http://h","key":"k1")"), 200);
+  EXPECT_EQ(refused(R"("url":"http://h","key":"sk-hidden")"), 200);
   // A key does not follow its endpoint to another address.
   EXPECT_NE(put("/admin/endpoints/e", R"({"rank":2})").body.find(R"("has_key":true)"),
             std::string::npos);
   EXPECT_NE(put("/admin/endpoints/e", R"({"url":"http://i"})").body.find(R"("has_key":false)"),
             std::string::npos);
   EXPECT_EQ(post("/admin/pools/p/remove", "").status, 409);
+  // Who reads the log later sees to where it was changed, and no key.
+  EXPECT_TRUE(net::eventually([this] {
+    return get("/admin/audit/records?kind=event").body.find("e: pool=p url=http://i") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(get("/admin/audit/records").body.find("sk-hidden"), std::string::npos);
   EXPECT_EQ(post("/admin/endpoints/e/remove", "").status, 200);
   EXPECT_EQ(post("/admin/pools/p/remove", "").status, 200);
 }

@@ -57,6 +57,9 @@ TEST_F(GatewayQuota, a_budget_that_is_used_up_in_every_shape) {
   EXPECT_EQ(post("/api/chat", chat).status, 402);
   EXPECT_EQ(post("/api/generate", R"({"model":"f","prompt":"x","raw":true})").status, 402);
   EXPECT_EQ(post("/api/embed", R"({"model":"f","input":"x"})").status, 402);
+  EXPECT_EQ(post("/v1/chat/completions", chat).status, 402);
+  EXPECT_EQ(post("/v1/responses", R"({"model":"f","input":"x"})").status, 402);
+  EXPECT_EQ(post("/v1/rerank", R"({"model":"f","query":"a","documents":["x"]})").status, 402);
   EXPECT_EQ(post("/tokenize", R"({"model":"f","content":"x"})").status, 200);  // is free
   limit("workspace", "default/default", "tokens_per_day", "null");
   EXPECT_EQ(complete().status, 200);
@@ -198,8 +201,78 @@ TEST_F(GatewayQuota, a_tenant_sees_nothing_of_another) {
   EXPECT_GT(get("/admin/audit/records").json().at("records").as_array().size(), 0u);
   const Reply records = as_them("/admin/audit/records?tenant=default");
   EXPECT_EQ(records.json().at("records").as_array().size(), 0u) << records.body;
-  EXPECT_EQ(as_them("/admin/quotas").status, 403);
+  EXPECT_EQ(as_them("/admin/quotas").json().at("quotas").as_array().size(), 0u);
   EXPECT_EQ(as_them("/admin/audit/export").status, 403);
+}
+
+// Who manages a tenant sees what it was given and divides it; the grant itself is the platform's.
+TEST_F(GatewayQuota, a_tenant_divides_what_it_was_given) {
+  ASSERT_TRUE(accounts_->tenants.create("acme"));
+  const auto key = [this](std::string tenant, identity::Role role) {
+    return *keys_->create({"k", std::move(tenant), "default", role, {}, {}});
+  };
+  const identity::KeyStore::NewKey admin = key("acme", identity::Role::TenantAdmin);
+  const identity::KeyStore::NewKey robot = key("acme", identity::Role::None);
+  const std::string foreign = key("default", identity::Role::None).record.id;
+  const auto as = [this](const std::string& secret, const char* method, const std::string& body) {
+    return send(method, "/admin/quotas", body, {{"Authorization", "Bearer " + secret}});
+  };
+  const auto set = [&](const std::string& scope, const std::string& name) {
+    return as(
+        admin.secret, "PUT",
+        R"({"scope":")" + scope + R"(","name":")" + name + R"(","limits":{"tokens_per_day":10}})");
+  };
+  limit("tenant", "acme", "tokens_per_day", "1000");
+  limit("tenant", "default", "tokens_per_day", "1000");
+  limit("model", "fake", "tokens_per_day", "1000");
+  limit("key", foreign, "tokens_per_day", "1000");
+  EXPECT_EQ(set("tenant", "acme").status, 403);
+  EXPECT_EQ(set("model", "fake").status, 403);
+  EXPECT_EQ(set("workspace", "acme/default").status, 200);
+  EXPECT_EQ(set("key", robot.record.service_id).status, 200);
+  const Reply theirs = set("key", foreign);
+  EXPECT_EQ(theirs.status, 404);
+  EXPECT_EQ(theirs.at("/error/code"), set("key", "key_nobody").at("/error/code"));
+  EXPECT_EQ(set("workspace", "default/default").status, 404);
+  EXPECT_EQ(set("workspace", "acme").status, 404);
+  const boost::json::value seen = as(admin.secret, "GET", "").json();
+  std::vector<std::string> names;
+  for (const auto& row : seen.at("quotas").as_array()) {
+    names.emplace_back(row.at("name").as_string());
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{robot.record.id, "acme", "acme/default"}));
+  const std::string developer = key("acme", identity::Role::Developer).secret;
+  EXPECT_EQ(as(developer, "GET", "").status, 200);
+  EXPECT_EQ(as(developer, "PUT", "{}").status, 403);
+  const auto call = [&] {
+    return send("POST", "/v1/completions", R"({"model":"f","prompt":"x","max_tokens":30})",
+                {{"Authorization", "Bearer " + robot.secret}});
+  };
+  EXPECT_EQ(call().status, 402) << "its limit is in force";
+}
+
+// A limit of an account that is not there holds nobody back: better said than kept.
+TEST_F(GatewayQuota, limits_of_nobody_are_refused) {
+  for (const char* account :
+       {R"("scope":"key","name":"key_nobody")", R"("scope":"tenant","name":"nobody")",
+        R"("scope":"workspace","name":"default/nowhere")"}) {
+    const Reply refused = put("{" + std::string(account) + R"(,"limits":{"concurrency":1}})");
+    EXPECT_EQ(refused.status, 404) << refused.body;
+  }
+  EXPECT_EQ(get("/admin/quotas").json().at("quotas").as_array().size(), 0u);
+}
+
+TEST_F(GatewayQuota, the_record_says_what_was_set) {
+  limit("tenant", "default", "tokens_per_day", "1000");
+  EXPECT_EQ(
+      send("PUT", "/admin/prices", R"({"model":"fake","input":5,"output":7})", with_key()).status,
+      200);
+  for (const char* said :
+       {"tenant default: tokens_per_day=1000", "model fake: input=5, cached=5, output=7"}) {
+    EXPECT_TRUE(net::eventually([&] {
+      return get("/admin/audit/records?kind=event").body.find(said) != std::string::npos;
+    })) << said;
+  }
 }
 
 TEST_F(GatewayQuota, the_metrics_show_that_nothing_is_lost) {

@@ -1,11 +1,28 @@
 #include "gateway/identity_json.h"
 
+#include <boost/json/value.hpp>
+#include <utility>
+
+#include "base/limits.h"
+#include "schema/json_reader.h"
 #include "schema/json_text.h"
 
 namespace xc::gateway {
 namespace {
 
 using schema::JsonWriter;
+
+constexpr std::int64_t kExpiryMaxS = 10ll * 366 * 86'400;  // ten years; forever is no expiry
+
+Status read_list(const schema::JsonObject& body, std::string_view name,
+                 std::vector<std::string>& out) {
+  XC_TRY(const std::optional<schema::JsonArray> items, body.array(name, limits::kScopeItemsMax));
+  for (std::size_t i = 0; items && i < items->size(); ++i) {
+    XC_TRY(const std::string_view item, items->at(i).as_text());
+    out.emplace_back(item);
+  }
+  return {};
+}
 
 void time_or_null(JsonWriter& w, std::string_view name, const std::optional<std::int64_t>& time) {
   if (time) {
@@ -120,6 +137,30 @@ std::string json_of(const identity::Caller& caller) {
   scopes_of(w, caller.scopes ? caller.scopes->texts() : identity::Scopes::Texts());
   w.end();
   return out;
+}
+
+Result<identity::KeySpec> key_spec_of(std::string_view text, std::string tenant,
+                                      std::int64_t now_unix_ms) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(text, document));
+  identity::KeySpec spec;
+  spec.tenant = std::move(tenant);
+  XC_TRY(spec.name, body.need_text("name"));
+  XC_CHECK(body.text("tenant", spec.tenant));
+  XC_CHECK(body.text("workspace", spec.workspace));
+  if (const std::optional<schema::JsonField> role = body.find("role")) {
+    XC_TRY(const std::size_t index, role->as_one_of({"none", "platform_admin", "tenant_admin",
+                                                     "developer", "auditor", "safety_officer"}));
+    spec.role = static_cast<identity::Role>(index);
+  }
+  XC_CHECK(read_list(body, "models", spec.scopes.models));
+  XC_CHECK(read_list(body, "routes", spec.scopes.routes));
+  XC_CHECK(read_list(body, "pools", spec.scopes.pools));
+  XC_CHECK(read_list(body, "sources", spec.scopes.sources));
+  std::optional<std::int64_t> life_s;
+  XC_CHECK(body.integer("expires_in_s", life_s, 1, kExpiryMaxS));
+  if (life_s) spec.expires_unix_ms = now_unix_ms + *life_s * 1000;
+  return spec;
 }
 
 }  // namespace xc::gateway

@@ -1,10 +1,13 @@
-// Tenants, workspaces, keys and users as the admin API and `--json` show them. Pure.
+// Tenants, workspaces, keys and users as the admin API and `--json` show them, and how a key is
+// asked for. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "identity/keys.h"
 #include "identity/sessions.h"
 #include "identity/tenants.h"
@@ -19,6 +22,11 @@ std::string json_of(const identity::WorkspaceRecord& workspace);
 std::string json_of(const identity::UserRecord& user);
 std::string json_of(const identity::Session& session);
 std::string json_of(const identity::Caller& caller);
+
+// {"name", "tenant", "workspace", "role", "models", "routes", "pools", "sources", "expires_in_s"};
+// `tenant`: when the JSON says none. Error: as schema::read_body, or the field at fault.
+Result<identity::KeySpec> key_spec_of(std::string_view json, std::string tenant,
+                                      std::int64_t now_unix_ms);
 
 // {"keys":[…]} of those that `wanted` keeps.
 template <typename Record, typename Wanted>

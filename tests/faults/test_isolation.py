@@ -55,7 +55,7 @@ def test_another_tenants_ids_are_answered_as_ids_that_nobody_has(api, tenants):
             continue
         foreign = getattr(theirs, kind.group(1))
         ids = [foreign["id"], *([foreign["service_id"]] if "service_id" in foreign else [])]
-        body = {"password": PASSWORD, "enabled": True}
+        body = {"password": PASSWORD, "enabled": True, "role": "developer"}
         absent = ours.ask(method, path.replace(kind.group(0), KINDS[kind.group(1)]), body)
         assert absent.status == 404, f"{method} {path}: {absent}"
         for id in ids:
