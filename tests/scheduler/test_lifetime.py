@@ -180,8 +180,8 @@ def test_a_full_queue_says_when_to_come_again():
 def test_who_comes_to_a_queue_of_long_prompts_is_told_to_wait_for_them():
     """Of several tenants, none of which has its share full: the pace of tokens counts, not that of steps."""
     with fresh_server(XINGCHA_SEQUENCES="1", XINGCHA_QUEUE_MAX=str(QUEUE)) as server:
-        keys = [key_of_tenant(server.home.root, server.api, f"reader {n}") for n in range(ASKED)]
-        refused, _ = fill(server, keys, 1_000)
+        keys = [key_of_tenant(server.home.root, server.api, f"reader-{n}") for n in range(ASKED)]
+        refused, _ = fill(server, keys, 300)
     assert len(refused) == ASKED - QUEUE
     assert all(int(reply.headers["retry-after"]) > 1 for reply in refused), [r.headers for r in refused]
 

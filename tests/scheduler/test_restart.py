@@ -111,7 +111,9 @@ def test_other_weights_of_the_same_name_and_shape_find_nothing():
         home.cli("import", weights, "--name", name)
         with Server(home, **ALIKE) as server:
             reply = server.api.post("/v1/completions", {**greedy.request(talk, OUT), "model": name})
-            return greedy.cached(greedy.whole(reply))
+            cached = greedy.cached(greedy.whole(reply))
+        home.cli("rm", "-y", name)
+        return cached
 
     with Home() as home:
         before = gguf_file.first_layers(home.weights(), home.root / "before.gguf", 2)
