@@ -14,7 +14,7 @@ import pytest
 
 from harness import greedy, paths
 from harness.home import Home
-from harness.near_tie import MOVES_NATS
+from harness.near_tie import MOVES_NATS, own_kernels_run
 
 CIRCUMSTANCES = ("batch", "neighbours", "fork", "order")
 SYSTEM, OWN, NEW, OUT = 128, 24, 12, 10  # as test_sharing.py
@@ -43,13 +43,6 @@ def measured(weights, seeds, *unrounded):
     rows = [line.split() for line in done.stdout.splitlines()]
     assert len(rows) == seeds
     return {name: max(float(row[row.index(name) + 1]) for row in rows) for name in CIRCUMSTANCES}
-
-
-def own_kernels_run():
-    """ggml's AMX buffers take the products first; below AVX2 there is no kernel."""
-    with open("/proc/cpuinfo") as file:
-        flags = next((line.split() for line in file if line.startswith("flags")), [])
-    return "avx2" in flags and "amx_int8" not in flags
 
 
 def test_as_the_worker_computes_nothing_else_matters(weights):

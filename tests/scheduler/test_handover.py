@@ -1,8 +1,9 @@
 """A worker that is restarted while it answers: its clients see a pause, and the answer of an undisturbed run.
 
-What was decoded token by token is computed again as one batch, which shifts the logits of all that follows. So an answer
-may part from the undisturbed one where the model hesitates; at equal batch shape nothing differs, which the first test
-shows: the answer that goes on is to the bit that of a request whose prompt ends with what was said.
+What was decoded token by token is computed again as one batch. With our kernels that changes nothing; with ggml's it
+shifts the logits of all that follows, so an answer may part from the undisturbed one where the model hesitates. At equal
+batch shape nothing differs anywhere, which the first test shows: the answer that goes on is to the bit that of a request
+whose prompt ends with what was said.
 """
 
 import concurrent.futures
@@ -14,12 +15,13 @@ import openai
 import pytest
 
 from harness import greedy, paths
-from harness.near_tie import margin, parting
+from harness.near_tie import margin, own_kernels_run, parting
 from harness.server import fresh_server, wait_until
 from harness.worker import Worker
 
 OUT = 160
-HESITATES_NATS = 0.3  # between the two best tokens; the logits of this small model shift by up to 0.2
+# Between the two best tokens; the logits of this small model shift by up to 0.2 with ggml's kernels.
+HESITATES_NATS = 0 if own_kernels_run() else 0.3
 LIGHT = {
     "type": "object",
     "properties": {"on": {"const": True}, "rooms": {"type": "array", "items": {"const": "kitchen"}, "minItems": 12,
