@@ -179,6 +179,13 @@ inline constexpr seconds kIdentityPoll{1};    // changes by other processes are 
 inline constexpr seconds kIdentityFlush{60};  // last uses are written this often
 inline constexpr seconds kKeyOverlapMax{30 * 86'400};  // of the secret before a rotation
 
+// --- secrets in the database ---
+inline constexpr milliseconds kMasterKeyWait{10'000};  // for a rotation; one takes a second
+inline constexpr milliseconds kMasterKeyPause{20};     // between two looks
+inline constexpr std::size_t kSealBatch = 256;         // rows in one transaction
+inline constexpr int kSealPassesMax = 8;      // of a rotation, while others change what was read
+inline constexpr std::size_t kUnreadNamesMax = 8;  // in one sentence; the rest is counted
+
 // --- users ---
 inline constexpr std::size_t kPasswordBytesMin = 12;
 inline constexpr std::size_t kPasswordBytesMax = 256;  // all of it is hashed

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 # Which rooms a room's headers may be included from. Downward only; never sideways.
-LAYERS = [{"base"}, {"crypto", "net", "store", "schema"}, {"catalog", "convert", "identity", "audit", "engine", "fleet", "ops", "console"},
+LAYERS = [{"base"}, {"crypto", "net", "store", "schema"}, {"secrets"}, {"catalog", "convert", "identity", "audit", "engine", "fleet", "ops", "console"},
           {"gateway"}, {"app"}]
 # What stands at one step but may be used by a neighbour, with the reason.
 ALLOWED = {
