@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "identity/accounts.h"
 #include "net/server.h"
+#include "secrets/master_key.h"
 #include "store/database.h"
 
 namespace {
@@ -32,7 +33,7 @@ constexpr std::int64_t kPlenty = 1'000'000'000'000;  // a limit that is checked 
 struct Door {
   explicit Door(const std::string& folder)
       : database(*xc::store::Database::open(folder + "/door.db")),
-        accounts(*identity::Accounts::open(*database, clock, random)),
+        accounts(*identity::Accounts::open(*database, clock, random, master)),
         keys(*identity::KeyStore::open(*database, clock, random)),
         log(*xc::audit::Log::open(log_options(folder), clock, random)),
         books(*gateway::Books::open(*log, *database, clock)) {
@@ -52,6 +53,7 @@ struct Door {
 
   xc::SystemClock clock;
   xc::SystemRandom random;
+  xc::secrets::MasterKey master{random};
   std::unique_ptr<xc::store::Database> database;
   std::unique_ptr<identity::Accounts> accounts;
   std::unique_ptr<identity::KeyStore> keys;
@@ -62,8 +64,7 @@ struct Door {
   net::Client client{runtime, 128};
   std::unique_ptr<xc::fleet::Fleet> fleet;
   xc::fleet::Pools pools{clock, random};
-  xc::fleet::EndpointKeys endpoint_keys{random};
-  xc::fleet::PoolStore pool_store{*database, endpoint_keys};
+  xc::fleet::PoolStore pool_store{*database, master};
 };
 
 xc::fleet::FleetOptions fleet_options(const std::string& folder, const std::string& mock) {

@@ -224,6 +224,7 @@ std::vector<Command> all_commands() {
   commands.push_back(usage_command());
   commands.push_back(pool_command());
   commands.push_back(endpoint_command());
+  commands.push_back(secrets_command());
   commands.push_back(verify_audit_command());
   commands.push_back(completion_command());
   commands.push_back(worker_command());

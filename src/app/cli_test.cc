@@ -31,7 +31,7 @@ void expect_whole(const std::string& path, const Command& command) {
 
 TEST(Help, IsWholeInBothLanguages) {
   const std::vector<Command> commands = all_commands();
-  EXPECT_EQ(commands.size(), 25u);
+  EXPECT_EQ(commands.size(), 26u);
   for (const Command& command : commands) expect_whole("xingcha " + command.name, command);
   const Command root{"xingcha", texts::About, {}, commands};
   const std::string help = help_of("xingcha", root, Language::Zh);
@@ -67,6 +67,8 @@ TEST(Cli, ExitStatus) {
   EXPECT_EQ(run({"key", "create", "--role", "root"}), kExitUsage);
   EXPECT_EQ(run({"user", "create", "li"}), kExitUsage);
   EXPECT_EQ(run({"tenant", "create"}), kExitUsage);
+  EXPECT_EQ(run({"secrets"}), kExitUsage);
+  EXPECT_EQ(run({"--home", "/nonexistent", "secrets", "rotate"}), kExitFailed);
   EXPECT_EQ(run({"serve", "--home", "/nonexistent", "--listen", "x"}), kExitUsage);
   testing::internal::GetCapturedStdout();
   testing::internal::GetCapturedStderr();
@@ -121,6 +123,7 @@ ask xingcha ser; want serve; [ ${#COMPREPLY[@]} = 1 ] || exit 2
 ask xingcha list --; want --json; want --help
 ask xingcha key ""; want create; want rotate; want revoke
 ask xingcha tenant ""; want create; want add-workspace
+ask xingcha secrets ""; want rotate
 ask xingcha user create --role ""; want auditor
 ask xingcha key create --; want --save
 ask xingcha --home /x rm ""; want two

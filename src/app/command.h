@@ -82,6 +82,7 @@ Command eval_command();
 Command usage_command();
 Command pool_command();
 Command endpoint_command();
+Command secrets_command();
 Command verify_audit_command();
 Command completion_command();
 Command worker_command();

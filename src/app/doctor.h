@@ -28,7 +28,7 @@ void check_server(const Surroundings& here, const Config& config, Checks& checks
 // Certificates, database, audit log, clock, receivers of alarms, active alarms; `verify` reads the
 // whole audit log.
 void check_operations(const Surroundings& here, const Config& config, bool verify, Checks& checks);
-// The master key file, and whether it opens the endpoints' keys in the database.
+// The master key file, and whether it opens what is sealed in the database.
 void check_secrets(const Surroundings& here, const Config& config, Checks& checks);
 // Whether single sign-on, when it is configured, would work: asks the provider.
 void check_login(const Surroundings& here, const Config& config, Checks& checks);

@@ -5,8 +5,7 @@
 
 #include "app/doctor.h"
 #include "app/wiring.h"
-#include "fleet/endpoint_keys.h"
-#include "fleet/pool_store.h"
+#include "identity/sealed_columns.h"
 
 namespace xc::app {
 namespace {
@@ -16,40 +15,68 @@ void put(Checks& checks, const Surroundings& here, Verdict verdict, std::string 
                     std::move(text)});
 }
 
-// Of a database that is there already. What is wrong with it is said by its own check.
-std::vector<fleet::EndpointRow> endpoints_of(const Surroundings& here, const Config& config,
-                                             const fleet::EndpointKeys& keys) {
+// One that is there already; null otherwise. What is wrong with it is said by its own check.
+std::unique_ptr<store::Database> database_there(const Surroundings& here, const Config& config) {
   const std::string url = database_of(config, here.home);
   const bool file = url.find("://") == std::string::npos;
-  if (file && ::access(url.c_str(), F_OK) != 0) return {};
-  const auto database = store::Database::open(url);
-  if (!database) return {};
-  const Result<fleet::PoolTable> table = fleet::PoolStore(**database, keys).load();
-  return table ? table->endpoints : std::vector<fleet::EndpointRow>();
+  if (file && ::access(url.c_str(), F_OK) != 0) return nullptr;
+  auto database = store::Database::open(url);
+  return database ? std::move(*database) : nullptr;
 }
 
-void check_missing(const Surroundings& here, const Config& config, const std::string& path,
+std::vector<std::string> unread_in(store::Database* database, const secrets::MasterKey& master,
+                                   const secrets::SealedColumn& column) {
+  if (database == nullptr) return {};
+  auto unread = secrets::unread_of(*database, master, column);
+  return unread ? std::move(*unread) : std::vector<std::string>();
+}
+
+void check_missing(const Surroundings& here, const std::string& path, store::Database* database,
                    Checks& checks) {
   SystemRandom random;
-  const auto rows = endpoints_of(here, config, fleet::EndpointKeys(random));
-  const bool sealed =
-      std::ranges::any_of(rows, [](const fleet::EndpointRow& row) { return !row.unread.empty(); });
+  const secrets::MasterKey another(random);
+  const std::vector<secrets::SealedColumn> columns = sealed_columns();
+  const bool sealed = std::ranges::any_of(columns, [&](const secrets::SealedColumn& column) {
+    return !unread_in(database, another, column).empty();
+  });
   put(checks, here, sealed ? Verdict::Bad : Verdict::Fine,
       sealed ? say<texts::MasterKeyMissing>(here.language, path)
              : say<texts::MasterKeyNone>(here.language, path));
 }
 
-void check_endpoint_keys(const Surroundings& here, const Config& config, const std::string& path,
-                         Checks& checks) {
+void check_file(const Surroundings& here, const std::string& path,
+                const secrets::KeyFileFacts& facts, Checks& checks) {
+  if (facts.rotating) {
+    put(checks, here, Verdict::Warn, say<texts::MasterKeyRotating>(here.language, path));
+  }
+  if (facts.open_to_others) {
+    put(checks, here, Verdict::Warn,
+        say<texts::HomeOpen>(here.language, path, facts.mode, "600", path));
+  }
+  if (facts.rotating || facts.open_to_others) return;
+  put(checks, here, Verdict::Fine, say<texts::HomeIs>(here.language, path, facts.mode));
+}
+
+// What the master key does not open, each with a line of its own.
+void check_sealed(const Surroundings& here, const std::string& path, store::Database* database,
+                  Checks& checks) {
   SystemRandom random;
-  const Result<fleet::EndpointKeys> keys = fleet::EndpointKeys::open(path, random);
-  if (!keys) return;
-  for (const fleet::EndpointRow& row : endpoints_of(here, config, *keys)) {
-    if (row.unread.empty()) continue;
-    const Error error{Code::Internal, Message::EndpointKeySealed, {row.name, path}, {}, {}, 0};
-    checks.push_back({"endpoint:" + row.name,
-                      std::string(texts::CheckEndpointKey.in(here.language)), Verdict::Bad,
-                      text_of(error, here.language)});
+  const Result<secrets::MasterKey> master = secrets::MasterKey::look(path, random);
+  if (!master) return;
+  const auto bad = [&](std::string id, const Bilingual& title, std::string text) {
+    checks.push_back(
+        {std::move(id), std::string(title.in(here.language)), Verdict::Bad, std::move(text)});
+  };
+  for (const std::string& name : unread_in(database, *master, fleet::endpoint_key_column())) {
+    const Error error{Code::Internal, Message::EndpointKeySealed, {name, path}};
+    bad("endpoint:" + name, texts::CheckEndpointKey, text_of(error, here.language));
+  }
+  for (const std::string& name : unread_in(database, *master, identity::second_factor_column())) {
+    bad("second-factor:" + name, texts::CheckSecondFactor,
+        say<texts::SecondFactorUnread>(here.language, name, path));
+  }
+  if (!unread_in(database, *master, identity::shared_key_column()).empty()) {
+    bad("login-key", texts::CheckOidc, say<texts::LoginKeyUnread>(here.language, path));
   }
 }
 
@@ -57,16 +84,12 @@ void check_endpoint_keys(const Surroundings& here, const Config& config, const s
 
 void check_secrets(const Surroundings& here, const Config& config, Checks& checks) {
   const std::string path = master_key_of(config, here.home);
-  const Result<fleet::MasterKeyFacts> facts = fleet::look_at_master_key(path);
+  const Result<secrets::KeyFileFacts> facts = secrets::look_at_key_file(path);
   if (!facts) return put(checks, here, Verdict::Bad, text_of(facts.error(), here.language));
-  if (!facts->exists) return check_missing(here, config, path, checks);
-  if (facts->open_to_others) {
-    put(checks, here, Verdict::Warn,
-        say<texts::HomeOpen>(here.language, path, facts->mode, "600", path));
-  } else {
-    put(checks, here, Verdict::Fine, say<texts::HomeIs>(here.language, path, facts->mode));
-  }
-  check_endpoint_keys(here, config, path, checks);
+  const std::unique_ptr<store::Database> database = database_there(here, config);
+  if (!facts->exists) return check_missing(here, path, database.get(), checks);
+  check_file(here, path, *facts, checks);
+  check_sealed(here, path, database.get(), checks);
 }
 
 }  // namespace xc::app

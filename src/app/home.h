@@ -21,7 +21,8 @@ struct Home {
   std::string serve_log() const { return data() + "/serve.log"; }
   std::string history() const { return data() + "/history"; }
   std::string database() const { return data() + "/xingcha.db"; }
-  std::string master_key() const { return data() + "/master.key"; }  // seals endpoints' keys
+  std::string master_key() const { return data() + "/master.key"; }  // seals the database's secrets
+  std::string lock() const { return data() + "/lock"; }  // of the one server that may run
   std::string credentials() const { return root + "/credentials.toml"; }
   // Sockets of workers. A Unix socket's path has at most 107 bytes, so a home with a long path
   // gets a folder of its own under the system's temporary folder.

@@ -26,10 +26,11 @@ constexpr std::array kSettings{
             "XINGCHA_MASTER_KEY",
             "",
             &Config::master_key,
-            {"加密端点密钥的主密钥文件，首次启动时生成；共用数据库的网关须用同一个文件；空：数据"
-             "目录中的 master.key",
-             "File of the master key that seals endpoints' keys, made at the first start; gateways "
-             "that share a database need the same one; empty: master.key in the data folder"}},
+            {"加密数据库中各种密钥的主密钥文件，首次启动时生成；共用数据库的网关须用同一个文件；"
+             "空：数据目录中的 master.key",
+             "File of the master key that seals the secrets in the database, made at the first "
+             "start; gateways that share a database need the same one; empty: master.key in the "
+             "data folder"}},
     Setting{Kind::Path,
             "endpoint_tls.ca",
             "--endpoint-ca",

@@ -75,7 +75,9 @@ Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home&
   XC_CHECK(make_folders(home));
   auto ring = std::make_unique<KeyRing>();
   XC_TRY(ring->database, store::Database::open(database_of(config, home)));
-  XC_TRY(ring->accounts, identity::Accounts::open(*ring->database, ring->clock, ring->random));
+  XC_TRY(ring->master, secrets::MasterKey::open(master_key_of(config, home), ring->random));
+  XC_TRY(ring->accounts,
+         identity::Accounts::open(*ring->database, ring->clock, ring->random, *ring->master));
   XC_TRY(ring->keys, identity::KeyStore::open(*ring->database, ring->clock, ring->random));
   return ring;
 }
@@ -109,7 +111,7 @@ Result<std::unique_ptr<Platform>> Platform::open(const Config& config, ConfigSou
                                                  const Surroundings& here) {
   XC_CHECK(check_bind(config));
   XC_CHECK(make_folders(here.home));
-  XC_TRY(store::HomeLock lock, store::HomeLock::take(here.home.data() + "/lock"));
+  XC_TRY(store::HomeLock lock, store::HomeLock::take(here.home.lock()));
   XC_TRY(auto database, store::Database::open(database_of(config, here.home)));
   raise_descriptor_limit();
   std::unique_ptr<Platform> platform(
@@ -119,7 +121,8 @@ Result<std::unique_ptr<Platform>> Platform::open(const Config& config, ConfigSou
 }
 
 Status Platform::start() {
-  XC_TRY(accounts_, identity::Accounts::open(*database_, clock_, random_));
+  XC_CHECK(open_secrets());
+  XC_TRY(accounts_, identity::Accounts::open(*database_, clock_, random_, *master_));
   XC_TRY(keys_, identity::KeyStore::open(*database_, clock_, random_));
   XC_TRY(tower_, Watchtower::open(config_, {clock_, random_, runtime_, blocking_, client_}));
   XC_CHECK(open_books());

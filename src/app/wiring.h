@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/command.h"
 #include "app/config.h"
@@ -30,6 +31,7 @@
 #include "net/client.h"
 #include "net/runtime.h"
 #include "net/server.h"
+#include "secrets/sealed_column.h"
 #include "store/database.h"
 #include "store/home_lock.h"
 
@@ -38,8 +40,8 @@ namespace xc::app {
 class Platform {
  public:
   // Takes the home, opens the database, binds the address. `source`: where `config` came from, to
-  // read it again. Error: InsecureBind, HomeLocked, DatabaseError, PortInUse, FileError,
-  // BadSetting.
+  // read it again. Error: InsecureBind, HomeLocked, DatabaseError, MasterKeyBad, PortInUse,
+  // FileError, BadSetting.
   static Result<std::unique_ptr<Platform>> open(const Config& config, ConfigSource source,
                                                 const Surroundings& here);
   ~Platform();
@@ -79,6 +81,7 @@ class Platform {
   Status open_books();
   Task<void> roll_up_usage();
   Task<void> follow_pools();
+  Status open_secrets();
   Status open_pools();
   Status refresh_pools();
   gateway::ModelRows model_rows();
@@ -96,7 +99,7 @@ class Platform {
   SystemRandom random_;
   store::HomeLock lock_;
   std::unique_ptr<store::Database> database_;
-  std::optional<fleet::EndpointKeys> endpoint_keys_;
+  std::optional<secrets::MasterKey> master_;
   std::unique_ptr<fleet::PoolStore> pool_store_;
   fleet::Pools pools_;
   std::mutex listed_mutex_;
@@ -136,13 +139,16 @@ struct KeyRing {
   SystemClock clock;
   SystemRandom random;
   std::unique_ptr<store::Database> database;
+  std::optional<secrets::MasterKey> master;
   std::unique_ptr<identity::Accounts> accounts;
   std::unique_ptr<identity::KeyStore> keys;
 };
 // The database and the master key file that a configuration means.
 std::string database_of(const Config& config, const Home& home);
 std::string master_key_of(const Config& config, const Home& home);
-// Error: FileError, DatabaseError.
+// All that lies in the database sealed under the master key.
+std::vector<secrets::SealedColumn> sealed_columns();
+// Error: FileError, DatabaseError, MasterKeyBad, MasterKeyBusy.
 Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home);
 
 }  // namespace xc::app

@@ -32,15 +32,8 @@ gateway::ModelRows Platform::model_rows() {
   return listed_;
 }
 
-std::string master_key_of(const Config& config, const Home& home) {
-  return config.master_key.empty() ? home.master_key() : config.master_key;
-}
-
 Status Platform::open_pools() {
-  XC_TRY(endpoint_keys_, fleet::EndpointKeys::open(master_key_of(config_, here_.home), random_));
-  pool_store_ = std::make_unique<fleet::PoolStore>(*database_, *endpoint_keys_);
-  XC_TRY(const int sealed, pool_store_->seal_clear_keys());
-  if (sealed > 0) log::info("app", "{} endpoint keys that lay in the clear are sealed", sealed);
+  pool_store_ = std::make_unique<fleet::PoolStore>(*database_, *master_);
   return refresh_pools();
 }
 

@@ -11,6 +11,10 @@ namespace {
 using store::Row;
 using store::Value;
 
+constexpr secrets::Kind kEndpointKeys{"endpoint keys", "endpoint key"};
+constexpr std::string_view kNoteChange =
+    "UPDATE pool_state SET value = value + 1 WHERE name = 'changes'";
+
 std::string text_in(const Row& row, std::size_t at) {
   const auto* found = std::get_if<std::string>(&row.at(at));
   return found ? *found : std::string();
@@ -63,33 +67,29 @@ std::unexpected<Error> no_pool(const std::string& name) {
 
 }  // namespace
 
+secrets::SealedColumn endpoint_key_column() {
+  return {kEndpointKeys,
+          "SELECT name, secret, name, url FROM endpoints ORDER BY name",
+          1,
+          "UPDATE endpoints SET secret = :p0 WHERE secret = :p1 AND name = :p2 AND url = :p3",
+          std::string(kNoteChange),
+          ""};
+}
+
+PoolStore::PoolStore(store::Database& database, const secrets::MasterKey& master)
+    : database_(database), keys_(master.sealer(kEndpointKeys)) {}
+
 EndpointRow PoolStore::endpoint_of(const Row& row) const {
   EndpointRow endpoint = sealed_endpoint_of(row);
-  Result<std::string> key = keys_.unseal(endpoint.name, endpoint.url, endpoint.unread);
+  std::optional<std::string> key = keys_.unseal({endpoint.name, endpoint.url}, endpoint.unread);
   if (!key) {
-    log::error("fleet", "{}", text_of(key.error(), Language::En));
+    const Error error{Code::Internal, Message::EndpointKeySealed, {endpoint.name, keys_.path()}};
+    log::error("fleet", "{}", text_of(error, Language::En));
     return endpoint;
   }
   endpoint.key = std::move(*key);
   endpoint.unread.clear();
   return endpoint;
-}
-
-// One statement a key, and only while it is still what was read: another gateway may be as far.
-Result<int> PoolStore::seal_clear_keys() {
-  XC_TRY(const std::vector<Row> rows, database_.query("SELECT name, url, secret FROM endpoints"));
-  std::vector<store::Database::Statement> statements;
-  for (const Row& row : rows) {
-    const std::string kept = text_in(row, 2);
-    if (!EndpointKeys::is_clear(kept)) continue;
-    XC_TRY(std::string sealed, keys_.seal(text_in(row, 0), text_in(row, 1), kept));
-    statements.push_back(
-        {"UPDATE endpoints SET secret = :p0 WHERE name = :p1 AND url = :p2 AND secret = :p3",
-         {std::move(sealed), text_in(row, 0), text_in(row, 1), kept}});
-  }
-  const int count = static_cast<int>(statements.size());
-  if (count > 0) XC_CHECK(write(std::move(statements)));
-  return count;
 }
 
 Result<PoolTable> PoolStore::load() const {
@@ -129,7 +129,7 @@ Result<std::int64_t> PoolStore::version() const {
 }
 
 Status PoolStore::write(std::vector<store::Database::Statement> statements) {
-  statements.push_back({"UPDATE pool_state SET value = value + 1 WHERE name = 'changes'", {}});
+  statements.push_back({std::string(kNoteChange), {}});
   return database_.transaction(statements);
 }
 
@@ -165,7 +165,7 @@ Status PoolStore::put(EndpointRow row) {
   // A key that could not be opened stays as it is: the right master key may come back.
   std::string secret = row.unread;
   if (!row.key.empty()) {
-    XC_TRY(secret, keys_.seal(row.name, row.url, row.key));
+    XC_TRY(secret, keys_.seal({row.name, row.url}, row.key));
   }
   return write(
       {{"INSERT INTO endpoints (name, pool, url, vendor, secret, state, rank, price, "

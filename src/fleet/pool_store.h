@@ -1,6 +1,7 @@
 // Pools, endpoints, routes of models and clearances of tenants in the database. Blocking: for the
-// blocking pool. Thread-safe. Endpoints' keys are sealed in it (endpoint_keys.h); no reader but the
-// client gets them.
+// blocking pool. Thread-safe. Endpoints' keys are sealed in it, each for one endpoint at one
+// address, so that neither a copy of the database nor a change in it gives a key away; no reader
+// but the client gets them.
 #pragma once
 
 #include <mutex>
@@ -9,23 +10,24 @@
 #include <string_view>
 #include <vector>
 
-#include "fleet/endpoint_keys.h"
 #include "fleet/pool_table.h"
+#include "secrets/master_key.h"
+#include "secrets/sealed_column.h"
 #include "store/database.h"
 
 namespace xc::fleet {
 
+// The keys of endpoints in the database.
+secrets::SealedColumn endpoint_key_column();
+
 class PoolStore {
  public:
-  // Both outlive it.
-  PoolStore(store::Database& database, const EndpointKeys& keys)
-      : database_(database), keys_(keys) {}
+  // `database` outlives it.
+  PoolStore(store::Database& database, const secrets::MasterKey& master);
 
   // A key that cannot be opened is logged with the endpoint's name and stays EndpointRow::unread.
   // Error: DatabaseError, here and below.
   Result<PoolTable> load() const;
-  // Seals the keys that an older program left in the clear. Gives their number.
-  Result<int> seal_clear_keys();
   // Changes with every write, also another process's.
   Result<std::int64_t> version() const;
 
@@ -46,7 +48,7 @@ class PoolStore {
   Status need_pool(const PoolTable& table, const std::string& name) const;
   EndpointRow endpoint_of(const store::Row& row) const;
   store::Database& database_;
-  const EndpointKeys& keys_;
+  const secrets::Sealer keys_;
   std::mutex changing_;
 };
 

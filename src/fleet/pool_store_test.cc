@@ -11,8 +11,8 @@ struct PoolStoreTest : testing::Test {
   store::TestFolder folder;
   std::unique_ptr<store::Database> database = *store::Database::open(folder.path("t.db"));
   SystemRandom random;
-  EndpointKeys keys{random};
-  PoolStore store{*database, keys};
+  secrets::MasterKey master{random};
+  PoolStore store{*database, master};
 
   EndpointRow endpoint() {
     EndpointRow row;
@@ -60,16 +60,30 @@ TEST_F(PoolStoreTest, KeysLieThereSealed) {
   // As an older program left it.
   ASSERT_TRUE(database->execute("UPDATE endpoints SET secret = 'sk-old'"));
   EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
-  EXPECT_EQ(*store.seal_clear_keys(), 1);
+  const std::int64_t before = *store.version();
+  EXPECT_EQ(secrets::seal_anew(*database, master, endpoint_key_column())->sealed, 1);
   EXPECT_EQ(kept().find("sk-old"), std::string::npos);
   EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-old");
-  EXPECT_EQ(*store.seal_clear_keys(), 0);
+  EXPECT_GT(*store.version(), before) << "other gateways read it again";
+  EXPECT_EQ(secrets::seal_anew(*database, master, endpoint_key_column())->sealed, 0);
+}
+
+TEST_F(PoolStoreTest, AKeyOpensAtItsEndpointAndAddressOnly) {
+  ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
+  ASSERT_TRUE(store.put(endpoint()));
+  for (const char* change : {"name = 'e2'", "url = 'http://evil'"}) {
+    ASSERT_TRUE(database->execute(std::string("UPDATE endpoints SET ") + change));
+    EXPECT_EQ(store.load()->endpoints.at(0).key, "") << change;
+    ASSERT_TRUE(
+        database->execute("UPDATE endpoints SET name = 'e1', url = 'https://host:8443/base'"));
+    EXPECT_EQ(store.load()->endpoints.at(0).key, "sk-1");
+  }
 }
 
 TEST_F(PoolStoreTest, AKeyOfAnotherMasterKeyIsSaidAndKept) {
   ASSERT_TRUE(store.put(PoolRow{.name = "p", .region = "", .hardware = ""}));
   ASSERT_TRUE(store.put(endpoint()));
-  const EndpointKeys others(random);
+  const secrets::MasterKey others(random);
   PoolStore wrong(*database, others);
   EndpointRow row = wrong.load()->endpoints.at(0);
   EXPECT_EQ(row.key, "");

@@ -15,6 +15,7 @@
 #include "net/net_test.h"
 #include "net/sse.h"
 #include "schema/model_name.h"
+#include "secrets/master_key.h"
 #include "store/database.h"
 
 namespace xc::gateway {
@@ -56,8 +57,8 @@ class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
     database_ = *store::Database::open(folder_.file("test.db"));
-    pool_store_ = std::make_unique<fleet::PoolStore>(*database_, endpoint_keys_);
-    accounts_ = *identity::Accounts::open(*database_, clock_, random_);
+    pool_store_ = std::make_unique<fleet::PoolStore>(*database_, master_);
+    accounts_ = *identity::Accounts::open(*database_, clock_, random_, master_);
     keys_ = *identity::KeyStore::open(*database_, clock_, random_);
     audit::LogOptions log;
     log.folder = folder_.file("audit");
@@ -177,7 +178,7 @@ class GatewayTest : public testing::Test {
   SystemRandom random_;
   std::unique_ptr<store::Database> database_;
   fleet::Pools pools_{clock_, random_};
-  fleet::EndpointKeys endpoint_keys_{random_};
+  secrets::MasterKey master_{random_};
   std::unique_ptr<fleet::PoolStore> pool_store_;
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;

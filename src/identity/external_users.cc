@@ -6,11 +6,11 @@
 #include "base/log.h"
 #include "identity/columns.h"
 #include "identity/key_hash.h"
+#include "identity/sealed_columns.h"
 
 namespace xc::identity {
 namespace {
 
-constexpr std::string_view kKeyName = "login_state_key";
 constexpr std::size_t kEndingChars = 8;
 
 // "li" is taken by a local user or another person: "li#3fa9c1d2", the same each time.
@@ -31,6 +31,14 @@ SealKey key_in(const KeyHash& hash) {
 }
 
 }  // namespace
+
+ExternalUsers::ExternalUsers(store::Database& database, Clock& clock, RandomSource& random,
+                             UserStore& users, const secrets::MasterKey& master)
+    : database_(database),
+      clock_(clock),
+      random_(random),
+      users_(users),
+      shared_keys_(master.sealer(kSharedKeys)) {}
 
 Result<std::optional<UserRecord>> ExternalUsers::find(const ExternalPerson& person,
                                                       const std::string& tenant) {
@@ -113,15 +121,22 @@ Result<bool> ExternalUsers::use_state(const LoginState& login) {
 Result<SealKey> ExternalUsers::seal_key() {
   const std::lock_guard hold(lock_);
   if (key_) return *key_;
-  const std::string fresh = make_hex_id(random_) + make_hex_id(random_);
+  const std::string name(kLoginStateKey);
+  XC_TRY(std::string fresh, shared_keys_.seal({name}, make_hex_id(random_) + make_hex_id(random_)));
   XC_CHECK(database_.execute(
       "INSERT INTO identity_secrets (name, value) VALUES (:p0, :p1) ON CONFLICT (name) DO NOTHING",
-      {std::string(kKeyName), fresh}));
+      {name, std::move(fresh)}));
   XC_TRY(const std::vector<store::Row> rows,
-         database_.query("SELECT value FROM identity_secrets WHERE name = :p0",
-                         {std::string(kKeyName)}));
-  const auto bytes = rows.empty() ? std::nullopt : hash_of_hex(text_in(rows.front().at(0)));
-  if (!bytes) return fail_internal("identity_secrets has no usable " + std::string(kKeyName));
+         database_.query("SELECT value FROM identity_secrets WHERE name = :p0", {name}));
+  if (rows.empty()) return fail_internal("identity_secrets has no " + name);
+  const std::optional<std::string> hex = shared_keys_.unseal({name}, text_in(rows.front().at(0)));
+  if (!hex) {
+    log::error("identity", "the master key {} does not open the {} of the database",
+               shared_keys_.path(), name);
+    return fail(Code::Unavailable, Message::LoginKeySealed);
+  }
+  const std::optional<KeyHash> bytes = hash_of_hex(*hex);
+  if (!bytes) return fail_internal("identity_secrets has no usable " + name);
   key_ = key_in(*bytes);
   return *key_;
 }

@@ -12,6 +12,7 @@
 #include "identity/claims.h"
 #include "identity/login_state.h"
 #include "identity/users.h"
+#include "secrets/master_key.h"
 #include "store/database.h"
 
 namespace xc::identity {
@@ -26,8 +27,8 @@ struct ExternalPerson {
 // outlive it.
 class ExternalUsers {
  public:
-  ExternalUsers(store::Database& database, Clock& clock, RandomSource& random, UserStore& users)
-      : database_(database), clock_(clock), random_(random), users_(users) {}
+  ExternalUsers(store::Database& database, Clock& clock, RandomSource& random, UserStore& users,
+                const secrets::MasterKey& master);
 
   // The user that this person is in the tenant; role as placed. Made when there is none and
   // `create` says so. Error: Forbidden with OidcNoTenant, OidcNoUser, or UserOff (a person whom any
@@ -43,7 +44,8 @@ class ExternalUsers {
   // True for the first who asks, on any gateway; kept until the login would have expired. Error:
   // RateLimited with LoginThrottled when more came back than are remembered.
   Result<bool> use_state(const LoginState& login);
-  // The key of this database, made by the first who asks.
+  // The key of this database, made by the first who asks; the database has it sealed. Error:
+  // Unavailable with LoginKeySealed when the master key does not open it.
   Result<SealKey> seal_key();
 
  private:
@@ -52,6 +54,7 @@ class ExternalUsers {
   Clock& clock_;
   RandomSource& random_;
   UserStore& users_;
+  const secrets::Sealer shared_keys_;
   std::mutex lock_;
   std::optional<SealKey> key_;
 };

@@ -6,6 +6,9 @@
 
 #include "base/limits.h"
 #include "identity/accounts.h"
+#include "identity/columns.h"
+#include "identity/key_hash.h"
+#include "identity/sealed_columns.h"
 #include "store/test_database.h"
 
 namespace xc::identity {
@@ -30,7 +33,9 @@ class ExternalUsersTest : public store::TestOnDatabases {
   ManualClock clock_;
   SeededRandom random_{42};
   std::unique_ptr<store::Database> database_ = std::move(*store::Database::open(database_url()));
-  std::unique_ptr<Accounts> accounts_ = std::move(*Accounts::open(*database_, clock_, random_));
+  secrets::MasterKey master_{random_};
+  std::unique_ptr<Accounts> accounts_ =
+      std::move(*Accounts::open(*database_, clock_, random_, master_));
 };
 
 TEST_P(ExternalUsersTest, a_subject_is_one_user_whatever_its_name) {
@@ -115,14 +120,36 @@ TEST_P(ExternalUsersTest, a_state_works_once) {
   EXPECT_TRUE(*accounts_->external.use_state(login));
   EXPECT_FALSE(*accounts_->external.use_state(login));
   EXPECT_TRUE(*accounts_->external.use_state(other));
-  ExternalUsers second(*database_, clock_, random_, accounts_->users);
+  ExternalUsers second(*database_, clock_, random_, accounts_->users, master_);
   EXPECT_FALSE(*second.use_state(login)) << "nor at another gateway";
 }
 
 TEST_P(ExternalUsersTest, all_gateways_of_a_database_share_the_key) {
-  ExternalUsers second(*database_, clock_, random_, accounts_->users);
+  ExternalUsers second(*database_, clock_, random_, accounts_->users, master_);
   EXPECT_EQ(*accounts_->external.seal_key(), *second.seal_key());
   EXPECT_NE(*second.seal_key(), SealKey{});
+}
+
+TEST_P(ExternalUsersTest, the_key_lies_there_sealed_and_one_in_the_clear_still_opens) {
+  const auto kept = [this] {
+    return text_in(database_->query("SELECT value FROM identity_secrets")->at(0).at(0));
+  };
+  ASSERT_TRUE(accounts_->external.seal_key());
+  EXPECT_TRUE(kept().starts_with("sealed:1:")) << kept();
+  ExternalUsers elsewhere(*database_, clock_, random_, accounts_->users,
+                          secrets::MasterKey(random_));
+  const auto wrong = elsewhere.seal_key();
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, Message::LoginKeySealed);
+  EXPECT_EQ(wrong.error().code, Code::Unavailable);
+  const std::string clear(64, 'a');  // as an older program left it
+  ASSERT_TRUE(database_->execute("UPDATE identity_secrets SET value = :p0", {clear}));
+  const SealKey old =
+      *ExternalUsers(*database_, clock_, random_, accounts_->users, master_).seal_key();
+  EXPECT_EQ(old, SealKey(*hash_of_hex(clear)));
+  EXPECT_EQ(secrets::seal_anew(*database_, master_, shared_key_column())->sealed, 1);
+  EXPECT_EQ(kept().find(clear), std::string::npos);
+  EXPECT_EQ(*ExternalUsers(*database_, clock_, random_, accounts_->users, master_).seal_key(), old);
 }
 
 INSTANTIATE_TEST_SUITE_P(On, ExternalUsersTest, store::on_all_databases(), store::name_of_kind);

@@ -218,4 +218,14 @@ Result<int> gateways(store::Database& database) {
   return rows.empty() ? 1 : static_cast<int>(integer_in(rows.front().at(0)).value_or(1));
 }
 
+Result<std::vector<std::string>> running(store::Database& database) {
+  XC_TRY(const std::vector<store::Row> rows,
+         database.query(
+             fmt::format("SELECT log FROM gateways WHERE renewed_unix_ms >= {} - :p0", kNow),
+             {kLifeMs}));
+  std::vector<std::string> logs;
+  for (const store::Row& row : rows) logs.push_back(text_in(row.at(0)));
+  return logs;
+}
+
 }  // namespace xc::identity::lease_rows

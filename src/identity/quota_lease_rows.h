@@ -47,5 +47,7 @@ Result<std::vector<Row>> read(store::Database& database, const std::string& log)
 // Every budget that has a row; taken and used are 0.
 Result<std::vector<Row>> read_pots(store::Database& database);
 Result<int> gateways(store::Database& database);
+// Those that were alive within limits::kLeaseLife, by their audit logs.
+Result<std::vector<std::string>> running(store::Database& database);
 
 }  // namespace xc::identity::lease_rows

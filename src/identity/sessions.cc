@@ -12,6 +12,7 @@
 #include "identity/key_rows.h"
 #include "identity/login_throttle.h"
 #include "identity/password.h"
+#include "identity/sealed_columns.h"
 #include "identity/totp.h"
 
 namespace xc::identity {
@@ -30,7 +31,7 @@ using Sessions = std::unordered_map<KeyHash, Known, FirstBytes>;  // never chang
 struct Account {
   UserRecord user;
   std::string password_hash;
-  std::string totp_secret;
+  std::string totp_kept;  // as the database has it
   std::int64_t totp_step = 0;
   std::int64_t failures = 0;
   bool suspended = false;  // its tenant
@@ -71,6 +72,7 @@ struct SessionStore::Parts {
   store::Database& database;
   Clock& clock;
   RandomSource& random;
+  secrets::Sealer second_factors;
   LoginThrottle throttle{};
   std::atomic<int> waiting{0};
   std::mutex checking{};  // one login at a time: failures are counted before the next is looked at
@@ -81,6 +83,9 @@ struct SessionStore::Parts {
   Result<std::optional<Account>> account_where(std::string_view condition,
                                                const std::vector<store::Value>& values) const;
   Status count_failure(const std::optional<Account>& open, std::int64_t now);
+  // The step of the code, nothing when it is wrong. Error: CodeNeeded, SecondFactorSealed.
+  Result<std::optional<std::int64_t>> check_code(const Account& account, const std::string& code,
+                                                 std::int64_t now) const;
   // Error: BadLogin when the account was changed after it was looked at.
   Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
 };
@@ -89,9 +94,10 @@ SessionStore::SessionStore(std::unique_ptr<Parts> parts) : parts_(std::move(part
 SessionStore::~SessionStore() = default;
 
 Result<std::unique_ptr<SessionStore>> SessionStore::open(store::Database& database, Clock& clock,
-                                                         RandomSource& random) {
-  std::unique_ptr<SessionStore> sessions(
-      new SessionStore(std::unique_ptr<Parts>(new Parts{database, clock, random})));
+                                                         RandomSource& random,
+                                                         const secrets::MasterKey& master) {
+  std::unique_ptr<SessionStore> sessions(new SessionStore(
+      std::unique_ptr<Parts>(new Parts{database, clock, random, master.sealer(kSecondFactors)})));
   XC_CHECK(sessions->reload());
   return sessions;
 }
@@ -113,8 +119,8 @@ Result<std::optional<Account>> SessionStore::Parts::account_where(
   account.user.name = text_in(row.at(2));
   account.user.role = role_of_name(text_in(row.at(3))).value_or(Role::None);
   account.password_hash = text_in(row.at(4));
-  account.totp_secret = text_in(row.at(5));
-  account.user.totp = !account.totp_secret.empty();
+  account.totp_kept = text_in(row.at(5));
+  account.user.totp = !account.totp_kept.empty();
   account.totp_step = integer_in(row.at(6)).value_or(0);
   account.failures = integer_in(row.at(7)).value_or(0);
   account.user.locked_until_unix_ms = integer_in(row.at(8));
@@ -141,6 +147,20 @@ Status SessionStore::Parts::count_failure(const std::optional<Account>& open, st
       {failures, until, open->user.id});
 }
 
+Result<std::optional<std::int64_t>> SessionStore::Parts::check_code(const Account& account,
+                                                                    const std::string& code,
+                                                                    std::int64_t now) const {
+  const std::optional<std::string> secret =
+      second_factors.unseal({account.user.id}, account.totp_kept);
+  if (!secret) {
+    log::error("identity", "the master key {} does not open the second factor of user {}",
+               second_factors.path(), account.user.id);
+    return fail(Code::Unavailable, Message::SecondFactorSealed);
+  }
+  if (code.empty()) return fail(Code::Unauthorized, Message::CodeNeeded);
+  return totp_step(*secret, code, now, account.totp_step);
+}
+
 Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t totp_step,
                                            std::int64_t now) {
   Session session;
@@ -157,7 +177,7 @@ Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t 
       {{"UPDATE users SET failures = 0, locked_until_unix_ms = NULL, last_login_unix_ms = :p0, "
         "totp_step = :p1 WHERE id = :p2 AND password_hash = :p3 "
         "AND COALESCE(totp_secret, '') = :p4 AND disabled_unix_ms IS NULL",
-        {now, totp_step, account.user.id, account.password_hash, account.totp_secret}},
+        {now, totp_step, account.user.id, account.password_hash, account.totp_kept}},
        {"DELETE FROM sessions WHERE expires_unix_ms <= :p0", {now}},
        {"DELETE FROM sessions WHERE user_id = :p0 AND hash NOT IN (SELECT hash FROM sessions "
         "WHERE user_id = :p0 ORDER BY created_unix_ms DESC, hash LIMIT :p1)",
@@ -166,7 +186,7 @@ Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t 
         "SELECT :p0, id, :p1, :p2 FROM users WHERE id = :p3 AND password_hash = :p4 "
         "AND COALESCE(totp_secret, '') = :p5 AND disabled_unix_ms IS NULL",
         {hash, now, session.expires_unix_ms, account.user.id, account.password_hash,
-         account.totp_secret}},
+         account.totp_kept}},
        note_change()}));
   XC_TRY(const std::vector<store::Row> begun,
          database.query("SELECT user_id FROM sessions WHERE hash = :p0", {hash}));
@@ -190,8 +210,8 @@ Result<Session> SessionStore::login(const LoginRequest& request) {
   bool admitted = open && right;
   std::int64_t step = account ? account->totp_step : 0;
   if (admitted && account->user.totp) {
-    if (request.code.empty()) return fail(Code::Unauthorized, Message::CodeNeeded);
-    const auto found = totp_step(account->totp_secret, request.code, now, account->totp_step);
+    XC_TRY(const std::optional<std::int64_t> found,
+           parts_->check_code(*account, request.code, now));
     admitted = found.has_value();
     step = found.value_or(step);
   }

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "identity/caller.h"
 #include "identity/users.h"
+#include "secrets/master_key.h"
 #include "store/database.h"
 
 namespace xc::identity {
@@ -40,14 +41,17 @@ class SessionStore {
  public:
   // Loads what is still valid. References must outlive the store.
   static Result<std::unique_ptr<SessionStore>> open(store::Database& database, Clock& clock,
-                                                    RandomSource& random);
+                                                    RandomSource& random,
+                                                    const secrets::MasterKey& master);
   ~SessionStore();
 
   // Blocking (database, argon2); thread-safe; one at a time. Every refusal is the same sentence and
   // the same work, so that nobody learns which names exist. Error: Unauthorized with BadLogin, or
-  // CodeNeeded when all else is right; RateLimited with LoginThrottled after too many failures from
-  // this address, or when too many wait. After limits::kLoginFailuresMax failures in a row the
-  // account is locked for limits::kLoginLockout, whoever asks.
+  // CodeNeeded when all else is right; Unavailable with SecondFactorSealed when the password is
+  // right and the master key does not open the user's second factor; RateLimited with
+  // LoginThrottled after too many failures from this address, or when too many wait. After
+  // limits::kLoginFailuresMax failures in a row the account is locked for limits::kLoginLockout,
+  // whoever asks.
   Result<Session> login(const LoginRequest& request);
   // A session for whom somebody else vouches (an OpenID provider): no password, no code. Blocking;
   // thread-safe. Error: Forbidden with UserOff when the user is disabled or its tenant suspended.

@@ -10,7 +10,9 @@
 
 #include "base/limits.h"
 #include "identity/accounts.h"
+#include "identity/columns.h"
 #include "identity/login_throttle.h"
+#include "identity/sealed_columns.h"
 #include "identity/totp.h"
 #include "store/test_database.h"
 
@@ -36,7 +38,9 @@ class SessionsTest : public store::TestOnDatabases {
   ManualClock clock_;
   SeededRandom random_{42};
   std::unique_ptr<store::Database> database_ = std::move(*store::Database::open(database_url()));
-  std::unique_ptr<Accounts> accounts_ = std::move(*Accounts::open(*database_, clock_, random_));
+  secrets::MasterKey master_{random_};
+  std::unique_ptr<Accounts> accounts_ =
+      std::move(*Accounts::open(*database_, clock_, random_, master_));
   std::string user_;
 };
 
@@ -148,7 +152,7 @@ class Meddling final : public RandomSource {
 
 TEST_P(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
   Meddling random;
-  const auto store = *SessionStore::open(*database_, clock_, random);
+  const auto store = *SessionStore::open(*database_, clock_, random, master_);
   const auto outcome = [&](const std::string& name, auto change) {
     const std::string id = users().create({name, "default", Role::Developer, kPassword})->id;
     random.meddle = [&] { EXPECT_TRUE(change(id)); };
@@ -179,6 +183,44 @@ TEST_P(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
   EXPECT_TRUE(login(kPassword, code(1)));
   ASSERT_TRUE(users().disable_totp(user_));
   EXPECT_TRUE(login());
+}
+
+TEST_P(SessionsTest, the_secret_lies_there_sealed_for_its_user) {
+  const std::string secret = *users().enable_totp(user_);
+  const std::string other = users().create({"wang", "default", Role::Auditor, kPassword})->id;
+  ASSERT_TRUE(users().enable_totp(other));
+  EXPECT_EQ(stored_bytes().find(secret), std::string::npos);
+  const auto code = [&] { return totp_code(*bytes_of_base32(secret), clock_.unix_ms() / 30'000); };
+  ASSERT_TRUE(login(kPassword, code()));
+  // Moved to another user it does not open, and nobody is locked for that.
+  ASSERT_TRUE(database_->execute(
+      "UPDATE users SET totp_secret = (SELECT totp_secret FROM users WHERE id = :p0) "
+      "WHERE id = :p1",
+      {user_, other}));
+  for (int i = 0; i <= limits::kLoginFailuresMax; ++i) {
+    const auto refused = login(kPassword, code(), "wang");
+    EXPECT_EQ(refusal(refused), Message::SecondFactorSealed);
+    EXPECT_EQ(refused.error().code, Code::Unavailable);
+  }
+  EXPECT_EQ(refusal(login("wrong password", code(), "wang")), Message::BadLogin)
+      << "says nothing to strangers";
+  EXPECT_EQ(*secrets::unread_of(*database_, master_, second_factor_column()),
+            std::vector<std::string>{"default/wang"});
+  ASSERT_TRUE(users().disable_totp(other));
+  EXPECT_TRUE(login(kPassword, "", "wang"));
+}
+
+TEST_P(SessionsTest, a_secret_in_the_clear_works_and_is_sealed) {
+  const std::string secret = *users().enable_totp(user_);
+  ASSERT_TRUE(database_->execute("UPDATE users SET totp_secret = :p0", {secret}));
+  const auto code = [&] { return totp_code(*bytes_of_base32(secret), clock_.unix_ms() / 30'000); };
+  EXPECT_TRUE(login(kPassword, code()));
+  EXPECT_EQ(secrets::seal_anew(*database_, master_, second_factor_column())->sealed, 1);
+  EXPECT_EQ(secrets::seal_anew(*database_, master_, second_factor_column())->sealed, 0);
+  const auto rows = database_->query("SELECT totp_secret FROM users");
+  EXPECT_TRUE(text_in(rows->at(0).at(0)).starts_with("sealed:1:"));
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_TRUE(login(kPassword, code()));
 }
 
 TEST_P(SessionsTest, wrong_codes_lock_too) {
@@ -245,7 +287,7 @@ TEST_P(SessionsTest, a_user_has_few_sessions) {
 
 TEST_P(SessionsTest, sessions_outlive_the_process_and_their_tokens_are_not_kept) {
   const auto session = login();
-  const auto later = SessionStore::open(*database_, clock_, random_);
+  const auto later = SessionStore::open(*database_, clock_, random_, master_);
   ASSERT_TRUE(later);
   EXPECT_TRUE((*later)->verify(session->token));
   const std::string bytes = stored_bytes();

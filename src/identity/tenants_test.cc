@@ -80,7 +80,7 @@ TEST_P(TenantsTest, one_tenant_has_so_many_users) {
       filler("users", "id, tenant, name, role, password_hash, created_unix_ms, disabled_unix_ms",
              "'id' || i, 'acme', 'u' || i, 'developer', 'x', 1, 1"),
       {std::int64_t{1}, limits::kTenantUsersMax}));
-  UserStore users(*database_, clock_, random_);
+  UserStore users(*database_, clock_, random_, secrets::MasterKey(random_));
   EXPECT_TRUE(users.create({"last", "acme", Role::Developer, "correct horse battery"}));
   const auto refused = users.create({"over", "acme", Role::Developer, "correct horse battery"});
   ASSERT_FALSE(refused);
@@ -123,7 +123,7 @@ TEST_P(TenantsMigration, old_keys_keep_working_with_the_right_they_had) {
                               "Someone Else", std::int64_t{2}}));
   }
   auto database = std::move(*store::Database::open(path));
-  const auto accounts = Accounts::open(*database, clock, random);
+  const auto accounts = Accounts::open(*database, clock, random, secrets::MasterKey(random));
   ASSERT_TRUE(accounts);
   const auto keys = std::move(*KeyStore::open(*database, clock, random));
   const auto first = keys->verify("abc", "unix");

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "identity/columns.h"
 #include "identity/password.h"
+#include "identity/sealed_columns.h"
 #include "identity/totp.h"
 
 namespace xc::identity {
@@ -48,6 +49,13 @@ Status check_subject_free(store::Database& database, const UserSpec& spec) {
 }
 
 }  // namespace
+
+UserStore::UserStore(store::Database& database, Clock& clock, RandomSource& random,
+                     const secrets::MasterKey& master)
+    : database_(database),
+      clock_(clock),
+      random_(random),
+      second_factors_(master.sealer(kSecondFactors)) {}
 
 Result<UserRecord> UserStore::create(const UserSpec& spec) {
   XC_CHECK(check_label("name", spec.name));
@@ -135,7 +143,8 @@ Status UserStore::set_password(const std::string& id, std::string_view password)
 
 Result<std::string> UserStore::enable_totp(const std::string& id) {
   std::string secret = make_totp_secret(random_);
-  XC_CHECK(change(id, "totp_secret = :p0", secret));
+  XC_TRY(std::string sealed, second_factors_.seal({id}, secret));
+  XC_CHECK(change(id, "totp_secret = :p0", std::move(sealed)));
   return secret;
 }
 

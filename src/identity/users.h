@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "identity/caller.h"
+#include "secrets/master_key.h"
 #include "store/database.h"
 
 namespace xc::identity {
@@ -43,8 +44,8 @@ struct UserRecord {
 // the database; the SessionStore must read again (reload).
 class UserStore {
  public:
-  UserStore(store::Database& database, Clock& clock, RandomSource& random)
-      : database_(database), clock_(clock), random_(random) {}
+  UserStore(store::Database& database, Clock& clock, RandomSource& random,
+            const secrets::MasterKey& master);
 
   // Error: BadSetting, BadLength (password), NoSuchTenant, NameTaken, SubjectTaken, TenantFull,
   // DatabaseError.
@@ -58,7 +59,7 @@ class UserStore {
   Result<UserRecord> find(const std::string& tenant, const std::string& name) const;
   // Also takes the lock away. Error: BadLength, NoSuchUser.
   Status set_password(const std::string& id, std::string_view password);
-  // The new secret (base32); from now on a login needs its codes.
+  // The new secret (base32), which the database gets sealed; from now on a login needs its codes.
   Result<std::string> enable_totp(const std::string& id);
   Status disable_totp(const std::string& id);
   Status disable(const std::string& id);
@@ -77,6 +78,7 @@ class UserStore {
   store::Database& database_;
   Clock& clock_;
   RandomSource& random_;
+  const secrets::Sealer second_factors_;
   std::mutex adding_;  // what is counted stays so until the row is there
 };
 

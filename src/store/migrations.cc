@@ -54,7 +54,7 @@ Migration identity_step() {
            "name TEXT NOT NULL, "
            "role TEXT NOT NULL, "
            "password_hash TEXT NOT NULL, "          // argon2id, encoded with its parameters
-           "totp_secret TEXT, "                     // base32
+           "totp_secret TEXT, "                     // base32, sealed
            "totp_step BIGINT NOT NULL DEFAULT 0, "  // of the last code: each works once
            "failures BIGINT NOT NULL DEFAULT 0, "
            "locked_until_unix_ms BIGINT, "
@@ -191,7 +191,7 @@ Migration oidc_step() {
            "hash TEXT NOT NULL PRIMARY KEY, "
            "claim TEXT NOT NULL, "
            "expires_unix_ms BIGINT NOT NULL)",
-           // Keys that all gateways of this database share, as hex.
+           // Keys that all gateways of this database share, as hex, sealed.
            "CREATE TABLE identity_secrets (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)"}};
 }
 

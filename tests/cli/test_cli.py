@@ -19,7 +19,8 @@ COMMANDS = [
     "key create", "key list", "key rotate", "key revoke", "tenant", "tenant create", "tenant list",
     "tenant add-workspace", "tenant suspend", "tenant resume", "user", "user create", "user list",
     "user password", "user totp", "user disable", "doctor", "bench", "usage", "pool", "pool list", "pool set",
-    "pool rm", "pool route", "pool clearance", "endpoint", "endpoint set", "endpoint rm", "verify-audit", "completion",
+    "pool rm", "pool route", "pool clearance", "endpoint", "endpoint set", "endpoint rm", "secrets", "secrets rotate",
+    "verify-audit", "completion",
 ]
 OTHER = "qwen2.5-coder-1.5b-instruct"  # in the catalogue, not in the tests' home
 CHINESE = re.compile("[\u4e00-\u9fff]")
