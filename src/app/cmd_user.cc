@@ -122,6 +122,15 @@ Result<int> disable(const Surroundings& here, const UserFlags& flags) {
   return done(here);
 }
 
+Result<int> enable(const Surroundings& here, const UserFlags& flags) {
+  XC_TRY(const std::unique_ptr<KeyRing> open, open_ring(here));
+  identity::UserStore& users = open->accounts->users;
+  XC_TRY(const identity::UserRecord user, users.find(flags.tenant, flags.name));
+  XC_CHECK(users.enable(user.id));
+  fmt::print("{}\n", say<texts::UserChanged>(here.language, user.tenant, user.name));
+  return done(here);
+}
+
 }  // namespace
 
 Command user_command() {
@@ -160,8 +169,10 @@ Command user_command() {
   totp.run = [flags](const Surroundings& here) { return set_totp(here, *flags); };
   Command disable_one{"disable", texts::HelpUserDisable, {name, tenant}};
   disable_one.run = [flags](const Surroundings& here) { return disable(here, *flags); };
+  Command enable_one{"enable", texts::HelpUserEnable, {name, tenant}};
+  enable_one.run = [flags](const Surroundings& here) { return enable(here, *flags); };
   Command command{"user", texts::HelpUser};
-  command.commands = {create_one, list_all, password, totp, disable_one};
+  command.commands = {create_one, list_all, password, totp, disable_one, enable_one};
   return command;
 }
 

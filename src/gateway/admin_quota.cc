@@ -152,7 +152,7 @@ Result<identity::UsageQuery> usage_query_of(const Call& call) {
     const std::size_t end = std::min(rest.find(','), rest.size());
     XC_TRY(const identity::UsageBy by,
            choice_of("group_by", identity::usage_by_of(rest.substr(0, end)),
-                     "hour, day, tenant, workspace, key, model, ended"));
+                     identity::usage_dimensions()));
     if (std::ranges::find(query.by, by) == query.by.end()) query.by.push_back(by);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }

@@ -17,9 +17,14 @@ namespace {
 constexpr std::array<std::string_view, 7> kEndedNames{
     "done", "client_gone", "deadline", "upstream", "refused", "failed", "lost"};
 
+// All but the sums.
+auto what_of(const identity::UsageRow& row) {
+  return std::tie(row.hour, row.key, row.model, row.ended, row.tenant, row.workspace, row.pool,
+                  row.endpoint);
+}
+
 bool same_row(const identity::UsageRow& a, const identity::UsageRow& b) {
-  return std::tie(a.hour, a.key, a.model, a.ended, a.tenant, a.workspace) ==
-         std::tie(b.hour, b.key, b.model, b.ended, b.tenant, b.workspace);
+  return what_of(a) == what_of(b);
 }
 
 void add_to(identity::UsageSums& sum, const identity::UsageSums& more) {
@@ -30,11 +35,10 @@ void add_to(identity::UsageSums& sum, const identity::UsageSums& more) {
   sum.cost_micro += more.cost_micro;
 }
 
-// One row for each hour, caller, model and end.
+// One row for each hour, caller, model, end and place.
 std::vector<identity::UsageRow> added_up(std::vector<identity::UsageRow> rows) {
   std::ranges::sort(rows, [](const identity::UsageRow& a, const identity::UsageRow& b) {
-    return std::tie(a.hour, a.key, a.model, a.ended, a.tenant, a.workspace) <
-           std::tie(b.hour, b.key, b.model, b.ended, b.tenant, b.workspace);
+    return what_of(a) < what_of(b);
   });
   std::vector<identity::UsageRow> sums;
   for (identity::UsageRow& row : rows) {
@@ -56,10 +60,11 @@ identity::UsageSums sums_of(const Spent& spent) {
 // Added up by numbers, so that names are looked up once a row, not once a request.
 template <typename Item, typename RowOf>
 std::vector<identity::UsageRow> rows_of(const std::vector<Item>& items, RowOf row_of) {
-  std::map<std::tuple<std::int64_t, identity::AccountIds, Ended>, identity::UsageRow> rows;
+  using Place = std::pair<std::string_view, std::string_view>;
+  std::map<std::tuple<std::int64_t, identity::AccountIds, Ended, Place>, identity::UsageRow> rows;
   for (const Item& item : items) {
-    const auto [at, fresh] =
-        rows.try_emplace({hour_of(item.unix_ms), item.spent.accounts, item.ended});
+    const auto [at, fresh] = rows.try_emplace(
+        {hour_of(item.unix_ms), item.spent.accounts, item.ended, Place(item.pool, item.endpoint)});
     if (fresh) {
       at->second = row_of(item);
     } else {
@@ -126,7 +131,8 @@ void Books::settle(const audit::Ticket& admission, const audit::Settlement& sett
     items_from_ = leaf->index + 1;
     return;
   }
-  items_.push_back(Item{leaf->index, clock_.unix_ms(), ended, *spent});
+  items_.push_back(Item{leaf->index, clock_.unix_ms(), ended, *spent, std::string(settlement.pool),
+                        std::string(settlement.endpoint)});
 }
 
 void Books::refused(audit::RecordText record) {
@@ -162,6 +168,8 @@ identity::UsageRow Books::row_of(const Item& item) const {
   row.key = name(identity::Scope::Key);
   row.model = name(identity::Scope::Model);
   row.ended = name_of(item.ended);
+  row.pool = item.pool;
+  row.endpoint = item.endpoint;
   row.sums = sums_of(item.spent);
   return row;
 }
@@ -241,6 +249,18 @@ Status Books::close() {
   return leases_ ? leases_->release() : Status();
 }
 
+namespace {
+
+// Whose auditors the alert concerns, where its account tells: workspaces are called tenant/name.
+std::string_view tenant_of(const identity::Alert& alert) {
+  const std::string_view name = alert.name;
+  if (alert.scope == identity::Scope::Tenant) return name;
+  if (alert.scope == identity::Scope::Workspace) return name.substr(0, name.find('/'));
+  return {};
+}
+
+}  // namespace
+
 void Books::tell_alerts() {
   for (const identity::Alert& alert : ledger_.take_alerts()) {
     log::warn("quota", "{} {}: {} of {} are used or reserved ({})", name_of(alert.scope),
@@ -250,6 +270,7 @@ void Books::tell_alerts() {
                                                        .text("event", "quota_alert")
                                                        .text("scope", name_of(alert.scope))
                                                        .text("name", alert.name)
+                                                       .text("tenant", tenant_of(alert))
                                                        .text("meter", name_of(alert.meter))
                                                        .number("granted", alert.balance.granted)
                                                        .number("reserved", alert.balance.reserved)

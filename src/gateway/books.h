@@ -86,6 +86,7 @@ class Books {
     std::int64_t unix_ms = 0;
     Ended ended = Ended::Done;
     Spent spent;
+    std::string pool, endpoint;
   };
   Books(audit::Log& log, store::Database& database, const Clock& clock);
   Status recover();

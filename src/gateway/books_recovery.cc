@@ -42,6 +42,8 @@ std::optional<identity::UsageRow> usage_in(const audit::Entry& entry) {
   row.key = text_in(*record, "key");
   row.model = text_in(*record, "model");
   row.ended = text_in(*record, "ended");
+  row.pool = text_in(*record, "pool");
+  row.endpoint = text_in(*record, "endpoint");
   row.sums = {1, number_in(*record, "prompt_tokens"), number_in(*record, "cached_tokens"),
               number_in(*record, "completion_tokens"), number_in(*record, "cost_micro")};
   return row;

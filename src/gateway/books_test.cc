@@ -54,7 +54,7 @@ class BooksTest : public store::TestOnDatabases {
     EXPECT_TRUE(ticket);
     return {*grant, *ticket};
   }
-  void end(const Running& running, const Tokens& tokens) {
+  void end(const Running& running, const Tokens& tokens, std::string_view endpoint = {}) {
     const auto cost = books->ledger().settle(running.grant, tokens);
     const Spent spent{running.grant.accounts, tokens, *cost};
     books->settle(running.ticket,
@@ -63,6 +63,8 @@ class BooksTest : public store::TestOnDatabases {
                    .workspace = "t/w",
                    .key_id = "key_1",
                    .model = "m",
+                   .pool = endpoint.empty() ? "" : "p",
+                   .endpoint = endpoint,
                    .status = 200,
                    .ended = "done",
                    .prompt_tokens = tokens.prompt,
@@ -268,6 +270,25 @@ TEST_P(BooksTest, a_flood_of_refusals_is_counted) {
   EXPECT_LE(log->head().size, 2u + 2 * 100 + 2);
 }
 
+TEST_P(BooksTest, usage_is_told_apart_by_place_also_after_a_crash) {
+  end(begin(50), {30, 0, 5}, "e1");
+  end(begin(50), {30, 0, 5});
+  sync();
+  ASSERT_TRUE(books->roll_up());
+  end(begin(50), {30, 0, 5}, "e2");
+  end(begin(50), {30, 0, 5}, "e1");
+  sync();
+  restart();
+  using identity::UsageBy;
+  const auto groups = books->usage().query({0, 1'000'000, {UsageBy::Pool, UsageBy::Endpoint}, ""});
+  ASSERT_EQ(groups->size(), 3u);
+  using Names = std::vector<std::string>;
+  EXPECT_EQ((*groups)[0].names, (Names{"", ""}));
+  EXPECT_EQ((*groups)[1].names, (Names{"p", "e1"}));
+  EXPECT_EQ((*groups)[1].sums.requests, 2);
+  EXPECT_EQ((*groups)[2].names, (Names{"p", "e2"}));
+}
+
 TEST_P(BooksTest, alerts_are_on_record) {
   ASSERT_TRUE(books->rules().set({{Scope::Tenant, "t", Meter::TokensMonth, 100, 50}}));
   end(begin(60), {60, 0, 0});
@@ -275,7 +296,9 @@ TEST_P(BooksTest, alerts_are_on_record) {
   sync();
   bool seen = false;
   for (std::uint64_t at = 0; at < log->head().size; ++at) {
-    seen |= log->read(at)->record.text.find("quota_alert") != std::string::npos;
+    constexpr std::string_view kAlert =
+        R"("event":"quota_alert","scope":"tenant","name":"t","tenant":"t")";
+    seen |= log->read(at)->record.text.find(kAlert) != std::string::npos;
   }
   EXPECT_TRUE(seen);
 }

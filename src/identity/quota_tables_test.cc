@@ -102,11 +102,29 @@ TEST_P(Tables, groups_by_anything_in_any_range) {
   EXPECT_EQ(usage.query({kHour + 1, kHour + 99, {}, ""})->front().sums.requests, 1);
   EXPECT_EQ(usage.query({0, kHour + 99, {}, "other"})->front().sums.requests, 0);
   EXPECT_TRUE(usage.query({0, kHour + 99, {UsageBy::Model}, "' OR 1=1 --"})->empty());
-  for (int by = 0; by < 7; ++by) {
+  for (int by = 0; by < 9; ++by) {
     const auto dimension = static_cast<UsageBy>(by);
     EXPECT_EQ(usage_by_of(name_of(dimension)), dimension);
     EXPECT_FALSE(usage.query({0, kHour + 99, {dimension}, ""})->empty());
   }
+}
+
+TEST_P(Tables, usage_is_told_apart_by_where_it_was_answered) {
+  UsageTable usage(*database);
+  UsageRow here = row("a", kHour, 1), there = row("a", kHour, 10), elsewhere = row("a", kHour, 100);
+  there.pool = elsewhere.pool = "p";
+  there.endpoint = "e1";
+  elsewhere.endpoint = "e2";
+  ASSERT_TRUE(usage.add("log", {here, there, elsewhere}, {3, 3}));
+  ASSERT_TRUE(usage.add("log", {there}, {4, 4}));
+  const auto pools = usage.query({kHour, kHour + 1, {UsageBy::Pool}, ""});
+  ASSERT_EQ(pools->size(), 2u);
+  EXPECT_EQ((*pools)[0].names, std::vector<std::string>{""});
+  EXPECT_EQ((*pools)[1].sums.prompt_tokens, 120);
+  const auto endpoints = usage.query({kHour, kHour + 1, {UsageBy::Endpoint}, ""});
+  ASSERT_EQ(endpoints->size(), 3u);
+  EXPECT_EQ((*endpoints)[1].names, std::vector<std::string>{"e1"});
+  EXPECT_EQ((*endpoints)[1].sums.requests, 2);
 }
 
 TEST_P(Tables, the_ledger_begins_with_what_this_period_has_spent) {

@@ -28,6 +28,8 @@ constexpr std::array kDimensions{
     Dimension{UsageBy::Key, "key", "key_id"},
     Dimension{UsageBy::Model, "model", "model"},
     Dimension{UsageBy::Ended, "ended", "ended"},
+    Dimension{UsageBy::Pool, "pool", "pool"},
+    Dimension{UsageBy::Endpoint, "endpoint", "endpoint"},
 };
 constexpr std::string_view kSums =
     "CAST(SUM(requests) AS TEXT), CAST(SUM(prompt_tokens) AS TEXT), "
@@ -54,9 +56,9 @@ const Dimension& dimension_of(UsageBy by) {
 store::Database::Statement add_row(const UsageRow& row) {
   return {
       "INSERT INTO usage_hours (hour, tenant, workspace, key_id, model, ended, requests, "
-      "prompt_tokens, cached_tokens, completion_tokens, cost_micro) "
-      "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10) "
-      "ON CONFLICT (hour, tenant, workspace, key_id, model, ended) DO UPDATE SET "
+      "prompt_tokens, cached_tokens, completion_tokens, cost_micro, pool, endpoint) "
+      "VALUES (:p0, :p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8, :p9, :p10, :p11, :p12) "
+      "ON CONFLICT (hour, tenant, workspace, key_id, model, ended, pool, endpoint) DO UPDATE SET "
       "requests = usage_hours.requests + excluded.requests, "
       "prompt_tokens = usage_hours.prompt_tokens + excluded.prompt_tokens, "
       "cached_tokens = usage_hours.cached_tokens + excluded.cached_tokens, "
@@ -64,7 +66,7 @@ store::Database::Statement add_row(const UsageRow& row) {
       "cost_micro = usage_hours.cost_micro + excluded.cost_micro",
       {row.hour, row.tenant, row.workspace, row.key, row.model, row.ended, row.sums.requests,
        row.sums.prompt_tokens, row.sums.cached_tokens, row.sums.completion_tokens,
-       row.sums.cost_micro}};
+       row.sums.cost_micro, row.pool, row.endpoint}};
 }
 
 }  // namespace
@@ -74,6 +76,18 @@ std::string_view name_of(UsageBy by) { return dimension_of(by).name; }
 std::optional<UsageBy> usage_by_of(std::string_view name) {
   const auto found = std::ranges::find(kDimensions, name, &Dimension::name);
   return found == kDimensions.end() ? std::nullopt : std::optional(found->by);
+}
+
+const std::string& usage_dimensions() {
+  static const std::string names = [] {
+    std::string joined;
+    for (const Dimension& dimension : kDimensions) {
+      if (!joined.empty()) joined += ", ";
+      joined += dimension.name;
+    }
+    return joined;
+  }();
+  return names;
 }
 
 Result<UsageTable::Cursor> UsageTable::cursor(const std::string& log) const {

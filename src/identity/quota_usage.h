@@ -21,15 +21,29 @@ struct UsageSums {
   std::int64_t cost_micro = 0;  // 1e-6 CNY
 };
 
-enum class UsageBy : std::uint8_t { Hour, Day, Tenant, Workspace, Key, Model, Ended };
+enum class UsageBy : std::uint8_t {
+  Hour,
+  Day,
+  Tenant,
+  Workspace,
+  Key,
+  Model,
+  Ended,
+  Pool,
+  Endpoint,
+};
 std::string_view name_of(UsageBy by);  // "hour", "day", "tenant" …
 std::optional<UsageBy> usage_by_of(std::string_view name);
+// "hour, day, tenant …", for people.
+const std::string& usage_dimensions();
 
 struct UsageRow {
   std::int64_t hour = 0;  // since 1970
   std::string tenant, workspace, key, model;
   std::string ended;  // done, client_gone …
   UsageSums sums;
+  // Where it was answered; several endpoints joined by commas when one went on for another.
+  std::string pool = {}, endpoint = {};
 };
 
 struct UsageQuery {

@@ -203,12 +203,38 @@ Migration pool_courses_step() {
            "ALTER TABLE model_routes ADD COLUMN hedge_ms BIGINT NOT NULL DEFAULT 0"}};
 }
 
+// A primary key does not change in place.
+Migration usage_places_step() {
+  return {8,
+          "usage by pool and endpoint",
+          {"ALTER TABLE usage_hours RENAME TO usage_hours_before",
+           "CREATE TABLE usage_hours ("
+           "hour BIGINT NOT NULL, "  // since 1970
+           "tenant TEXT NOT NULL, "
+           "workspace TEXT NOT NULL, "
+           "key_id TEXT NOT NULL, "
+           "model TEXT NOT NULL, "
+           "ended TEXT NOT NULL, "
+           "pool TEXT NOT NULL, "      // empty: no pool had a say
+           "endpoint TEXT NOT NULL, "  // empty: a worker of the gateway's machine
+           "requests BIGINT NOT NULL, "
+           "prompt_tokens BIGINT NOT NULL, "
+           "cached_tokens BIGINT NOT NULL, "
+           "completion_tokens BIGINT NOT NULL, "
+           "cost_micro BIGINT NOT NULL, "
+           "PRIMARY KEY (hour, tenant, workspace, key_id, model, ended, pool, endpoint))",
+           "INSERT INTO usage_hours "
+           "SELECT hour, tenant, workspace, key_id, model, ended, '', '', requests, "
+           "prompt_tokens, cached_tokens, completion_tokens, cost_micro FROM usage_hours_before",
+           "DROP TABLE usage_hours_before"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{keys_step(),        identity_step(),       quota_step(),
-                                            pools_step(),       shared_budgets_step(), oidc_step(),
-                                            pool_courses_step()};
+  static const std::vector<Migration> steps{
+      keys_step(),           identity_step(), quota_step(),        pools_step(),
+      shared_budgets_step(), oidc_step(),     pool_courses_step(), usage_places_step()};
   return steps;
 }
 

@@ -328,6 +328,11 @@ def test_a_user_logs_in(home, api):
     assert needs.status == 401
     home.cli("user", "disable", "李伟")
     assert home.cli("user", "disable", "nobody", check=False).returncode == 1
+    home.cli("user", "totp", "李伟", "--off")
+    own = {**login, "password": "a password of my own"}
+    assert api.post("/admin/login", own, key=None).status == 401
+    home.cli("user", "enable", "李伟")
+    assert api.post("/admin/login", own, key=None).status == 200
 
 
 def test_a_revocation_is_noticed_without_being_told(home, api):
