@@ -17,6 +17,9 @@
 #include "secrets/master_key.h"
 #include "store/database.h"
 
+// Only in a build that counts (cmake/Profile.cmake).
+extern "C" int __llvm_profile_write_file() __attribute__((weak));
+
 namespace {
 
 using xc::Deadline;
@@ -157,8 +160,10 @@ int serve(const std::string& mode, const std::string& address, const std::string
   governed.watch(server);
   net::TaskGroup tasks("bench");
   tasks.spawn(door.runtime.executor(0), [&door] { return roll_up(door); });
-  // A build that counts writes its profile as it exits; nothing else is to be closed in order.
-  door.runtime.on_signals([](int) { std::exit(0); });
+  door.runtime.on_signals([](int) {
+    if (__llvm_profile_write_file != nullptr) __llvm_profile_write_file();
+    std::_Exit(0);
+  });
   std::printf("KEY %s\n", key->secret.c_str());
   std::fflush(stdout);
   door.runtime.run();

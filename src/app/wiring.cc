@@ -71,10 +71,30 @@ std::string database_of(const Config& config, const Home& home) {
   return (std::filesystem::path(home.data()) / config.database).string();
 }
 
+namespace {
+
+// A command makes no master key beside secrets of the one that is missing: it would look as if all
+// was well, and what is sealed next would be lost with it.
+Status check_no_lost_key(store::Database& database, const std::string& path, RandomSource& random) {
+  XC_TRY(const secrets::KeyFileFacts facts, secrets::look_at_key_file(path));
+  if (facts.exists) return {};
+  const secrets::MasterKey other(random);
+  for (const secrets::SealedColumn& column : sealed_columns()) {
+    XC_TRY(const std::vector<std::string> unread, secrets::unread_of(database, other, column));
+    if (unread.empty()) continue;
+    return fail(Code::Internal, Message::MasterKeyBad,
+                {path, "it is missing, and the database has secrets of it: put a copy back"});
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<KeyRing>> open_key_ring(const Config& config, const Home& home) {
   XC_CHECK(make_folders(home));
   auto ring = std::make_unique<KeyRing>();
   XC_TRY(ring->database, store::Database::open(database_of(config, home)));
+  XC_CHECK(check_no_lost_key(*ring->database, master_key_of(config, home), ring->random));
   XC_TRY(ring->master, secrets::MasterKey::open(master_key_of(config, home), ring->random));
   XC_TRY(ring->accounts,
          identity::Accounts::open(*ring->database, ring->clock, ring->random, *ring->master));

@@ -113,6 +113,9 @@ Result<std::string> tenant_of(const Desk& desk, std::vector<Rule>& rules) {
   if (!divides && desk.caller.role != identity::Role::PlatformAdmin) {
     return fail(Code::Forbidden, Message::NotAllowed, {std::string(name_of(scope))});
   }
+  if (divides && !identity::within(desk.caller, {})) {
+    return fail(Code::Forbidden, Message::RestrictedKey);
+  }
   if (scope == Scope::Model) return desk.caller.tenant;
   if (scope == Scope::Tenant) {
     XC_TRY(const identity::TenantRecord tenant, desk.tenants.find(name));
@@ -127,6 +130,9 @@ Result<std::string> tenant_of(const Desk& desk, std::vector<Rule>& rules) {
   XC_TRY(const identity::KeyRecord key, desk.keys.find(name));
   if (!identity::reaches(desk.caller, key.tenant)) {
     return fail(Code::NotFound, Message::NoSuchKey, {name.substr(0, 64)});
+  }
+  if (!identity::may_manage(desk.caller, key.role, key.tenant)) {
+    return fail(Code::Forbidden, Message::NotAllowed, {std::string(identity::name_of(key.role))});
   }
   for (Rule& rule : rules) rule.name = key.id;
   return key.tenant;
@@ -163,7 +169,13 @@ Result<identity::UsageQuery> usage_query_of(const Call& call) {
   query.from_hour = from / kHourMs;
   query.to_hour = to / kHourMs + (to % kHourMs == 0 ? 0 : 1);
   query.tenant = query_value(text, "tenant").value_or("");
-  if (!identity::reaches_all(call.caller)) query.tenant = call.caller.tenant;
+  if (identity::reaches_all(call.caller)) return query;
+  query.tenant = call.caller.tenant;
+  // Which endpoints there are is the platform's business.
+  for (const identity::UsageBy by : {identity::UsageBy::Pool, identity::UsageBy::Endpoint}) {
+    if (std::ranges::find(query.by, by) == query.by.end()) continue;
+    return fail(Code::Forbidden, Message::NotAllowed, {std::string(name_of(by))});
+  }
   return query;
 }
 

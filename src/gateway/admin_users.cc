@@ -1,6 +1,7 @@
 // Users over HTTP.
 #include <boost/json/value.hpp>
 
+#include "base/limits.h"
 #include "gateway/admin_identity.h"
 #include "gateway/admin_work.h"
 #include "gateway/identity_json.h"
@@ -180,6 +181,12 @@ Result<Work> own_password_work(const Call& call) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
   XC_TRY(std::string fresh, body.need_text("new_password"));
+  // Before the code is used up and a failure counted.
+  if (fresh.size() < limits::kPasswordBytesMin || fresh.size() > limits::kPasswordBytesMax) {
+    return fail_field("new_password", Message::BadLength,
+                      {"new_password", std::to_string(limits::kPasswordBytesMin),
+                       std::to_string(limits::kPasswordBytesMax), std::to_string(fresh.size())});
+  }
   return own_work(call, body, "own_password_set", password_change(std::move(fresh)));
 }
 

@@ -71,6 +71,7 @@ Status make_key_file(const std::string& path, RandomSource& random) {
   const int failure = errno;
   ::unlink(aside.c_str());
   if (!linked && failure != EEXIST) return bad(path, std::strerror(failure));
+  XC_CHECK(store::sync_folder_of(path));
   if (linked) log::info("secrets", "made the master key {}: keep a copy of it", path);
   return {};
 }

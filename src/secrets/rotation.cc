@@ -17,12 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The new file would be another user's, who may be nobody that the server runs as.
+// The new file is this user's and nobody else's: whoever the server runs as must read it then.
 Status check_owner(const Descriptor& file, const std::string& path) {
   struct stat facts{};
-  if (::fstat(file.fd, &facts) == 0 && facts.st_uid == ::geteuid()) return {};
+  if (::fstat(file.fd, &facts) != 0 || facts.st_uid != ::geteuid()) {
+    return fail(Code::Internal, Message::MasterKeyBad,
+                {path, "it belongs to another user, and only that one may replace it"});
+  }
+  if ((facts.st_mode & 077) == 0) return {};
   return fail(Code::Internal, Message::MasterKeyBad,
-              {path, "it belongs to another user, and only that one may replace it"});
+              {path, "others may read it; chown it to the server's user and chmod 600 it first"});
 }
 
 Status check_all_open(store::Database& database, const MasterKey& master,

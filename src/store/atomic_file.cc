@@ -61,7 +61,10 @@ Status write_atomically(const std::string& path, std::string_view text, mode_t m
   const std::string aside = fmt::format("{}.tmp-{}-{}", path, ::getpid(), serial++);
   ::unlink(aside.c_str());  // left by a killed process that had our id
   XC_CHECK(write_and_rename(path, aside, text, mode));
-  // Without this the rename itself may be lost in a power cut.
+  return sync_folder_of(path);  // else the rename itself may be lost in a power cut
+}
+
+Status sync_folder_of(const std::string& path) {
   const Descriptor folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.fd < 0 || ::fsync(folder.fd) != 0) return file_error(path);
   return {};

@@ -15,6 +15,9 @@ namespace xc::store {
 // whole. A symbolic link at `path` is replaced, not followed. Error: FileError.
 Status write_atomically(const std::string& path, std::string_view text, mode_t mode);
 
+// Names that were made or removed beside `path` survive a power cut. Error: FileError.
+Status sync_folder_of(const std::string& path);
+
 // Error: FileMissing, FileError (also when the file has more than bytes_max bytes).
 Result<std::string> read_bounded(const std::string& path, std::size_t bytes_max);
 

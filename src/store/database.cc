@@ -285,9 +285,18 @@ Status Database::migrate(std::span<const Migration> migrations) {
   if (parts_->url.empty()) return migrate_alone(migrations);
   // Any number that is the same in all versions of this program: "xingcha" on a telephone.
   constexpr std::int64_t kLock = 9'464'242;
+  // A step may rewrite a large table, and who waits for it waits as long.
+  const auto bound_waits = [this](std::int64_t lock_ms, std::int64_t statement_ms) -> Status {
+    parts_->watch->patient(statement_ms == 0);
+    XC_CHECK(execute(fmt::format("SET lock_timeout = {}", lock_ms)));
+    return execute(fmt::format("SET statement_timeout = {}", statement_ms));
+  };
+  XC_CHECK(bound_waits(0, 0));
   XC_CHECK(execute("SELECT pg_advisory_lock(:p0)", {kLock}));
   const Status done = migrate_alone(migrations);
   XC_CHECK(execute("SELECT pg_advisory_unlock(:p0)", {kLock}));
+  XC_CHECK(
+      bound_waits(limits::kDatabaseBusyTimeout.count(), limits::kDatabaseStatementTimeout.count()));
   return done;
 }
 

@@ -32,6 +32,7 @@ void ReplyWatch::use(int socket) {
 ReplyWatch::Guard::Guard(ReplyWatch* watch) : watch_(watch) {
   if (watch_ == nullptr) return;
   const std::lock_guard hold(watch_->mutex_);
+  if (watch_->patient_ && !watch_->hurry_) return;
   const Duration most = watch_->hurry_ ? Duration(limits::kDatabaseLastWait)
                                        : Duration(limits::kDatabaseReplyTimeout);
   watch_->until_ = SteadyTime::clock::now() + most;
@@ -42,6 +43,11 @@ ReplyWatch::Guard::~Guard() {
   if (watch_ == nullptr) return;
   const std::lock_guard hold(watch_->mutex_);
   watch_->until_.reset();
+}
+
+void ReplyWatch::patient(bool patient) {
+  const std::lock_guard hold(mutex_);
+  patient_ = patient;
 }
 
 void ReplyWatch::hurry() {

@@ -34,6 +34,9 @@ class ReplyWatch {
    private:
     ReplyWatch* const watch_;
   };
+  // While it is patient a wait may take as long as it takes: a change of the schema may rewrite a
+  // large table. Keep-alives still notice a server that is gone.
+  void patient(bool patient);
   // The process ends: from now on a wait, also the one that runs, has limits::kDatabaseLastWait.
   void hurry();
   // A wait was cut after hurry(): asking again is no use.
@@ -47,6 +50,7 @@ class ReplyWatch {
   int socket_ = -1;
   std::optional<SteadyTime> until_;           // of the wait that runs
   SteadyTime sleeps_to_ = SteadyTime::min();  // of the watching thread
+  bool patient_ = false;
   bool hurry_ = false;
   bool gave_up_ = false;
   bool ends_ = false;

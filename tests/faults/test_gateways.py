@@ -36,6 +36,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     """A model that streams OUT tokens, slowly enough to be left in the middle; under /flaky it mostly fails."""
 
     dice = random.Random(5)
+    first = iter(["500", "cut"])  # each is met, however few come here before the breaker opens
     faults = collections.Counter()
 
     def log_message(self, *unused):
@@ -47,7 +48,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        fault = self.dice.choice(["500", "cut", ""]) if self.path.startswith("/flaky") else ""
+        flaky = self.path.startswith("/flaky")
+        fault = next(self.first, None) or self.dice.choice(["500", "cut", ""]) if flaky else ""
         self.faults[fault] += 1
         if fault == "500":
             self.send_error(500)

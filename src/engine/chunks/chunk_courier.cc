@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/core/cores.h"
 
 namespace xc::engine {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::size_t kReadersMax = 4;
 constexpr std::size_t kChunksAReader = 4;  // fewer are not worth a thread
 
 std::size_t readers_for(std::size_t chunks) {
-  const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
+  const auto cores = static_cast<std::size_t>(cores_granted());
   return std::clamp(chunks / kChunksAReader, std::size_t{1}, std::min(cores, kReadersMax));
 }
 
@@ -177,10 +178,11 @@ void ChunkCourier::read_missing(std::vector<Want>& wants) {
     });
   };
   const auto missing = std::ranges::count_if(wants, [](const Want& want) { return !want.ready; });
+  const std::size_t readers = readers_for(static_cast<std::size_t>(missing));
   std::vector<std::jthread> others;
-  for (std::size_t i = 1; i < readers_for(static_cast<std::size_t>(missing)); ++i) {
-    others.emplace_back(read);
-  }
+  guarded([&] {  // where no thread can be had, fewer do
+    for (std::size_t i = 1; i < readers; ++i) others.emplace_back(read);
+  });
   read();
 }
 

@@ -16,6 +16,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -179,7 +180,7 @@ class Scheduler {
   FairQueue queue_;
   StepCostModel cost_;
   StepShape shape_;               // of the step being computed
-  bool shorts_led_ = false;       // of the last step that was planned
+  std::set<std::uint64_t> shorts_led_;  // adapters in whose last step short prompts led
   bool newcomers_only_ = false;   // the step being computed is of newcomers alone
   double newcomers_only_ms_ = 0;  // what that took, when it was the last one
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;

@@ -49,6 +49,27 @@ TEST(SchedulerAdapters, what_one_computed_is_not_for_another) {
   EXPECT_EQ(rig.answer(4).cached, 599);
 }
 
+// Between the steps of one adapter those of another know nothing of its prompts.
+TEST(SchedulerAdapters, short_prompts_of_one_do_not_starve_its_long_one_beside_another) {
+  FakeDevice device(32, 8192, true);
+  SchedulerOptions options = options_of();
+  options.target_tbt_ms = 40;
+  SchedulerRig rig(options, device, nullptr);
+  rig.submit(ask_of(0, prompt_of(1, 600), 1));
+  finish(rig);  // what a token costs is known
+  rig.submit(ask_of(2, prompt_of(2, 20), 2'000));
+  const int long_one = rig.submit(ask_of(1, prompt_of(3, 800), 1));
+  int steps = 0;
+  for (std::uint64_t i = 0; steps < 2'000 && rig.answer(long_one).ended == 0; ++steps) {
+    if (rig.scheduler().waiting() + rig.scheduler().active() < 12) {
+      rig.submit(ask_of(1, prompt_of(100 + i++, 32), 1));
+    }
+    rig.step();
+  }
+  EXPECT_LT(steps, 2'000);
+  finish(rig);
+}
+
 TEST(SchedulerAdapters, the_shelf_keeps_them_apart_too) {
   ManualClock clock;
   SeededRandom random{7};

@@ -134,6 +134,7 @@ std::vector<SequenceView> Scheduler::views(int threads, std::uint64_t adapter) {
     } else if (!decodes) {
       const auto at = std::find(order.begin(), order.end(), lane->request);
       view.rank = static_cast<std::uint64_t>(at - order.begin());
+      view.priority = lane->request->priority;
       view.newcomer =
           !view.scored && is_short(*lane->request) && shares.leave_room_for(*lane->request);
     }
@@ -246,7 +247,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   budget.prefill_beside_decode =
       prefill_budget(static_cast<int>(decodes), turn, threads, budget.tokens);
   budget.newcomers_alone = newcomer_budget(static_cast<int>(decodes), threads, budget.tokens);
-  budget.shorts_led = shorts_led_;
+  budget.shorts_led = shorts_led_.contains(turn.adapter);
   if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);
   const std::vector<Slice> slices = plan_step(sequences, budget);
 
@@ -255,7 +256,11 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   std::vector<Row> rows;
   shape_ = {threads, 0, 0, pool_.cells_used()};
   newcomers_only_ = budget.newcomers_alone > 0 && of_newcomers(slices, sequences);
-  shorts_led_ = shorts_led(sequences, budget, slices);
+  if (shorts_led(sequences, budget, slices)) {
+    shorts_led_.insert(turn.adapter);
+  } else {
+    shorts_led_.erase(turn.adapter);
+  }
   for (const Slice& slice : slices) {
     Row row;
     row.lane = by_seq[static_cast<std::size_t>(slice.seq)];

@@ -46,14 +46,16 @@ std::vector<Turn> prompts_in_order(const std::vector<SequenceView>& sequences, i
   std::sort(prompts.begin(), prompts.end(),
             [](const Turn& a, const Turn& b) { return goes_before(a.sequence, b.sequence); });
   if (prompts.empty() || prompts.front().tokens_max <= budget.short_prompt) return prompts;
-  int room = budget.shorts_led ? tokens / 2 : tokens;
+  int taken = 0;
   std::vector<Turn> first;
   std::vector<Turn> rest;
   for (const Turn& turn : prompts) {
+    const bool worse = turn.sequence->priority > prompts.front().sequence->priority;
+    const int room = (budget.shorts_led || worse ? tokens / 2 : tokens) - taken;
     const bool goes_first = turn.tokens_max <= budget.short_prompt && room > 0;
     if (goes_first) {
       first.push_back({turn.sequence, std::min(turn.tokens_max, room)});
-      room -= first.back().tokens_max;
+      taken += first.back().tokens_max;
     } else {
       rest.push_back(turn);
     }
@@ -89,13 +91,21 @@ std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const S
   int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);
   if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
   int scored_left = budget.scored_rows;
+  std::vector<std::pair<std::size_t, int>> cut;  // slices that could be longer, and by how much
   for (const auto& [sequence, tokens_max] : prompts_in_order(sequences, left, budget)) {
     const int room = sequence->scored ? std::min(left, scored_left) : left;
     if (room <= 0) continue;
     const int tokens = std::min(room, tokens_max);
+    const int missing = sequence->prompt_left - tokens;
+    if (missing > 0 && !sequence->scored) cut.emplace_back(slices.size(), missing);
     slices.push_back({sequence->seq, tokens, true});
     left -= tokens;
     if (sequence->scored) scored_left -= tokens;
+  }
+  for (const auto& [at, missing] : cut) {  // what the others did not need
+    const int more = std::min(left, missing);
+    slices[at].tokens += more;
+    left -= more;
   }
   return slices;
 }
@@ -112,6 +122,8 @@ bool shorts_led(const std::vector<SequenceView>& sequences, const StepBudget& bu
     long_waits = long_waits || is_long;
     if (slice != slices.end()) (is_long ? of_long : of_short) += slice->tokens;
   }
+  // A step of decodes alone says nothing.
+  if (of_long + of_short == 0) return long_waits && budget.shorts_led;
   return long_waits && of_long < of_short;
 }
 

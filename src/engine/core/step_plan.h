@@ -1,8 +1,8 @@
 // What one step of the engine computes. A pure function of an explicit state: the scheduler's seam.
 // Every sequence that decodes gets its token first, then drafts, then prompts fill the rest of the
 // step's token budget by rank. Short prompts go before a long one of better rank, with all of a
-// step; of the step after it they leave half. Newcomers may have a step of their own before all
-// that.
+// step (half, when their class is worse); of the step after it they leave half. Newcomers may have
+// a step of their own before all that.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct SequenceView {
   std::uint64_t rank = 0;     // prompts: lower goes first (FairQueue::before); then arrival
   bool scored = false;        // a prompt whose every token gives a row of logits
   bool newcomer = false;      // a short prompt of a tenant with less than its share
+  int priority = 1;           // the class: lower goes first
 };
 
 struct StepBudget {

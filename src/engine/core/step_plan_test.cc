@@ -76,6 +76,39 @@ TEST(StepPlan, a_short_prompt_gets_on_where_half_of_a_step_does_not_hold_it) {
   EXPECT_EQ(steps, 5);  // 10, 5, 10, 5, 2
 }
 
+TEST(StepPlan, a_short_prompt_of_a_worse_class_leaves_half) {
+  std::vector<SequenceView> views{{0, 0, 7000}, {1, 1, 100}};
+  views[1].priority = 2;
+  views[1].rank = 1;
+  const auto plan = plan_step(views, {100, 100});
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].seq, 1);
+  EXPECT_EQ(plan[0].tokens, 50);
+  EXPECT_EQ(plan[1].tokens, 50);
+}
+
+TEST(StepPlan, a_cut_prompt_gets_what_the_others_leave) {
+  std::vector<SequenceView> views{{0, 0, 7000}, {1, 1, 100}};
+  views[0].scored = true;
+  StepBudget budget{200, 200};
+  budget.scored_rows = 32;
+  budget.shorts_led = true;
+  const auto plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].tokens, 100);
+  budget.tokens = budget.prefill_beside_decode = 100;  // half holds 50 of it, the scored one 32
+  EXPECT_EQ(plan_step(views, budget)[0].tokens, 68);
+}
+
+TEST(StepPlan, a_step_of_decodes_alone_does_not_forget_who_led) {
+  const std::vector<SequenceView> views{{0, 0, 7000}, {1, 1, 50}, {2, 2, 0}};
+  StepBudget budget{1, 0};
+  budget.shorts_led = true;
+  EXPECT_TRUE(shorts_led(views, budget, plan_step(views, budget)));
+  budget.shorts_led = false;
+  EXPECT_FALSE(shorts_led(views, budget, plan_step(views, budget)));
+}
+
 TEST(StepPlan, shorts_do_not_lead_where_no_long_prompt_waits) {
   const std::vector<SequenceView> views{{0, 0, 100}, {1, 1, 100}, {2, 2, 0}};
   EXPECT_FALSE(shorts_led(views, {512, 512}, plan_step(views, {512, 512})));

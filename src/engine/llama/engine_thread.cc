@@ -97,7 +97,9 @@ Error EngineThread::queue_full() const {
 Status EngineThread::submit(std::unique_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (static_cast<int>(inbox_.size()) >= model_.options().queue_max) {
+    const int most =
+        std::max(model_.options().queue_max, static_cast<int>(limits::kWorkerQueueMax));
+    if (static_cast<int>(inbox_.size()) >= most) {
       return std::unexpected(queue_full());
     }
     ++pending_;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <functional>
@@ -43,13 +44,22 @@ ContextPtr open_context(const Model& model) {
   return ContextPtr(llama_init_from_model(model.get(), params));
 }
 
+// Of a file that is named by hand: another one may come in its place.
+std::string version_of(const std::string& path) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0) return {};
+  return fmt::format(" {} {}.{:09}", facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+}
+
 // Everything besides tokens and tenant that decides the bytes of a chunk.
 ChunkIdentity chunk_identity(const Model& model) {
   ChunkIdentity identity;
   // Models of one shape have equal headers, whatever they were taught; the catalogue names a file
   // of weights by the SHA-256 of its bytes.
   const std::string& path = model.options().model_path;
-  identity.model = model.facts().digest + " " + path.substr(path.rfind('/') + 1);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  identity.model = model.facts().digest + " " + name;
+  if (!name.starts_with("sha256-")) identity.model += version_of(path);
   identity.program = fmt::format("xingcha-kv-1 state-{}", LLAMA_STATE_SEQ_VERSION);
   identity.k_type = identity.v_type = model.options().kv_type;
   identity.layout = "unified";
