@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#define TOML_EXCEPTIONS 0
+// With exceptions, as everywhere in the program: the layout of its reader depends on it.
 #include <toml++/toml.h>
 
 #include <filesystem>
@@ -211,12 +211,14 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name,
     XC_CHECK(put_setting(setting, setting.otherwise, std::string(setting.name), source.language,
                          config, config.models));
   }
-  const toml::parse_result parsed = toml::parse(text);
   Reading in{file_name, source, config};
-  if (!parsed) {
-    return in.wrong(parsed.error().source(), std::string(parsed.error().description()));
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& e) {
+    return in.wrong(e.source(), std::string(e.description()));
   }
-  XC_CHECK(read_table(in, "", parsed.table()));
+  XC_CHECK(read_table(in, "", table));
   XC_CHECK(read_variables_and_flags(source, config));
   XC_CHECK(read_per_model(in));
   XC_CHECK(finish(source, config));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include "app/settings.h"
@@ -17,15 +16,16 @@ constexpr std::string_view kUsualUrl = "http://127.0.0.1:8660";
 }  // namespace
 
 Result<Credentials> parse_credentials(std::string_view text, const std::string& file_name) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& e) {
     return fail(Code::InvalidRequest, Message::BadConfig,
-                {file_name, std::to_string(parsed.error().source().begin.line),
-                 std::string(parsed.error().description())});
+                {file_name, std::to_string(e.source().begin.line), std::string(e.description())});
   }
   Credentials credentials;
-  credentials.url = parsed.table()["url"].value_or(std::string(kUsualUrl));
-  credentials.key = parsed.table()["key"].value_or(std::string());
+  credentials.url = table["url"].value_or(std::string(kUsualUrl));
+  credentials.key = table["key"].value_or(std::string());
   while (credentials.url.ends_with('/')) credentials.url.pop_back();
   return credentials;
 }

@@ -43,7 +43,7 @@ class Syslog:
     def __init__(self, way):
         assert way in ("udp", "tcp")
         self.messages, self.faults = [], []
-        self._way = way
+        self._way, self._ends = way, False
         if way == "udp":
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.bind(("127.0.0.1", 0))
@@ -61,7 +61,10 @@ class Syslog:
         with contextlib.suppress(OSError):  # closed
             while True:
                 if self._way == "udp":
-                    self._keep(self._socket.recv(65536))
+                    octets = self._socket.recv(65536)
+                    if self._ends:  # a socket that is shut down gives empty datagrams until it is closed
+                        return
+                    self._keep(octets)
                 else:
                     self._take(self._socket.accept()[0])
 
@@ -83,6 +86,7 @@ class Syslog:
         return self
 
     def __exit__(self, *unused):
+        self._ends = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
