@@ -207,11 +207,13 @@ def test_a_killed_server_loses_nothing_that_it_told(seed, rounds, between):
     """`between`: rounds from one look at the log to the next. Reading it takes longer than a life."""
     dice, told, upstream = random.Random(seed), Told(), Endpoints()
     upstream.delay_s = 0.03  # longer than a group commit: most receipts are signed when they leave
-    deaths = before = 0
+    deaths = before = round = 0
     with contextlib.closing(upstream), Home(models=False) as home:
         with Server(home, **QUIET) as first:
             make_pool(first.api, upstream)
-        for round in range(1, rounds + 1):
+        # On a slow disk few receipts are signed within a short life: then some more lives, not a weaker claim.
+        while round < rounds or (told.signed < rounds and round < 10 * rounds):
+            round += 1
             if dice.random() < DIES_AT_START:
                 die_at_start(home, dice)
             upstream.broken = {"flaky"} if dice.random() < 0.3 else set()
@@ -230,6 +232,5 @@ def test_a_killed_server_loses_nothing_that_it_told(seed, rounds, between):
         assert verify(home)["open_admissions"] == 0
     print(f"{deaths} kills, {calls} calls, {told.signed} signed receipts, {told.promised} promises, {lost} lost, "
           f"{dict(told.statuses)}")
-    assert told.signed + told.promised >= rounds and told.statuses[200] > 0
-    assert told.signed > 0 or rounds < 100  # a slow disk signs none within the few short lives of the fast set
+    assert told.signed >= rounds and told.statuses[200] >= rounds
     assert set(told.statuses) <= {200, 502, 503}, told.statuses
