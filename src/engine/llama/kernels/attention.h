@@ -54,7 +54,6 @@ class AttentionRunner {
   std::int64_t heads_of_job_;
   std::int64_t jobs_of_tile_ = 0;
   std::int64_t jobs_ = 0;
-  std::int64_t first_ = -1;  // row of the tile whose cells are listed
 };
 
 }  // namespace xc::kernels

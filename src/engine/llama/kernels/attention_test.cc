@@ -43,13 +43,15 @@ struct Case {
     out.assign(static_cast<std::size_t>(s.rows * s.heads * s.dv), -1);
   }
 
-  // Rows of a prompt: each sees one cell more than the row before. One of them is somebody else's.
+  // Rows of a prompt: each sees one cell more than the row before. One in the middle is somebody
+  // else's, and so is the end.
   void see_what_precedes() {
     const std::int64_t before = s.cells - s.rows;
     for (std::int64_t row = 0; row < s.rows; ++row) {
       for (std::int64_t c = 0; c < s.cells; ++c) {
-        const bool others = c % 5 == 2;
-        const bool seen = row == 3 ? others : !others && c <= before + row;
+        const bool others = c % 5 == 2 || c % 5 == 4;
+        const bool other = row == 3 || row >= 33;
+        const bool seen = others == other && (row == 3 || c <= before + row);
         mask[static_cast<std::size_t>(row * s.cells + c)] = seen ? Half(0) : Half(-INFINITY);
       }
     }

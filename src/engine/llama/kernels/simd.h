@@ -19,6 +19,8 @@ inline void store(float* at, Lanes value) { _mm512_storeu_ps(at, value); }
 inline Lanes load_half(const std::uint16_t* at) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
 }
+inline float first_of(Lanes a) { return _mm512_cvtss_f32(a); }
+inline float greatest_of(Lanes a) { return _mm512_reduce_max_ps(a); }
 inline Lanes plus(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
 inline Lanes minus(Lanes a, Lanes b) { return _mm512_sub_ps(a, b); }
 inline Lanes times(Lanes a, Lanes b) { return _mm512_mul_ps(a, b); }
@@ -58,6 +60,12 @@ inline Lanes load(const float* at) { return _mm256_loadu_ps(at); }
 inline void store(float* at, Lanes value) { _mm256_storeu_ps(at, value); }
 inline Lanes load_half(const std::uint16_t* at) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+}
+inline float first_of(Lanes a) { return _mm256_cvtss_f32(a); }
+inline float greatest_of(Lanes a) {
+  __m128 most = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+  return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
 }
 inline Lanes plus(Lanes a, Lanes b) { return _mm256_add_ps(a, b); }
 inline Lanes minus(Lanes a, Lanes b) { return _mm256_sub_ps(a, b); }

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -59,6 +60,9 @@ inline __m128 sums_of_rows(const __m256 (&acc)[4]) {
   return _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
 }
 
+// Blocks whose scales are multiplied at once, before their values are.
+constexpr std::int64_t kScaledBlocks = 16;
+
 template <int kColumns, bool kSigned>
 void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, float* c,
           std::int64_t ldc) {
@@ -68,17 +72,25 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, fl
     for (__m256& one : acc[j]) one = _mm256_setzero_ps();
     minimums[j] = _mm_setzero_ps();
   }
-  for (std::int64_t b = 0; b < blocks; ++b) {
-    for (int j = 0; j < kColumns; ++j) {
-      const __m256i q = _mm256_load_si256(reinterpret_cast<const __m256i*>(y[b].q[j]));
-      const __m256 dy = _mm256_set1_ps(y[b].d[j]);
+  alignas(16) float scales[kScaledBlocks][kColumns][4];
+  for (std::int64_t begin = 0; begin < blocks; begin += kScaledBlocks) {
+    const std::int64_t end = std::min(begin + kScaledBlocks, blocks);
+    for (std::int64_t b = begin; b < end; ++b) {
+      for (int j = 0; j < kColumns; ++j) {
+        _mm_store_ps(scales[b - begin][j], _mm_mul_ps(_mm_load_ps(x[b].d), _mm_set1_ps(y[b].d[j])));
+        minimums[j] = _mm_fmadd_ps(_mm_load_ps(x[b].m), _mm_set1_ps(y[b].s[j]), minimums[j]);
+      }
+    }
+    for (std::int64_t b = begin; b < end; ++b) {
       for (int r = 0; r < 4; ++r) {
         const __m256i xq = _mm256_load_si256(reinterpret_cast<const __m256i*>(x[b].q[r]));
-        const __m256i dot = dot_of<kSigned>(xq, q);
-        const __m256 dd = _mm256_mul_ps(_mm256_set1_ps(x[b].d[r]), dy);
-        acc[j][r] = _mm256_fmadd_ps(dd, _mm256_cvtepi32_ps(dot), acc[j][r]);
+        for (int j = 0; j < kColumns; ++j) {
+          const __m256i q = _mm256_load_si256(reinterpret_cast<const __m256i*>(y[b].q[j]));
+          const __m256 scale = _mm256_broadcast_ss(&scales[b - begin][j][r]);
+          const __m256i dot = dot_of<kSigned>(xq, q);
+          acc[j][r] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), acc[j][r]);
+        }
       }
-      minimums[j] = _mm_fmadd_ps(_mm_load_ps(x[b].m), _mm_set1_ps(y[b].s[j]), minimums[j]);
     }
   }
   for (int j = 0; j < kColumns; ++j) {

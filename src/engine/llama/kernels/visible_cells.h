@@ -26,16 +26,32 @@ struct Seen {
     cells.get()[count] = static_cast<std::int32_t>(cell);
     adds.get()[count++] = what;
   }
-  bool begins(const Seen& other) const {
-    const auto size = static_cast<std::size_t>(count) * 4;
-    return count <= other.count && std::memcmp(cells.get(), other.cells.get(), size) == 0 &&
-           std::memcmp(adds.get(), other.adds.get(), size) == 0;
-  }
 };
+
+constexpr std::uint16_t kHiddenHalf = 0xFC00;  // minus infinity
+
+// How many of the first cells of `seen`, listed for the row of mask `last`, are all that the row
+// of `mask` sees, with the same to add; -1: it sees others.
+inline std::int64_t leading(const Seen& seen, const std::uint16_t* last, const std::uint16_t* mask,
+                            std::int64_t cells) {
+  std::int64_t others = 0, cell = 0;
+  for (; cell + 16 <= cells; cell += 16) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(last + cell));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask + cell));
+    const auto same = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(a, b)));
+    others += __builtin_popcount(~same) / 2;
+  }
+  for (; cell < cells; ++cell) others += last[cell] != mask[cell];
+  if (others > seen.count) return -1;
+  // They are the last of the list, or the row sees something else.
+  for (std::int64_t at = seen.count - others; at < seen.count; ++at) {
+    if (mask[seen.cells.get()[at]] != kHiddenHalf) return -1;
+  }
+  return seen.count - others;
+}
 
 // mask: halves, one a cell.
 inline void list_visible(const std::uint16_t* mask, std::int64_t cells, Seen& seen) {
-  constexpr std::uint16_t kHiddenHalf = 0xFC00;  // minus infinity
   seen.make_room(cells);
   const __m128i hidden = _mm_set1_epi16(static_cast<short>(kHiddenHalf));
   std::int64_t cell = 0;
