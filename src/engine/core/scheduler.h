@@ -150,7 +150,11 @@ class Scheduler {
   double cost_of(const Request& request) const;
   int short_sequences() const;
   void unplace(Lane& lane, bool retain);
-  Request* victim(int class_above) const;
+  const Request* stays() const;
+  template <class MayLeave>
+  Request* first_to_leave(MayLeave may_leave) const;
+  Request* victim() const;
+  Request* giver(const Request& request) const;
   void preempt(Request& request);
   void send_away(Lane& lane);
   bool shed_lane();

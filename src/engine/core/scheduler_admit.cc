@@ -233,7 +233,7 @@ bool Scheduler::may_admit(const Request& request) const {
   const int busy = static_cast<int>(active_.size()) - static_cast<int>(idle);
   if (idle >= static_cast<std::ptrdiff_t>(options_.queue.waiting_max)) return false;
   const bool crowded = busy >= options_.sequences - (quick ? 0 : short_sequences());
-  if (crowded && busy > 0 && victim(request.priority) == nullptr) return false;
+  if (crowded && busy > 0 && giver(request) == nullptr) return false;
   if (blocked_class_ == kClasses) return true;
   const double patience = options_.cells;
   if (request.priority < blocked_class_) {

@@ -1,5 +1,7 @@
 // Who leaves when room is short, and how.
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <tuple>
 
 #include "base/assert.h"
@@ -13,32 +15,33 @@ constexpr int kPreemptionsMax = 4;
 
 }  // namespace
 
-// Work of a lower class gives way, and of readers that lag.
+// Work of a lower class gives way, of readers that lag, and of who has more than a fair part.
 bool Scheduler::make_way(const Request& request) {
-  Request* leaving = victim(request.priority);
+  Request* leaving = giver(request);
   if (leaving == nullptr) return false;
   preempt(*leaving);
   return true;
 }
 
-// Who leaves first: readers that lag, then lower classes, then what is cheapest to bring back. The
-// oldest request of the best class that is read never leaves, so somebody always gets on.
-// class_above >= 0: only requests of a lower class than this, or that lag. Null: nobody may.
-Request* Scheduler::victim(int class_above) const {
-  const auto tokens_of = [this](const Request& r) {
-    int sum = 0;
-    for (const auto& lane : r.lanes) sum += lane->seq >= 0 ? computed_tokens(*lane) : 0;
-    return sum;
-  };
+// The oldest request of the best class that is read never leaves, so somebody always gets on.
+const Request* Scheduler::stays() const {
   const auto precedence = [](const Request& r) { return std::tuple(r.lags(), r.priority, r.id); };
   const Request* first = nullptr;
   for (const auto& r : active_) {
     if (!r->in_cache()) continue;
     if (first == nullptr || precedence(*r) < precedence(*first)) first = r.get();
   }
-  const auto may_leave = [&](const Request& r) {
-    if (class_above < 0) return &r != first;
-    return r.lags() || (r.priority > class_above && r.preemptions < kPreemptionsMax);
+  return first;
+}
+
+// Who leaves first, of those that may: readers that lag, then lower classes, then what is cheapest
+// to bring back. Null: nobody may.
+template <class MayLeave>
+Request* Scheduler::first_to_leave(MayLeave may_leave) const {
+  const auto tokens_of = [this](const Request& r) {
+    int sum = 0;
+    for (const auto& lane : r.lanes) sum += lane->seq >= 0 ? computed_tokens(*lane) : 0;
+    return sum;
   };
   const auto key = [&](const Request& r) {
     return std::tuple(!r.lags(), -r.priority, tokens_of(r), ~r.id);
@@ -49,6 +52,35 @@ Request* Scheduler::victim(int class_above) const {
     if (best == nullptr || key(*r) < key(*best)) best = r.get();
   }
   return best;
+}
+
+Request* Scheduler::victim() const {
+  const Request* first = stays();
+  return first_to_leave([first](const Request& r) { return &r != first; });
+}
+
+// Who gives a request its place: a reader that lags, or a lower class. When it is short and its
+// tenant has nothing inside, also a tenant of its class with more than an even part: a burst of
+// short ones would keep newcomers out until the first of them ends.
+Request* Scheduler::giver(const Request& request) const {
+  Request* lower = first_to_leave([&](const Request& r) {
+    return r.lags() || (r.priority > request.priority && r.preemptions < kPreemptionsMax);
+  });
+  if (lower != nullptr || !is_short(request)) return lower;
+  std::map<std::string_view, int> inside;
+  int all = 0;
+  for (const auto& r : active_) {
+    if (!r->in_cache()) continue;
+    ++inside[r->tenant];
+    ++all;
+  }
+  if (inside.contains(request.tenant)) return nullptr;
+  const int tenants = static_cast<int>(inside.size()) + 1;
+  const Request* first = stays();
+  return first_to_leave([&](const Request& r) {
+    return &r != first && r.priority == request.priority && r.preemptions < kPreemptionsMax &&
+           inside.at(r.tenant) * tenants > all + 1;
+  });
 }
 
 // Gives its cells back, its tokens go over the shelf; what it has said stays said.
@@ -92,7 +124,7 @@ bool Scheduler::shed_lane() {
 
 bool Scheduler::make_room() {
   if (pool_.evict_one()) return true;
-  Request* leaving = victim(-1);
+  Request* leaving = victim();
   if (leaving == nullptr) return shed_lane();
   preempt(*leaving);
   return true;

@@ -55,6 +55,27 @@ TEST(SchedulerRoom, a_device_that_is_full_before_its_time_fails_nobody) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(bench->answer(i).error);
 }
 
+TEST(SchedulerRoom, a_burst_of_one_tenant_makes_room_for_another_that_has_nothing_inside) {
+  for (const bool with_shelf : {false, true}) {
+    SchedulerOptions options = options_of(8192);
+    options.sequences = 8;
+    Bench bench(options, with_shelf);
+    for (std::uint64_t i = 0; i < 20; ++i) bench->submit(ask_for(prompt_of(i, 100), 200));
+    for (int i = 0; i < 10; ++i) bench->step();
+    Ask other = ask_for(prompt_of(99, 20), 4);
+    other.tenant = "b";
+    const int visitor = bench->submit(other);
+    Ask second = other;
+    second.prompt = prompt_of(98, 20);
+    bench->submit(second);
+    bench.finish();
+    bench.all_right();
+    EXPECT_LT(bench->answer(visitor).last, bench->answer(0).last);
+    // One place for a tenant that had none; its second request waits like anybody's.
+    EXPECT_EQ(bench.counters().preemptions, 1u);
+  }
+}
+
 TEST(SchedulerRoom, a_higher_class_takes_the_room_of_a_lower_one) {
   for (const bool with_shelf : {false, true}) {
     Bench bench(options_of(2048), with_shelf);
