@@ -33,9 +33,6 @@
 
 namespace xc::engine {
 
-// Tokens of a prompt from which on a state of it is worth keeping.
-inline constexpr int kCheckpointMin = 64;
-
 class Scheduler {
  public:
   // shelf may be null. References must outlive it.
@@ -150,10 +147,7 @@ class Scheduler {
   double cost_of(const Request& request) const;
   int short_sequences() const;
   void unplace(Lane& lane, bool retain);
-  const Request* stays() const;
-  template <class MayLeave>
-  Request* first_to_leave(MayLeave may_leave) const;
-  Request* victim() const;
+  Request* first_to_leave(const std::function<bool(const Request&)>& may_leave) const;
   Request* giver(const Request& request) const;
   void preempt(Request& request);
   void send_away(Lane& lane);
@@ -183,10 +177,10 @@ class Scheduler {
   SequencePool pool_;
   FairQueue queue_;
   StepCostModel cost_;
-  StepShape shape_;               // of the step being computed
+  StepShape shape_;                     // of the step being computed
   std::set<std::uint64_t> shorts_led_;  // adapters in whose last step short prompts led
-  bool newcomers_only_ = false;   // the step being computed is of newcomers alone
-  double newcomers_only_ms_ = 0;  // what that took, when it was the last one
+  bool newcomers_only_ = false;         // the step being computed is of newcomers alone
+  double newcomers_only_ms_ = 0;        // what that took, when it was the last one
   std::unordered_map<std::uint64_t, std::unique_ptr<Request>> waiting_;
   std::list<std::unique_ptr<Request>> active_;  // in order of admission
   std::map<std::string, std::uint64_t> salts_;  // Request::space by number: never equal for two

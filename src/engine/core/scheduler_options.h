@@ -8,6 +8,9 @@
 
 namespace xc::engine {
 
+// Tokens of a prompt from which on a state of it is worth keeping.
+inline constexpr int kCheckpointMin = 64;
+
 struct SchedulerOptions {
   int sequences = 64;
   int cells = 8192;

@@ -1,5 +1,6 @@
 // Who leaves when room is short, and how.
 #include <algorithm>
+#include <list>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -13,6 +14,17 @@ namespace {
 // A request that had to leave this often stays when a higher class comes: it would never end.
 constexpr int kPreemptionsMax = 4;
 
+// The oldest request of the best class that is read never leaves, so somebody always gets on.
+const Request* stays(const std::list<std::unique_ptr<Request>>& active) {
+  const auto precedence = [](const Request& r) { return std::tuple(r.lags(), r.priority, r.id); };
+  const Request* first = nullptr;
+  for (const auto& r : active) {
+    if (!r->in_cache()) continue;
+    if (first == nullptr || precedence(*r) < precedence(*first)) first = r.get();
+  }
+  return first;
+}
+
 }  // namespace
 
 // Work of a lower class gives way, of readers that lag, and of who has more than a fair part.
@@ -23,21 +35,9 @@ bool Scheduler::make_way(const Request& request) {
   return true;
 }
 
-// The oldest request of the best class that is read never leaves, so somebody always gets on.
-const Request* Scheduler::stays() const {
-  const auto precedence = [](const Request& r) { return std::tuple(r.lags(), r.priority, r.id); };
-  const Request* first = nullptr;
-  for (const auto& r : active_) {
-    if (!r->in_cache()) continue;
-    if (first == nullptr || precedence(*r) < precedence(*first)) first = r.get();
-  }
-  return first;
-}
-
 // Who leaves first, of those that may: readers that lag, then lower classes, then what is cheapest
 // to bring back. Null: nobody may.
-template <class MayLeave>
-Request* Scheduler::first_to_leave(MayLeave may_leave) const {
+Request* Scheduler::first_to_leave(const std::function<bool(const Request&)>& may_leave) const {
   const auto tokens_of = [this](const Request& r) {
     int sum = 0;
     for (const auto& lane : r.lanes) sum += lane->seq >= 0 ? computed_tokens(*lane) : 0;
@@ -52,11 +52,6 @@ Request* Scheduler::first_to_leave(MayLeave may_leave) const {
     if (best == nullptr || key(*r) < key(*best)) best = r.get();
   }
   return best;
-}
-
-Request* Scheduler::victim() const {
-  const Request* first = stays();
-  return first_to_leave([first](const Request& r) { return &r != first; });
 }
 
 // Who gives a request its place: a reader that lags, or a lower class. When it is short and its
@@ -76,7 +71,7 @@ Request* Scheduler::giver(const Request& request) const {
   }
   if (inside.contains(request.tenant)) return nullptr;
   const int tenants = static_cast<int>(inside.size()) + 1;
-  const Request* first = stays();
+  const Request* first = stays(active_);
   return first_to_leave([&](const Request& r) {
     return &r != first && r.priority == request.priority && r.preemptions < kPreemptionsMax &&
            inside.at(r.tenant) * tenants > all + 1;
@@ -124,7 +119,8 @@ bool Scheduler::shed_lane() {
 
 bool Scheduler::make_room() {
   if (pool_.evict_one()) return true;
-  Request* leaving = victim();
+  const Request* first = stays(active_);
+  Request* leaving = first_to_leave([first](const Request& r) { return &r != first; });
   if (leaving == nullptr) return shed_lane();
   preempt(*leaving);
   return true;
