@@ -18,9 +18,12 @@ constexpr double kFloorShare = 0.02;   // of the guess at the present scale: coe
 constexpr std::uint64_t kWarmUp = 16;  // steps in which large errors are believed more
 constexpr double kErrorMaxEarly = 2;   // relative error beyond which a step teaches no more
 constexpr double kErrorMax = 0.6;
-constexpr double kPause = 2.2;           // times the prediction: perhaps a neighbour's doing
-constexpr double kMiss = 0.5;            // relative error of a step that counts as missed
-constexpr int kMissesMax = 14;           // more missed than hit: what was learnt is worth nothing
+constexpr double kPause = 2.2;         // times the prediction: perhaps a neighbour's doing
+constexpr double kMiss = 0.5;          // relative error of a step that counts as missed
+constexpr int kMissesMax = 14;         // more missed than hit: what was learnt is worth nothing
+constexpr double kExcessWeight = 0.1;  // of the newest step
+constexpr double kExcessMax = 0.5;     // of a step that counts; beyond, it was a pause
+constexpr double kMargin = 2;          // times the excess: nine steps of ten keep it and more
 constexpr std::size_t kPaceSamples = 3;  // before that many, the pace is 1
 
 template <typename V>
@@ -176,6 +179,12 @@ void StepCostModel::learn_shape(State& state, const Vector& x, double ms) {
   }
 }
 
+void StepCostModel::learn_excess(State& state, const Vector& x, double ms) {
+  if (x[1] <= 0 || state.seen <= kWarmUp) return;
+  const double over = std::clamp(ms / (state.pace * dot(state.theta, x)) - 1, 0.0, kExcessMax);
+  state.excess += kExcessWeight * (over * over - state.excess);
+}
+
 void StepCostModel::observe(const StepShape& shape, double ms) {
   if (!std::isfinite(ms) || ms <= 0) return;
   State& state = state_for(shape.threads);
@@ -192,6 +201,7 @@ void StepCostModel::observe(const StepShape& shape, double ms) {
   state.prefill_seen = std::max(state.prefill_seen, shape.prefill_tokens);
   find_pace(state);
   if (believable(state, x, ms)) {
+    learn_excess(state, x, ms);
     learn_shape(state, x, ms);
     learn_rows(state, x, seen_ms);
   }
@@ -211,7 +221,8 @@ int StepCostModel::prefill_budget(double target_ms, int threads, int decode_rows
   const State& state = nearest(threads);
   const double at_rest = predict({threads, 0, decode_rows, cells});
   const double per_token = state.pace * (state.theta[1] + state.theta[3] * std::max(cells, 0));
-  const double fits = (target_ms - at_rest) / per_token;
+  const double sure_ms = target_ms / (1 + kMargin * std::sqrt(state.excess));
+  const double fits = (sure_ms - at_rest) / per_token;
   const int known = std::max(2 * state.prefill_seen, kPrefillFloor);
   const int most = std::min(max, known);
   if (fits >= most) return most;

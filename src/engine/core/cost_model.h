@@ -36,9 +36,11 @@ class StepCostModel {
 
   // Milliseconds; always positive and finite. Before the first observation: a guess.
   double predict(const StepShape& shape) const;
-  // Prompt tokens that fit beside these decodes into target_ms: between min(kPrefillFloor, max) and
-  // max; max when nobody decodes or nothing is known of a target (target_ms <= 0). Until steps of
-  // that size were seen, at most twice the largest seen: a wrong guess must not stall the streams.
+  // Prompt tokens that fit beside these decodes into target_ms, by the prediction and what steps
+  // lately took beyond theirs (on a shared machine half of them do): between min(kPrefillFloor,
+  // max) and max; max when nobody decodes or nothing is known of a target (target_ms <= 0). Until
+  // steps of that size were seen, at most twice the largest seen: a wrong guess must not stall the
+  // streams.
   int prefill_budget(double target_ms, int threads, int decode_rows, int cells, int max) const;
 
   std::uint64_t observations(int threads) const;
@@ -61,6 +63,7 @@ class StepCostModel {
     int prefill_seen = 0;            // the largest
     int misses = 0;                  // steps far off, less those near
     std::array<bool, 2> was_long{};  // the last step without, with a prompt took far too long
+    double excess = 0;               // mean square of what steps with a prompt took too long
     RowCosts rows;                   // in units of a + c
   };
   static Vector features(const StepShape& shape);
@@ -69,6 +72,7 @@ class StepCostModel {
   static State guess();
   static bool believable(State& state, const Vector& x, double ms);
   static void learn_shape(State& state, const Vector& x, double ms);
+  static void learn_excess(State& state, const Vector& x, double ms);
   static void find_pace(State& state);
   static void fold_pace(State& state);
   static void start_over(State& state, const Vector& x, double ms);
