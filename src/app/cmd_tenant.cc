@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "app/api_client.h"
 #include "app/identity_access.h"
 #include "app/terminal.h"
 #include "gateway/identity_json.h"
@@ -8,7 +9,7 @@ namespace xc::app {
 namespace {
 
 struct TenantFlags {
-  std::string name, workspace;
+  std::string name, workspace, content;
   bool json = false;
 };
 
@@ -51,6 +52,22 @@ Result<int> suspend(const Surroundings& here, const TenantFlags& flags, bool sus
   return done(here);
 }
 
+// Through the server and not the database: its audit log is to say who decided this, and when.
+Result<int> set_content(const Surroundings& here, const TenantFlags& flags) {
+  XC_TRY(Credentials credentials, credentials_of(here.home));
+  const ApiClient api(std::move(credentials), here.language);
+  XC_TRY(const std::string said, api.call("PUT", "/admin/tenants/" + path_escaped(flags.name),
+                                          R"({"audit_content":")" + flags.content + "\"}"));
+  if (flags.json) {
+    fmt::print("{}\n", said);
+  } else {
+    fmt::print("{}\n", flags.content == "none"
+                           ? say<texts::TenantContentNotKept>(here.language, flags.name)
+                           : say<texts::TenantContentKept>(here.language, flags.name));
+  }
+  return kExitFine;
+}
+
 std::string workspaces_of(const std::vector<identity::WorkspaceRecord>& all,
                           const std::string& tenant) {
   std::string names;
@@ -76,14 +93,15 @@ Result<int> list(const Surroundings& here, const TenantFlags& flags) {
   }
   Table table;
   std::vector<std::string> head;
-  for (const Bilingual& title :
-       {texts::ColName, texts::ColId, texts::ColSuspended, texts::ColWorkspaces}) {
+  for (const Bilingual& title : {texts::ColName, texts::ColId, texts::ColSuspended,
+                                 texts::ColAuditContent, texts::ColWorkspaces}) {
     head.emplace_back(title.in(here.language));
   }
   table.add(std::move(head));
   for (const identity::TenantRecord& tenant : tenants) {
     table.add({tenant.name, tenant.id,
                tenant.suspended_unix_ms ? time_text(*tenant.suspended_unix_ms) : "-",
+               std::string(identity::name_of(tenant.audit_content)),
                workspaces_of(workspaces, tenant.name)});
   }
   fmt::print("{}", table.text());
@@ -117,8 +135,17 @@ Command tenant_command() {
   suspend_one.run = [flags](const Surroundings& here) { return suspend(here, *flags, true); };
   Command resume_one{"resume", texts::HelpTenantResume, {name}};
   resume_one.run = [flags](const Surroundings& here) { return suspend(here, *flags, false); };
+  Command content{"audit-content", texts::HelpTenantContent, {name}};
+  content.options.push_back({.name = "CONTENT",
+                             .value = "CONTENT",
+                             .help = texts::HelpTenantContentKept,
+                             .target = &flags->content,
+                             .required = true,
+                             .choices = {"none", "full"}});
+  content.options.push_back(as_json);
+  content.run = [flags](const Surroundings& here) { return set_content(here, *flags); };
   Command command{"tenant", texts::HelpTenant};
-  command.commands = {create_one, list_all, add, suspend_one, resume_one};
+  command.commands = {create_one, list_all, add, suspend_one, resume_one, content};
   return command;
 }
 

@@ -19,7 +19,7 @@ using EachSegment = std::function<Status(const SegmentReader&)>;
 using EachEntry = std::function<Status(Entry&&)>;
 
 Status walk_segment(const SegmentReader& reader, std::uint64_t first, std::uint64_t end,
-                    const EachEntry& each) {
+                    Texts texts, const EachEntry& each) {
   for (std::uint64_t at = first; at < end;) {
     const std::size_t want = std::min<std::uint64_t>(end - at, kFramesAtOnce);
     XC_TRY(const std::string bytes, reader.frames_at(at - reader.first(), want));
@@ -31,22 +31,24 @@ Status walk_segment(const SegmentReader& reader, std::uint64_t first, std::uint6
         return fail(Code::Internal, Message::AuditDamaged,
                     {segment_name(reader.first(), Part::Leaves), fmt::format("#{}", at)});
       }
-      XC_TRY(Entry entry, reader.entry(*frame));
+      XC_TRY(Entry entry, reader.entry(*frame, texts));
       XC_CHECK(each(std::move(entry)));
     }
   }
   return {};
 }
 
-Status walk(const std::string& folder, std::uint64_t first, std::uint64_t end,
+Status walk(const std::string& folder, const ExportOptions& options, std::uint64_t end,
             const EachSegment& segment, const EachEntry& each) {
+  const Texts texts = options.with_content ? Texts::All : Texts::RecordOnly;
+  const std::uint64_t first = options.first;
   XC_TRY(const std::vector<std::uint64_t> firsts, segments_of(folder));
   for (std::size_t i = 0; i < firsts.size(); ++i) {
     const std::uint64_t stop = i + 1 < firsts.size() ? std::min(firsts[i + 1], end) : end;
     if (stop <= first || firsts[i] >= end) continue;
     XC_TRY(const SegmentReader reader, SegmentReader::open(folder, firsts[i]));
     XC_CHECK(segment(reader));
-    XC_CHECK(walk_segment(reader, std::max(first, firsts[i]), stop, each));
+    XC_CHECK(walk_segment(reader, std::max(first, firsts[i]), stop, texts, each));
   }
   return {};
 }
@@ -83,19 +85,14 @@ void append_csv(std::string& out, std::string_view text) {
   out += '"';
 }
 
-std::string_view word_of(Fate fate) {
-  constexpr std::string_view kWords[] = {"none", "kept", "erased", "gone", "damaged"};
-  return kWords[static_cast<std::size_t>(fate)];
-}
-
 std::string csv_of(const Entry& entry) {
   const Leaf& leaf = entry.leaf;
   std::string out =
       fmt::format("{},{},{},{},{},{},", leaf.index, name_of(leaf.kind),
                   leaf.partner == kNoPartner ? std::string() : fmt::format("{}", leaf.partner),
-                  leaf.unix_ms, hex_of(view_of(leaf.commitment)), word_of(entry.record.fate));
+                  leaf.unix_ms, hex_of(view_of(leaf.commitment)), name_of(entry.record.fate));
   append_csv(out, entry.record.text);
-  out += fmt::format(",{},", word_of(entry.content.fate));
+  out += fmt::format(",{},", name_of(entry.content.fate));
   append_csv(out, entry.content.text);
   return out + "\r\n";
 }
@@ -105,9 +102,14 @@ Status check_range(const ExportOptions& options, const SignedHead& head) {
   return fail(Code::NotFound, Message::AuditNoLeaf, {fmt::format("{}", options.first)});
 }
 
-void leave_out(const ExportOptions& options, Entry& entry) {
-  if (options.with_content || entry.content.fate != Fate::Kept) return;
-  entry.content = Piece{Fate::Gone, {}, {}};
+// Takes the content out, or says that it goes out.
+void account_for(const ExportOptions& options, Entry& entry) {
+  if (entry.content.fate != Fate::Kept) return;
+  if (!options.with_content) {
+    entry.content = Piece{Fate::Gone, {}, {}};
+  } else if (options.on_content) {
+    options.on_content(entry);
+  }
 }
 
 }  // namespace
@@ -127,12 +129,12 @@ Status export_json_lines(const std::string& folder, const PublicKey& key, const 
     return out.add(text_of(line) + "\n");
   };
   const EachEntry each = [&](Entry&& entry) {
-    leave_out(options, entry);
+    account_for(options, entry);
     ExportLine line;
     line.entry = std::move(entry);
     return out.add(text_of(line) + "\n");
   };
-  XC_CHECK(walk(folder, options.first, head.size, segment, each));
+  XC_CHECK(walk(folder, options, head.size, segment, each));
   ExportLine end;
   end.head = head;
   XC_CHECK(out.add(text_of(end) + "\n"));
@@ -148,11 +150,10 @@ Status export_csv(const std::string& folder, const SignedHead& head, const Expor
   const EachEntry each = [&](Entry&& entry) {
     const std::int64_t time = entry.leaf.unix_ms;
     if (time < options.from_unix_ms || time >= options.to_unix_ms) return Status();
-    leave_out(options, entry);
+    account_for(options, entry);
     return out.add(csv_of(entry));
   };
-  XC_CHECK(
-      walk(folder, options.first, head.size, [](const SegmentReader&) { return Status(); }, each));
+  XC_CHECK(walk(folder, options, head.size, [](const SegmentReader&) { return Status(); }, each));
   return out.flush();
 }
 

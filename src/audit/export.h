@@ -18,6 +18,8 @@ namespace xc::audit {
 struct ExportOptions {
   std::uint64_t first = 0;   // leaves [first, head.size)
   bool with_content = true;  // prompts and answers, where they are kept
+  // Hears of every leaf whose content goes out.
+  std::function<void(const Entry&)> on_content = {};
   std::int64_t from_unix_ms = std::numeric_limits<std::int64_t>::min();  // CSV only
   std::int64_t to_unix_ms = std::numeric_limits<std::int64_t>::max();    // CSV only; exclusive
 };

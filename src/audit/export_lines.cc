@@ -7,19 +7,8 @@
 namespace xc::audit {
 namespace {
 
-struct FateName {
-  Fate fate;
-  std::string_view name;
-};
-constexpr FateName kFates[] = {
-    {Fate::Erased, "erased"}, {Fate::Gone, "gone"}, {Fate::Damaged, "damaged"}};
-
-std::string_view name_of(Fate fate) {
-  for (const FateName& row : kFates) {
-    if (row.fate == fate) return row.name;
-  }
-  return "damaged";
-}
+// What a missing text is said to be.
+constexpr Fate kFates[] = {Fate::Erased, Fate::Gone, Fate::Damaged};
 
 std::string text_of(const ExportHeader& header) {
   std::string out = R"({"xingcha_audit":1,"key":)";
@@ -55,8 +44,8 @@ std::string text_of(const Entry& entry) {
 
 void read_fate(TextCursor& text, Piece& piece) {
   const std::string_view name = text.until('"');
-  for (const FateName& row : kFates) {
-    if (row.name == name) piece.fate = row.fate;
+  for (const Fate fate : kFates) {
+    if (name_of(fate) == name) piece.fate = fate;
   }
 }
 

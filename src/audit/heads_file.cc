@@ -54,9 +54,7 @@ Result<HeadsFile> HeadsFile::open(const std::string& folder, const PublicKey& ke
   return file;
 }
 
-Status HeadsFile::put_latest(const SignedHead& head) {
-  return latest_.write(0, latest_text(head));
-}
+Status HeadsFile::put_latest(const SignedHead& head) { return latest_.write(0, latest_text(head)); }
 
 Status HeadsFile::append(const SignedHead& head) {
   const std::string line = text_of(head) + "\n";

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "audit/log_parts.h"
@@ -60,16 +61,33 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options, const Clock& clock,
   return log;
 }
 
-Result<Ticket> Log::admit(const Admission& admission, std::string_view content,
-                          OnCommit on_commit) {
-  return parts_->append(Kind::Admission, kNoPartner, record_of(admission), content,
-                        std::move(on_commit), Parts::Room::Half);
+Content Log::content_of(std::string text, std::uint64_t whole_bytes) const {
+  Content content;
+  content.whole_bytes = whole_bytes;
+  if (text.empty()) return content;
+  content.piece = parts_->new_piece(std::move(text));
+  content.commitment = commitment_of(parts_->profile, content.piece.salt, content.piece.text);
+  return content;
 }
 
-Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement,
-                           std::string_view content, OnCommit on_commit) {
-  return parts_->append(Kind::Settlement, admission.index, record_of(settlement), content,
-                        std::move(on_commit));
+Result<Ticket> Log::admit(const Admission& admission, Content content, OnCommit on_commit) {
+  const Parts::Room room = content.empty() ? Parts::Room::Half : Parts::Room::Quarter;
+  return parts_->append(Kind::Admission, kNoPartner, record_of(admission), std::move(content),
+                        std::move(on_commit), room);
+}
+
+Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement, Content content,
+                           OnCommit on_commit) {
+  if (!content.empty()) {
+    Content left_out;
+    left_out.whole_bytes = std::max<std::uint64_t>(content.whole_bytes, content.piece.text.size());
+    Result<Ticket> kept = parts_->append(Kind::Settlement, admission.index, record_of(settlement),
+                                         std::move(content), on_commit, Parts::Room::Quarter);
+    if (kept) return kept;
+    content = std::move(left_out);
+  }
+  return parts_->append(Kind::Settlement, admission.index, record_of(settlement),
+                        std::move(content), std::move(on_commit));
 }
 
 Result<Ticket> Log::event(std::string record, OnCommit on_commit) {
@@ -158,7 +176,12 @@ Result<Digest> Log::root(std::uint64_t size) const {
 Result<Entry> Log::read(std::uint64_t index) const { return parts_->read(index); }
 
 Status Log::erase(std::uint64_t index, Body what, std::string_view by, std::string_view reason) {
-  return parts_->erase(index, what, by, reason);
+  return parts_->erase(std::span(&index, 1), what, by, reason);
+}
+
+Status Log::erase(std::span<const std::uint64_t> leaves, Body what, std::string_view by,
+                  std::string_view reason) {
+  return parts_->erase(leaves, what, by, reason);
 }
 
 Result<int> Log::expire(std::int64_t before_unix_ms, std::string_view by) {

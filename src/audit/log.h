@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,15 @@ struct Ticket {
   Digest leaf{};
 };
 
+// A prompt or an answer, salted and hashed already: what takes long with a long one is done before
+// anybody's lock is taken.
+struct Content {
+  Piece piece;
+  Digest commitment{};
+  std::uint64_t whole_bytes = 0;  // before it was cut; 0: it was not
+  bool empty() const { return piece.text.empty(); }
+};
+
 // Called once on the log's thread, after the fsync or when the log closed without one. Must not
 // block; wake a coroutine with net::Notifier's waker.
 using OnCommit = std::function<void(const Status&)>;
@@ -52,6 +62,8 @@ using OnCommit = std::function<void(const Status&)>;
 // unrecorded; settlements of what was admitted still find room.
 class Log {
  public:
+  static constexpr std::size_t kErasedAtOnce = 256;
+
   // Error: HomeLocked, AuditDamaged (what a signed head covers is not there), FileError,
   // BadAuditKey. `clock` and `random` must outlive the log.
   static Result<std::unique_ptr<Log>> open(LogOptions options, const Clock& clock,
@@ -63,14 +75,17 @@ class Log {
   // fails from now on.
   void close();
 
-  // A few µs, no disk. `content` (a prompt, an answer) is kept apart and can be erased alone.
+  // `whole_bytes`: what the text had before it was cut, which the record will say; 0 when it was
+  // not cut.
+  Content content_of(std::string text, std::uint64_t whole_bytes = 0) const;
+  // A few µs, no disk. The content is kept apart and can be erased alone. Contents have a quarter
+  // of the queue: those who have theirs kept do not take the room of those who do not.
   // Error: AuditUnavailable; BadLength for a record or content over its limit.
-  Result<Ticket> admit(const Admission& admission, std::string_view content = {},
-                       OnCommit on_commit = {});
+  Result<Ticket> admit(const Admission& admission, Content content = {}, OnCommit on_commit = {});
   // Exactly one for each admission. A gateway that dies leaves an admission without one, which
-  // the verifier counts.
-  Result<Ticket> settle(const Ticket& admission, const Settlement& settlement,
-                        std::string_view content = {}, OnCommit on_commit = {});
+  // the verifier counts. A content that finds no room is left out, and the record says so.
+  Result<Ticket> settle(const Ticket& admission, const Settlement& settlement, Content content = {},
+                        OnCommit on_commit = {});
   // `record`: canonical JSON (RecordText) of what an administrator did, or an alarm.
   Result<Ticket> event(std::string record, OnCommit on_commit = {});
   // An event that nobody was admitted for, such as a refusal. Like admit() it leaves the room of
@@ -102,6 +117,9 @@ class Log {
   // Destroys the salt and text of a leaf's content, or of its record too; the act itself becomes
   // a leaf first. Survives a kill in between: the next open() finishes. Error: AuditNoLeaf.
   Status erase(std::uint64_t index, Body what, std::string_view by, std::string_view reason);
+  // The same of at most kErasedAtOnce leaves, in the time of one.
+  Status erase(std::span<const std::uint64_t> leaves, Body what, std::string_view by,
+               std::string_view reason);
   // Deletes the content files of segments that ended before `before_unix_ms`; leaves and proofs
   // stay. Returns how many. Error: AuditTooYoung within retention_ms.
   Result<int> expire(std::int64_t before_unix_ms, std::string_view by);

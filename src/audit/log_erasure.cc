@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "audit/log_parts.h"
 #include "audit/text_codes.h"
+#include "base/assert.h"
 #include "store/atomic_file.h"
 
 namespace xc::audit {
@@ -14,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr auto kPatience = std::chrono::seconds(30);  // for a leaf of ours to reach the disk
+constexpr std::size_t kJournalBytesMax = 64 * Log::kErasedAtOnce;  // a line has 40
 
 std::string journal_path(const std::string& folder) { return folder + "/erasing"; }
 
@@ -59,56 +63,92 @@ Result<Entry> Log::Parts::read(std::uint64_t index) const {
   return segment.entry(*frame);
 }
 
-// Writes zeros over the frames; running it again changes nothing.
-Status Log::Parts::overwrite(std::uint64_t index, Body what) const {
-  XC_TRY(const SegmentReader segment, segment_with(index));
-  if (!segment.has_content()) return {};
+namespace {
+
+// Writes zeros over the leaf's frames; running it again changes nothing.
+Status zero(const SegmentReader& segment, const File& content, std::uint64_t index, Body what) {
   XC_TRY(const std::string bytes, segment.frame(index - segment.first()));
   const auto frame = leaf_frame_of(bytes);
   if (!frame) return no_leaf(index);
-  XC_TRY(const File content,
-         File::open(options.folder + "/" + segment_name(segment.first(), Part::Content), O_RDWR));
   std::uint64_t at = frame->content_at;
   for (;;) {
     XC_TRY(const auto head, segment.content_head(at));
-    if (!head || head->index != index) break;
+    if (!head || head->index != index) return {};
     const bool goes = what == Body::Record || head->body == Body::Content;
     if (goes && !head->erased) XC_CHECK(content.write(at, erased_frame(*head)));
     at += kContentHeadBytes + head->length;
   }
-  return content.sync();
 }
 
-Status Log::Parts::erase(std::uint64_t index, Body what, std::string_view by,
+}  // namespace
+
+// Leaves of one segment that follow each other are synced together.
+Status Log::Parts::overwrite(std::span<const std::uint64_t> leaves, Body what) const {
+  std::optional<File> content;
+  for (const std::uint64_t index : leaves) {
+    XC_TRY(const SegmentReader segment, segment_with(index));
+    if (!segment.has_content()) continue;
+    const std::string path = options.folder + "/" + segment_name(segment.first(), Part::Content);
+    if (content && content->path() != path) {
+      XC_CHECK(content->sync());
+      content.reset();
+    }
+    if (!content) {
+      XC_TRY(content, File::open(path, O_RDWR));
+    }
+    XC_CHECK(zero(segment, *content, index, what));
+  }
+  return content ? content->sync() : Status();
+}
+
+Status Log::Parts::erase(std::span<const std::uint64_t> leaves, Body what, std::string_view by,
                          std::string_view reason) {
   const std::lock_guard one(erasing);
-  if (index >= committed_size()) return no_leaf(index);
+  XC_ASSERT(leaves.size() <= kErasedAtOnce);
   const Kind kind = what == Body::Record ? Kind::ErasureOfRecord : Kind::ErasureOfContent;
+  std::string lines;
+  for (const std::uint64_t index : leaves) {
+    if (index >= committed_size()) return no_leaf(index);
+    lines += fmt::format("{} {}\n", name_of(kind), index);
+  }
+  if (leaves.empty()) return {};
   const std::string journal = journal_path(options.folder);
-  XC_CHECK(store::write_atomically(journal, fmt::format("{} {}\n", name_of(kind), index), 0600));
-  XC_TRY(const Ticket ticket,
-         append(kind, index, RecordText().text("by", by).text("reason", reason).take(), {}, {}));
-  XC_CHECK(wait_index(ticket.index, Deadline::after(kPatience)));
-  XC_CHECK(overwrite(index, what));
+  XC_CHECK(store::write_atomically(journal, lines, 0600));
+  Ticket last;
+  for (const std::uint64_t index : leaves) {
+    XC_TRY(last,
+           append(kind, index, RecordText().text("by", by).text("reason", reason).take(), {}, {}));
+  }
+  XC_CHECK(wait_index(last.index, Deadline::after(kPatience)));
+  XC_CHECK(overwrite(leaves, what));
   ::unlink(journal.c_str());
   return {};
 }
 
-// An erasure that a kill broke off is done again: whether its leaf was written is not known, and
-// two such leaves do no harm.
+// An erasure that a kill broke off is done again: whether its leaves were written is not known, and
+// two of a kind do no harm. A journal that cannot be read, or names what is not there, is of none.
 Status Log::Parts::finish_erasure() {
-  const auto text = store::read_bounded(journal_path(options.folder), limits::kAuditLineBytesMax);
+  const std::string journal = journal_path(options.folder);
+  const auto text = store::read_bounded(journal, kJournalBytesMax);
   if (!text && text.error().message == Message::FileMissing) return {};
   if (!text) return std::unexpected(text.error());
+  std::vector<std::uint64_t> leaves;
+  std::optional<Kind> kind;
   TextCursor cursor(*text);
-  const auto kind = kind_of(cursor.until(' '));
-  const auto index = number_of(cursor.until('\n'));
-  const bool erasure = kind && (*kind == Kind::ErasureOfRecord || *kind == Kind::ErasureOfContent);
-  if (!erasure || !index || *index >= committed_size()) {
-    ::unlink(journal_path(options.folder).c_str());
+  while (!cursor.at_end() && leaves.size() < kErasedAtOnce) {
+    const auto of_line = kind_of(cursor.until(' '));
+    const auto index = number_of(cursor.until('\n'));
+    if (!of_line || !index || *index >= committed_size()) break;
+    if (kind && *kind != *of_line) break;
+    kind = of_line;
+    leaves.push_back(*index);
+  }
+  const bool erasure = kind == Kind::ErasureOfRecord || kind == Kind::ErasureOfContent;
+  if (!erasure) {
+    ::unlink(journal.c_str());
     return {};
   }
-  return erase(*index, *kind == Kind::ErasureOfRecord ? Body::Record : Body::Content, "xingcha",
+  return erase(leaves, kind == Kind::ErasureOfRecord ? Body::Record : Body::Content, "xingcha",
                "resumed after a restart");
 }
 

@@ -27,7 +27,8 @@ int kills() {
   if (!log) ::_exit(3);
   for (int i = 0;; ++i) {
     const auto tell = [out](Ticket ticket) { (void)!::write(out, &ticket, sizeof(ticket)); };
-    const auto admission = (*log)->admit({.request_id = "r" + std::to_string(i)}, "content");
+    const auto admission =
+        (*log)->admit({.request_id = "r" + std::to_string(i)}, (*log)->content_of("content"));
     if (!admission) continue;
     const auto settled = (*log)->settle(*admission, {.status = 200}, {}, {});
     if (i % 8 == 0 && settled && (*log)->wait(*settled, Deadline::never())) {

@@ -70,12 +70,12 @@ struct Log::Parts {
   std::thread writer;
 
   Salt new_salt();
-  Piece new_piece(std::string text);
+  Piece new_piece(std::string text);  // any thread
   // How much of the queue a leaf may fill. Half: what may be refused without breaking a promise.
-  enum class Room : std::uint8_t { Half, Whole };
-  // content: empty for none.
-  Result<Ticket> append(Kind kind, std::uint64_t partner, std::string record,
-                        std::string_view content, OnCommit on_commit, Room room = Room::Whole);
+  // Quarter: what has a content. The value is the divisor.
+  enum class Room : std::uint8_t { Whole = 1, Half = 2, Quarter = 4 };
+  Result<Ticket> append(Kind kind, std::uint64_t partner, std::string record, Content content,
+                        OnCommit on_commit, Room room = Room::Whole);
   void run();
   SteadyTime sync_due(bool after_pause) const;
   Status flush(const Batch& batch);
@@ -94,8 +94,9 @@ struct Log::Parts {
   Result<std::int64_t> newest_unix_ms() const;
   Result<Entry> read(std::uint64_t index) const;
   std::uint64_t committed_size() const;
-  Status overwrite(std::uint64_t index, Body what) const;
-  Status erase(std::uint64_t index, Body what, std::string_view by, std::string_view reason);
+  Status overwrite(std::span<const std::uint64_t> leaves, Body what) const;
+  Status erase(std::span<const std::uint64_t> leaves, Body what, std::string_view by,
+               std::string_view reason);
   Status finish_erasure();
   Result<int> expire(std::int64_t before_unix_ms, std::string_view by);
 };

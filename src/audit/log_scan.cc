@@ -19,7 +19,7 @@ Status LogScan::turn_to(std::uint64_t index) {
   return {};
 }
 
-Result<Entry> LogScan::read(std::uint64_t index) {
+Result<Entry> LogScan::read(std::uint64_t index, Texts texts) {
   if (index >= size_) {
     return fail(Code::NotFound, Message::AuditNoLeaf, {fmt::format("{}", index)});
   }
@@ -29,7 +29,7 @@ Result<Entry> LogScan::read(std::uint64_t index) {
   if (!frame || frame->leaf.index != index) {
     return fail(Code::Internal, Message::AuditDamaged, {log_.folder(), fmt::format("#{}", index)});
   }
-  return segment_->entry(*frame);
+  return segment_->entry(*frame, texts);
 }
 
 }  // namespace xc::audit

@@ -16,7 +16,7 @@ class LogScan {
   explicit LogScan(const Log& log) : log_(log), size_(log.head().size) {}
   // As Log::read, of leaves that were on disk when the scan began. Blocking (disk). Error:
   // AuditNoLeaf, AuditDamaged, FileError.
-  Result<Entry> read(std::uint64_t index);
+  Result<Entry> read(std::uint64_t index, Texts texts = Texts::All);
   std::uint64_t size() const { return size_; }
   int opened() const { return opened_; }  // segments, so far
 

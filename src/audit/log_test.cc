@@ -188,6 +188,92 @@ TEST(Log, FinishesAnErasureThatAKillBrokeOff) {
   EXPECT_FALSE(std::filesystem::exists(test.file("erasing")));
 }
 
+TEST(Log, ErasesManyAtOnceAndFinishesThemAfterAKill) {
+  TestLog test;
+  test.options.segment_leaves = 5;
+  test.reopen();
+  std::vector<std::uint64_t> leaves;
+  for (int i = 0; i < 9; ++i) leaves.push_back(test.call("r", "secret").index);
+  const std::span<const std::uint64_t> all(leaves);
+  ASSERT_TRUE(test.log->erase(all.first(5), Body::Content, "admin", "asked"));
+  EXPECT_EQ(test.log->erase(std::vector<std::uint64_t>{leaves[6], 999}, Body::Content, "", "")
+                .error()
+                .message,
+            Message::AuditNoLeaf);
+  EXPECT_EQ(test.log->read(leaves[6])->content.fate, Fate::Kept);
+  test.log.reset();
+  std::string journal;
+  for (const std::uint64_t index : all.subspan(5)) {
+    journal += "erasure_of_content " + std::to_string(index) + "\n";
+  }
+  put_bytes(test.file("erasing"), journal);
+  test.open();
+  for (const std::uint64_t index : all) {
+    EXPECT_EQ(test.log->read(index)->content.fate, Fate::Erased);
+    EXPECT_EQ(test.log->read(index)->record.fate, Fate::Kept);
+  }
+  test.log.reset();
+  const auto found = verify(test.options.folder, {});
+  EXPECT_TRUE(found->good()) << found->faults[0].detail;
+}
+
+TEST(Log, SaysFromWhatAContentWasCut) {
+  TestLog test;
+  const auto ticket =
+      test.log->admit({.request_id = "r"}, test.log->content_of("begin", std::uint64_t{99}));
+  ASSERT_TRUE(test.log->settle(*ticket, {.status = 200}));
+  ASSERT_TRUE(test.log->wait(*ticket, Deadline::never()));
+  const auto entry = test.log->read(ticket->index);
+  EXPECT_TRUE(
+      entry->record.text.starts_with(R"({"request":"r","content_cut_from":99,"content_hash":")"));
+  EXPECT_EQ(content_cut_in(entry->record.text), 99u);
+  EXPECT_EQ(text_in(entry->record.text, "request"), "r");
+  EXPECT_EQ(text_in(entry->record.text, "tenant"), "");
+  EXPECT_EQ(entry->content.text, "begin");
+  test.log.reset();
+  const auto found = verify(test.options.folder, {});
+  EXPECT_TRUE(found->good()) << found->faults[0].detail;
+  EXPECT_EQ(found->contents, 1u);
+}
+
+// Who has contents kept does not take the room of who has not, nor that of settlements.
+TEST(Log, ContentsHaveAQuarterOfTheQueue) {
+  TestLog test;
+  test.options.sync_interval = std::chrono::minutes(1);
+  test.reopen();
+  const std::string text(4u << 20, 'x');
+  std::vector<Ticket> admitted;
+  Result<Ticket> last;
+  while ((last = test.log->admit({.request_id = "r"}, test.log->content_of(text)))) {
+    admitted.push_back(*last);
+  }
+  EXPECT_EQ(last.error().message, Message::AuditUnavailable);
+  EXPECT_LE(admitted.size() * text.size(), limits::kAuditQueueBytes / 4);
+  EXPECT_GE(admitted.size(), 3u);
+  const auto plain = test.log->admit({.request_id = "r"});
+  ASSERT_TRUE(plain);
+  const auto settled =
+      test.log->settle(admitted[0], {.request_id = "r", .status = 200}, test.log->content_of(text));
+  ASSERT_TRUE(settled);
+  test.log->close();
+  test.reopen();
+  const auto entry = test.log->read(settled->index);
+  EXPECT_EQ(entry->content.fate, Fate::None);
+  EXPECT_EQ(entry->record.text, R"({"request":"r","status":200,"content_cut_from":4194304})");
+}
+
+TEST(Log, AMemberOfARecordIsNotFoundInsideATextOfIt) {
+  const std::string record = RecordText()
+                                 .text("target", R"(x","tenant":"forged)")
+                                 .text("model", R"(,"tenant":")")
+                                 .text("tenant", "real")
+                                 .take();
+  EXPECT_EQ(text_in(record, "tenant"), "real");
+  EXPECT_EQ(text_in(record, "target"), R"(x","tenant":"forged)");
+  EXPECT_EQ(text_in("", "tenant"), "");
+  EXPECT_EQ(content_cut_in(record), 0u);
+}
+
 TEST(Log, ExpiresOnlyWhatIsOldEnough) {
   TestLog test;
   test.options.segment_leaves = 3;

@@ -41,13 +41,13 @@ Piece Log::Parts::new_piece(std::string text) {
 }
 
 Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string record,
-                                  std::string_view content, OnCommit on_commit, Room room) {
+                                  Content content, OnCommit on_commit, Room room) {
   NewLeaf fresh;
+  record = with_content_cut(std::move(record), content.whole_bytes);
   if (!content.empty()) {
-    XC_CHECK(check_length("content", content.size(), limits::kAuditContentBytesMax));
-    fresh.content = new_piece(std::string(content));
-    record = with_content_hash(std::move(record),
-                               commitment_of(profile, fresh.content.salt, fresh.content.text));
+    XC_CHECK(check_length("content", content.piece.text.size(), limits::kAuditContentBytesMax));
+    record = with_content_hash(std::move(record), content.commitment);
+    fresh.content = std::move(content.piece);
   }
   XC_CHECK(check_length("record", record.size(), limits::kAuditRecordBytesMax));
   fresh.record = new_piece(std::move(record));
@@ -56,7 +56,7 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
   fresh.leaf.commitment = commitment_of(profile, fresh.record.salt, fresh.record.text);
   const std::size_t bytes = bytes_in(fresh);
   // Settlements find room where admissions and refusals do not.
-  const std::size_t share = room == Room::Half ? 2 : 1;
+  const auto share = static_cast<std::size_t>(room);
   Ticket ticket;
   bool first = false;
   {

@@ -23,6 +23,7 @@ constexpr KindName kKinds[] = {
     {Kind::Expiry, "expiry"},
 };
 constexpr std::string_view kContentHash = "\"content_hash\":\"";
+constexpr std::string_view kContentCut = "\"content_cut_from\":";
 
 void put_u64(LeafBytes& out, std::size_t at, std::uint64_t value) {
   for (std::size_t i = 0; i < 8; ++i) out[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
@@ -34,6 +35,17 @@ std::uint64_t u64_at(std::string_view bytes, std::size_t at) {
     value = value << 8 | static_cast<unsigned char>(bytes[at + i - 1]);
   }
   return value;
+}
+
+// What follows `key`, a name with its quotes and colon. Inside a text every quote has a backslash
+// before it, so that what is found here is a member.
+std::optional<std::string_view> member(std::string_view record, std::string_view key) {
+  for (std::size_t at = record.find(key); at != std::string_view::npos;
+       at = record.find(key, at + 1)) {
+    const char before = at == 0 ? '\0' : record[at - 1];
+    if (before == '{' || before == ',') return record.substr(at + key.size());
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -150,6 +162,26 @@ std::string with_content_hash(std::string record, const Digest& commitment) {
   record += hex_of(view_of(commitment));
   record += "\"}";
   return record;
+}
+
+std::string with_content_cut(std::string record, std::uint64_t whole_bytes) {
+  if (whole_bytes == 0) return record;
+  record.pop_back();
+  if (record.size() > 1) record += ',';
+  record += kContentCut;
+  const fmt::format_int digits(whole_bytes);
+  record.append(digits.data(), digits.size()) += '}';
+  return record;
+}
+
+std::uint64_t content_cut_in(std::string_view record) {
+  const auto value = member(record, kContentCut);
+  return value ? TextCursor(*value).number() : 0;
+}
+
+std::string text_in(std::string_view record, std::string_view name) {
+  const auto value = member(record, fmt::format("\"{}\":", name));
+  return value ? TextCursor(*value).json_text() : std::string();
 }
 
 std::optional<Digest> content_hash_of(std::string_view record) {

@@ -83,5 +83,11 @@ Digest commitment_of(Profile profile, const Salt& salt, std::string_view text);
 // The record with the commitment of its content as last member, "content_hash".
 std::string with_content_hash(std::string record, const Digest& commitment);
 std::optional<Digest> content_hash_of(std::string_view record);
+// The record, which says in "content_cut_from" how many bytes its content had before it was cut,
+// or left out. 0: neither.
+std::string with_content_cut(std::string record, std::uint64_t whole_bytes);
+std::uint64_t content_cut_in(std::string_view record);  // 0: it does not say so
+// The value of a text member of a record; empty when it has none of this name.
+std::string text_in(std::string_view record, std::string_view name);
 
 }  // namespace xc::audit

@@ -20,6 +20,11 @@ Status check_head(const File& file, Part part, std::uint64_t first, SegmentHead&
 
 }  // namespace
 
+std::string_view name_of(Fate fate) {
+  constexpr std::string_view kNames[] = {"none", "kept", "erased", "gone", "damaged"};
+  return kNames[static_cast<std::size_t>(fate)];
+}
+
 Result<std::vector<std::uint64_t>> segments_of(const std::string& folder) {
   std::vector<std::uint64_t> firsts;
   std::error_code error;
@@ -91,7 +96,7 @@ Result<Piece> SegmentReader::piece(Body body, std::uint64_t index, std::uint64_t
   return piece;
 }
 
-Result<Entry> SegmentReader::entry(const LeafFrame& frame) const {
+Result<Entry> SegmentReader::entry(const LeafFrame& frame, Texts texts) const {
   Entry entry;
   entry.leaf = frame.leaf;
   entry.content_at = entry.content_end = frame.content_at;
@@ -103,6 +108,11 @@ Result<Entry> SegmentReader::entry(const LeafFrame& frame) const {
   if (entry.content_end == entry.content_at) return entry;  // its length is unknown
   XC_TRY(const auto next, content_head(entry.content_end));
   if (!next || next->index != frame.leaf.index || next->body != Body::Content) return entry;
+  if (texts == Texts::RecordOnly) {
+    entry.content.fate = next->erased ? Fate::Erased : Fate::Kept;
+    entry.content_end += kContentHeadBytes + next->length;
+    return entry;
+  }
   XC_TRY(entry.content,
          piece(Body::Content, frame.leaf.index, entry.content_end, entry.content_end));
   return entry;

@@ -19,6 +19,8 @@ enum class Fate : std::uint8_t {
   Damaged,  // the bytes are not whole
 };
 
+std::string_view name_of(Fate fate);  // "none", "kept" …
+
 struct Piece {
   Fate fate = Fate::None;
   Salt salt{};
@@ -31,6 +33,10 @@ struct Entry {
   std::uint64_t content_end = 0;  // of the last frame that belongs to the leaf
   Piece record, content;
 };
+
+// What of a leaf is read. Of RecordOnly the content's fate is what its frame says, without its
+// bytes: whoever looks through many leaves shall not read every prompt.
+enum class Texts : std::uint8_t { All, RecordOnly };
 
 // The first leaves of all segments of a folder, in order. Error: FileError.
 Result<std::vector<std::uint64_t>> segments_of(const std::string& folder);
@@ -50,7 +56,7 @@ class SegmentReader {
   Result<std::string> frame(std::uint64_t n) const;
   Result<std::string> frames_at(std::uint64_t n, std::size_t count) const;
   // Record and content of a leaf. Damage is a Fate, not an error. Error: FileError.
-  Result<Entry> entry(const LeafFrame& frame) const;
+  Result<Entry> entry(const LeafFrame& frame, Texts texts = Texts::All) const;
   // The frame head at a place of the content file; nothing when it is not one.
   Result<std::optional<ContentHead>> content_head(std::uint64_t at) const;
 

@@ -38,7 +38,8 @@ struct TestLog {
   }
   // An admission and its settlement, waited for.
   Ticket call(const std::string& name, std::string_view content = {}) {
-    const auto admission = log->admit({.request_id = name, .tenant = "t"}, content);
+    const auto admission =
+        log->admit({.request_id = name, .tenant = "t"}, log->content_of(std::string(content)));
     const auto settlement = log->settle(*admission, {.request_id = name, .status = 200});
     EXPECT_TRUE(log->wait(*settlement, Deadline::never()));
     return *admission;

@@ -243,6 +243,22 @@ TEST_F(Verify, ExportsVerifyWholeAndFromTheMiddle) {
   }
 }
 
+TEST_F(Verify, ContentsThatAreErasedOrCutVerify) {
+  test_.open();
+  ASSERT_TRUE(test_.log->erase(tickets_[1].index, Body::Content, "admin", "asked"));
+  const auto cut = test_.log->admit({.request_id = "cut"}, test_.log->content_of("beg", 9));
+  const auto end = test_.log->settle(*cut, {.status = 200}, test_.log->content_of("answer"));
+  ASSERT_TRUE(test_.log->wait(*end, Deadline::never()));
+  test_.log.reset();
+  EXPECT_TRUE(check().good()) << said(check());
+  EXPECT_EQ(check().contents, 7u);
+  for (const ExportOptions& options :
+       {ExportOptions{}, ExportOptions{.first = 5}, ExportOptions{.with_content = false}}) {
+    const auto found = check_export(exported(options));
+    EXPECT_TRUE(found && found->good()) << said(*found);
+  }
+}
+
 TEST_F(Verify, EveryFlippedByteOfAnExportIsFound) {
   const std::string good = exported();
   for (std::size_t i = 0; i < good.size(); ++i) {

@@ -15,7 +15,6 @@
 #include "gateway/books.h"
 #include "gateway/query.h"
 #include "identity/caller.h"
-#include "schema/json_reader.h"
 
 namespace xc::gateway {
 namespace {
@@ -69,7 +68,7 @@ Result<std::uint64_t> first_since(audit::LogScan& log, std::int64_t unix_ms, std
   std::uint64_t low = 0, high = end;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
-    XC_TRY(const audit::Entry entry, log.read(middle));
+    XC_TRY(const audit::Entry entry, log.read(middle, audit::Texts::RecordOnly));
     if (entry.leaf.unix_ms < unix_ms) {
       low = middle + 1;
     } else {
@@ -100,6 +99,9 @@ std::optional<json::object> shown(const audit::Entry& entry, const RecordQuery& 
                    {"unix_ms", entry.leaf.unix_ms}};
   if (entry.leaf.partner != audit::kNoPartner) out["partner"] = entry.leaf.partner;
   out["record"] = std::move(record);
+  if (entry.content.fate != audit::Fate::None && readable) {
+    out["content"] = name_of(entry.content.fate);
+  }
   return out;
 }
 
@@ -115,7 +117,7 @@ Result<std::string> records_of(const audit::Log& log, const RecordQuery& query) 
   std::uint64_t scanned = 0;
   bool over = at == 0;
   while (!over && records.size() < query.limit && scanned++ < limits::kAuditScanMax) {
-    XC_TRY(const audit::Entry entry, scan.read(--at));
+    XC_TRY(const audit::Entry entry, scan.read(--at, audit::Texts::RecordOnly));
     over = at == 0 || entry.leaf.unix_ms < query.from;
     if (entry.leaf.unix_ms < query.from) break;
     if (std::optional<json::object> one = shown(entry, query)) records.push_back(std::move(*one));
@@ -192,31 +194,6 @@ Task<Status> prove_audit_leaf(Call& call) {
     return proof_of(log, receipt, index);
   };
   Status replied = co_await answer(call, std::move(work), Weight::Heavy);
-  co_return replied;
-}
-
-Task<Status> erase_audit_leaf(Call& call) {
-  json::value document;
-  const Result<schema::JsonObject> body = schema::read_body(call.request().body, document);
-  if (!body) co_return std::unexpected(body.error());
-  std::optional<std::int64_t> index;
-  std::string what, reason;
-  Status read = body->integer("index", index, 0, kForever);
-  if (read) read = body->text("what", what);
-  if (read) read = body->text("reason", reason);
-  if (!read) co_return read;
-  if (!index) co_return fail_field("index", Message::MissingField, {"index"});
-  if (what != "content" && what != "record") {
-    co_return fail_field("what", Message::BadValue, {"what", "?", "content, record"});
-  }
-  if (reason.empty()) co_return fail_field("reason", Message::MissingField, {"reason"});
-  const audit::Body part = what == "content" ? audit::Body::Content : audit::Body::Record;
-  Result<Work> work = [&log = call.services.books.log(), at = static_cast<std::uint64_t>(*index),
-                       part, by = call.caller.key_id, reason]() -> Result<std::string> {
-    XC_CHECK(log.erase(at, part, by, reason));
-    return std::string(R"({"erased":true})");
-  };
-  Status replied = co_await answer(call, std::move(work));
   co_return replied;
 }
 

@@ -113,6 +113,22 @@ Result<Work> suspend_work(const Call& call, bool suspended) {
   };
 }
 
+Result<Work> set_tenant_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  if (!identity::reaches(call.caller, call.parameter)) return no_tenant(call.parameter);
+  XC_TRY(const schema::JsonField field, body.need("audit_content"));
+  XC_TRY(const std::size_t index, field.as_one_of({"none", "full"}));
+  return [name = call.parameter, content = static_cast<identity::AuditContent>(index),
+          desk = desk_of(call)]() -> Result<std::string> {
+    XC_CHECK(desk.tenants.set_audit_content(name, content));
+    XC_CHECK(desk.keys.reload());
+    XC_TRY(const identity::TenantRecord tenant, desk.tenants.find(name));
+    note(desk, "audit_content_set", tenant.name, std::string(name_of(content)));
+    return json_of(tenant);
+  };
+}
+
 Result<Work> create_workspace_work(const Call& call) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
@@ -194,6 +210,7 @@ Task<Status> list_tenants(Call& call) {
 }
 
 Task<Status> create_tenant(Call& call) { return answer(call, create_tenant_work(call)); }
+Task<Status> set_tenant(Call& call) { return answer(call, set_tenant_work(call)); }
 Task<Status> suspend_tenant(Call& call) { return answer(call, suspend_work(call, true)); }
 Task<Status> resume_tenant(Call& call) { return answer(call, suspend_work(call, false)); }
 

@@ -17,6 +17,8 @@ Task<Status> who_am_i(Call& call);
 
 Task<Status> list_tenants(Call& call);
 Task<Status> create_tenant(Call& call);
+// {"audit_content": "none" | "full"}; by the tenant's administrator too.
+Task<Status> set_tenant(Call& call);
 Task<Status> suspend_tenant(Call& call);
 Task<Status> resume_tenant(Call& call);
 Task<Status> list_workspaces(Call& call);

@@ -21,6 +21,7 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/logout", "PTDAStdas"},
     {"GET /admin/tenants", "PTDAStdas"},
     {"POST /admin/tenants", "P"},
+    {"PUT /admin/tenants/{tenant}", "PTt"},
     {"POST /admin/tenants/{tenant}/suspend", "P"},
     {"POST /admin/tenants/{tenant}/resume", "P"},
     {"GET /admin/workspaces", "PTDAStdas"},
@@ -62,6 +63,7 @@ const std::map<std::string, std::string> kMatrix{
     {"GET /admin/audit/head", "PTDAStdas"},
     {"GET /admin/audit/records", "PTAStas"},
     {"GET /admin/audit/proof", "PTDASKtdask"},
+    {"GET /admin/audit/content", "PASas"},
     {"GET /admin/audit/export", "PAS"},
     {"POST /admin/audit/erase", "P"},
 };

@@ -59,18 +59,25 @@ Desk desk_of(const Call& call) {
           *accounts.sessions, call.services.clock, call.services.books, call.request_id};
 }
 
+Status record(const Desk& desk, std::string_view event, std::string_view tenant,
+              const std::string& subject) {
+  log::info("admin", "{} {} of {} by {}", event, subject, tenant, desk.caller.key_id);
+  XC_TRY(const audit::Ticket ticket, desk.books.log().event(audit::RecordText()
+                                                                .text("event", event)
+                                                                .text("request", desk.request_id)
+                                                                .text("tenant", tenant)
+                                                                .text("subject", subject)
+                                                                .text("key", desk.caller.key_id)
+                                                                .take()));
+  static_cast<void>(ticket);
+  return {};
+}
+
 void note(const Desk& desk, std::string_view event, std::string_view tenant,
           const std::string& subject) {
-  log::info("admin", "{} {} of {} by {}", event, subject, tenant, desk.caller.key_id);
-  const Result<audit::Ticket> ticket = desk.books.log().event(audit::RecordText()
-                                                                  .text("event", event)
-                                                                  .text("request", desk.request_id)
-                                                                  .text("tenant", tenant)
-                                                                  .text("subject", subject)
-                                                                  .text("key", desk.caller.key_id)
-                                                                  .take());
   // The change is done and its request recorded; this happens at shutdown or with a full disk.
-  if (!ticket) log::warn("admin", "{} {} has no audit record", event, subject);
+  if (!record(desk, event, tenant, subject))
+    log::warn("admin", "{} {} has no audit record", event, subject);
 }
 
 }  // namespace xc::gateway

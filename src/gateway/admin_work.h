@@ -43,7 +43,11 @@ struct Desk {
 Desk desk_of(const Call& call);
 
 // What was done, for the audit log and the service's own: the request's leaf came before and says
-// only what was asked. `tenant` is the subject's: its auditors find the record.
+// only what was asked. `tenant` is the subject's: its auditors find the record. Error:
+// AuditUnavailable.
+Status record(const Desk& desk, std::string_view event, std::string_view tenant,
+              const std::string& subject);
+// The same of what is done already: an error is logged.
 void note(const Desk& desk, std::string_view event, std::string_view tenant,
           const std::string& subject);
 

@@ -65,7 +65,9 @@ void AuditEntry::commit(std::int64_t took_us) {
     settlement.cost_micro = spent_->cost_micro;
   }
   settlement.took_us = took_us;
-  books_.settle(*admission_, settlement, ended, spent_ ? &*spent_ : nullptr);
+  audit::Content content;
+  if (answer_) content = content_of(answer_->take());
+  books_.settle(*admission_, settlement, ended, spent_ ? &*spent_ : nullptr, std::move(content));
 }
 
 void AuditEntry::record_refusal() {
@@ -125,17 +127,24 @@ audit::Admission AuditEntry::facts() const {
   return facts;
 }
 
-Status AuditEntry::admit(const audit::Admission& facts) {
-  Result<audit::Ticket> ticket = books_.admit(facts);
+audit::Content AuditEntry::content_of(KeptText kept) const {
+  return books_.log().content_of(std::move(kept.text), kept.whole_bytes);
+}
+
+Status AuditEntry::admit(const audit::Admission& facts, audit::Content content) {
+  Result<audit::Ticket> ticket = books_.admit(facts, std::move(content));
   if (!ticket) return std::unexpected(std::move(ticket.error()));
   admission_ = *ticket;
   return {};
 }
 
-Status AuditEntry::admit_request(std::int64_t reserved_tokens) {
+Status AuditEntry::admit_request(std::int64_t reserved_tokens, std::string_view kept_body) {
   audit::Admission request = facts();
   request.reserved_tokens = reserved_tokens;
-  return admit(request);
+  if (kept_body.empty()) return admit(request);
+  XC_CHECK(admit(request, content_of(kept_request(kept_body))));
+  answer_ = std::make_unique<KeptAnswer>();
+  return {};
 }
 
 Status AuditEntry::admit_change() {

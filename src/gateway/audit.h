@@ -1,6 +1,7 @@
 // The record of one request.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "gateway/books.h"
+#include "gateway/kept_content.h"
 #include "gateway/metrics.h"
 #include "identity/caller.h"
 
@@ -17,7 +19,8 @@ namespace xc::gateway {
 // Every request, served, refused or broken off, has exactly one: the destructor commits it as one
 // log line, into the metrics and, when the caller is known, into the audit log: as the settlement
 // of its admission, or as a refusal. Without an outcome the client went away. It never holds a key,
-// a prompt or an answer. Used on one I/O thread; the references outlive it.
+// and a prompt or an answer only where the tenant wants them kept. Used on one I/O thread; the
+// references outlive it.
 class AuditEntry {
  public:
   struct Subject {
@@ -49,11 +52,14 @@ class AuditEntry {
   void outcome(int status) { status_ = status; }
   void outcome(const Error& error);
 
-  // The leaf before the call, once. Error: AuditUnavailable: the call must not run.
-  Status admit_request(std::int64_t reserved_tokens);
+  // The leaf before the call, once. `kept_body`: the request's, when its tenant has contents kept;
+  // else empty. Error: AuditUnavailable: the call must not run.
+  Status admit_request(std::int64_t reserved_tokens, std::string_view kept_body = {});
   // The leaf before an administrator's change: what is asked is in the address.
   Status admit_change();
   const std::optional<audit::Ticket>& admission() const { return admission_; }
+  // Where the answer is kept; null when it is not.
+  KeptAnswer* kept_answer() { return answer_.get(); }
   // What the admitted call was billed.
   void spent(const Spent& spent) { spent_ = spent; }
   // The value of X-Xingcha-Receipt as of now; empty without an admission.
@@ -71,7 +77,8 @@ class AuditEntry {
 
  private:
   audit::Admission facts() const;
-  Status admit(const audit::Admission& facts);
+  audit::Content content_of(KeptText kept) const;
+  Status admit(const audit::Admission& facts, audit::Content content = {});
   void commit(std::int64_t took_us);
   void record_refusal();
   void write_line(double took_ms) const;
@@ -86,6 +93,7 @@ class AuditEntry {
   std::string key_id_, tenant_;
   std::string workspace_;  // tenant/workspace: names of workspaces repeat
   std::optional<audit::Ticket> admission_;
+  std::unique_ptr<KeptAnswer> answer_;
   std::optional<Spent> spent_;
   int status_;
   std::string_view error_;  // the message's name

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -56,6 +57,7 @@ struct Export {
   audit::File file;
   std::uint64_t size = 0;
   std::uint64_t sent = 0;
+  std::map<std::string, std::uint64_t> contents;  // by tenant, how many are in the file
   Status outcome;
   std::string piece;
 };
@@ -69,9 +71,20 @@ Status write_out(const audit::Log& log, Export& job) {
     job.size += text.size();
     return written;
   };
+  job.wish.options.on_content = [&job](const audit::Entry& entry) {
+    ++job.contents[audit::text_in(entry.record.text, "tenant")];
+  };
   const audit::SignedHead head = log.head();
   if (job.wish.csv) return audit::export_csv(log.folder(), head, job.wish.options, sink);
   return audit::export_json_lines(log.folder(), log.key(), head, job.wish.options, sink);
+}
+
+// Each tenant's auditors learn that its contents were read, before anything leaves.
+Status tell(const Desk& desk, const Export& job) {
+  for (const auto& [tenant, count] : job.contents) {
+    XC_CHECK(record(desk, "content_exported", tenant, std::to_string(count) + " leaves"));
+  }
+  return {};
 }
 
 void read_piece(Export& job) {
@@ -96,8 +109,9 @@ Task<Status> export_audit(Call& call) {
   }
   auto job = std::make_shared<Export>();
   job->wish = std::move(*wish);
-  std::function<void()> write = [job, &log = call.services.books.log(), leave] {
-    job->outcome = write_out(log, *job);
+  std::function<void()> write = [job, desk = desk_of(call), leave] {
+    job->outcome = write_out(desk.books.log(), *job);
+    if (job->outcome) job->outcome = tell(desk, *job);
   };
   leave = nullptr;  // the write has it
   co_await call.services.blocking.run(std::move(write));

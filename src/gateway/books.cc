@@ -106,19 +106,19 @@ Result<std::unique_ptr<Books>> Books::open(audit::Log& log, store::Database& dat
   return books;
 }
 
-Result<audit::Ticket> Books::admit(const audit::Admission& admission) {
+Result<audit::Ticket> Books::admit(const audit::Admission& admission, audit::Content content) {
   // Together: a roll-up that sees the leaf on disk must see that it is open.
   const std::lock_guard held(mutex_);
-  Result<audit::Ticket> leaf = log_.admit(admission);
+  Result<audit::Ticket> leaf = log_.admit(admission, std::move(content));
   if (leaf) open_.insert(leaf->index);
   return leaf;
 }
 
 void Books::settle(const audit::Ticket& admission, const audit::Settlement& settlement, Ended ended,
-                   const Spent* spent) {
+                   const Spent* spent, audit::Content content) {
   // Together: a roll-up that sees the leaf on disk must see the item too.
   const std::lock_guard held(mutex_);
-  const Result<audit::Ticket> leaf = log_.settle(admission, settlement);
+  const Result<audit::Ticket> leaf = log_.settle(admission, settlement, std::move(content));
   if (!leaf) {
     // Its admission stays open: the next start settles it as lost. So it is no usage either, else
     // it would be counted twice.

@@ -59,12 +59,12 @@ class Books {
   const identity::UsageTable& usage() const { return usage_; }
 
   // The leaf before a call; settle() must follow. Error: AuditUnavailable, BadLength.
-  Result<audit::Ticket> admit(const audit::Admission& admission);
+  Result<audit::Ticket> admit(const audit::Admission& admission, audit::Content content = {});
   // Exactly one for each admission; never fails visibly: the log keeps room for settlements, and
   // what it does not take at shutdown is lost to nobody but us. `spent`: null for calls that spend
   // nothing, such as an administrator's.
   void settle(const audit::Ticket& admission, const audit::Settlement& settlement, Ended ended,
-              const Spent* spent);
+              const Spent* spent, audit::Content content = {});
   // A request that a known caller made and that was not admitted, as canonical JSON. Beyond
   // limits::kAuditRefusalsPerSecond, and while the log takes no more, they are only counted; the
   // next record says how many.

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <set>
 
+#include "audit/log_scan.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "gateway/books.h"
@@ -63,14 +64,15 @@ Status Books::recover() {
 // is billed as nothing. When this is cut short, the next start goes on.
 Status Books::settle_lost(std::uint64_t from, std::uint64_t to) {
   std::set<std::uint64_t> open;
+  audit::LogScan scan(log_);
   for (std::uint64_t at = from; at < to; ++at) {
-    XC_TRY(const audit::Entry entry, log_.read(at));
+    XC_TRY(const audit::Entry entry, scan.read(at, audit::Texts::RecordOnly));
     if (entry.leaf.kind == audit::Kind::Admission) open.insert(at);
     if (entry.leaf.kind == audit::Kind::Settlement) open.erase(entry.leaf.partner);
   }
   std::optional<audit::Ticket> last;
   for (const std::uint64_t index : open) {
-    XC_TRY(const audit::Entry entry, log_.read(index));
+    XC_TRY(const audit::Entry entry, scan.read(index, audit::Texts::RecordOnly));
     const json::object record = record_in(entry).value_or(json::object());
     const std::string request = text_in(record, "request"), tenant = text_in(record, "tenant");
     const std::string workspace = text_in(record, "workspace"), key = text_in(record, "key");
@@ -91,8 +93,9 @@ Status Books::settle_lost(std::uint64_t from, std::uint64_t to) {
 
 Status Books::add_from_log(std::uint64_t from, std::uint64_t to) {
   std::vector<identity::UsageRow> rows;
+  audit::LogScan scan(log_);
   for (std::uint64_t at = from; at < to; ++at) {
-    XC_TRY(const audit::Entry entry, log_.read(at));
+    XC_TRY(const audit::Entry entry, scan.read(at, audit::Texts::RecordOnly));
     if (std::optional<identity::UsageRow> row = usage_in(entry)) rows.push_back(std::move(*row));
     const bool last = at + 1 == to;
     if (!last && rows.size() < limits::kUsageRowsMax) continue;

@@ -83,6 +83,8 @@ Task<Status> converse(Call& call, Result<Question> question) {
   std::vector<schema::Delta> deltas;
   std::string bytes;
   sink->start(generation->prompt(), bytes);
+  KeptAnswer* const kept = call.audit.kept_answer();
+  if (kept != nullptr && question->stream) kept->goes_out();
   for (;;) {
     const std::optional<bool> ready = generation->take_ready(deltas);
     Result<bool> more = ready.value_or(false);
@@ -95,6 +97,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
                                   std::move(more.error()));
       if (!begun) co_return std::unexpected(std::move(begun.error()));
       generation = std::move(*begun);
+      if (kept != nullptr) kept->begin_anew();
       sink = sink_of(call, *question, *generation, *reservation);
       bytes.clear();
       sink->start(generation->prompt(), bytes);
@@ -108,6 +111,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
       co_return broken;
     }
     writer.note(deltas);
+    if (kept != nullptr) kept->add(deltas);
     for (const schema::Delta& delta : deltas) sink->add(delta, bytes);
     if (!question->stream || generation->ended()) continue;  // the end leaves in one piece
     Status sent = co_await writer.send(bytes);
@@ -115,6 +119,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
   }
   sink->finish(bytes);
   reservation->settle();
+  if (kept != nullptr) kept->goes_out();
   Status finished = co_await writer.finish(bytes);
   co_await generation->drain();
   co_return finished;

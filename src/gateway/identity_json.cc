@@ -81,6 +81,7 @@ std::string json_of(const identity::TenantRecord& tenant) {
   w.text("name", tenant.name);
   w.integer("created_unix_ms", tenant.created_unix_ms);
   time_or_null(w, "suspended_unix_ms", tenant.suspended_unix_ms);
+  w.text("audit_content", identity::name_of(tenant.audit_content));
   w.end();
   return out;
 }

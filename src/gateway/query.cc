@@ -75,17 +75,19 @@ Result<std::int64_t> query_number(std::string_view query, std::string_view name,
 Result<std::int64_t> query_time(std::string_view query, std::string_view name,
                                 std::int64_t otherwise) {
   const std::optional<std::string> text = query_value(query, name);
-  if (!text) return otherwise;
-  std::optional<std::int64_t> time = whole_number(*text);
-  if (!time) time = unix_ms_of_rfc3339(*text);
+  return text ? time_of(name, *text) : otherwise;
+}
+
+Result<std::int64_t> time_of(std::string_view name, std::string_view text) {
+  std::optional<std::int64_t> time = whole_number(text);
+  if (!time) time = unix_ms_of_rfc3339(text);
   if (time && *time > limits::kQueryTimeMax) {
-    return fail_field(
-        std::string(name), Message::OutOfRange,
-        {std::string(name), "0", std::to_string(limits::kQueryTimeMax), shown(*text)});
+    return fail_field(std::string(name), Message::OutOfRange,
+                      {std::string(name), "0", std::to_string(limits::kQueryTimeMax), shown(text)});
   }
   if (time && *time >= 0) return *time;
   return fail_field(std::string(name), Message::BadValue,
-                    {std::string(name), shown(*text), "2026-11-22T19:02:56+08:00, 1795345376000"});
+                    {std::string(name), shown(text), "2026-11-22T19:02:56+08:00, 1795345376000"});
 }
 
 }  // namespace xc::gateway

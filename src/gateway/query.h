@@ -19,4 +19,7 @@ Result<std::int64_t> query_number(std::string_view query, std::string_view name,
 Result<std::int64_t> query_time(std::string_view query, std::string_view name,
                                 std::int64_t otherwise);
 
+// The same of a text that stands elsewhere, such as a member of a body.
+Result<std::int64_t> time_of(std::string_view name, std::string_view text);
+
 }  // namespace xc::gateway

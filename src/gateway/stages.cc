@@ -200,7 +200,10 @@ Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estima
 
 Status admit(Call& call, const Reservation& reservation) {
   const ops::Trace::Stage stage = call.trace.stage("admit");
-  return call.audit.admit_request(reservation.estimate().all());
+  const bool kept = call.caller.audit_content != identity::AuditContent::None;
+  return call.audit.admit_request(
+      reservation.estimate().all(),
+      kept ? std::string_view(call.request().body) : std::string_view());
 }
 
 Status screen(std::string_view model) {

@@ -71,7 +71,8 @@ Status screen(std::string_view model);
 // QuotaRunning, QuotaTooLarge); QuotaSpent; BudgetAway. Waits only for a lease of a budget that
 // several gateways share, and then for the database.
 Task<Result<Reservation>> reserve(Call& call, std::string model, Estimate estimate);
-// Stage: the audit log's leaf before the call. Error: AuditUnavailable: nothing runs unrecorded.
+// Stage: the audit log's leaf before the call, with the request where the tenant has contents kept.
+// Error: AuditUnavailable: nothing runs unrecorded.
 Status admit(Call& call, const Reservation& reservation);
 struct Ask;
 // Stage: the next place for the question: an endpoint of a pool, or a ready worker, which loads

@@ -9,6 +9,8 @@ namespace {
 constexpr std::array<std::string_view, kRoles> kNames{
     "none", "platform_admin", "tenant_admin", "developer", "auditor", "safety_officer"};
 
+constexpr std::array<std::string_view, 2> kContentNames{"none", "full"};
+
 // Who sees the whole platform when the first tenant employs them.
 bool watches(Role role) { return role == Role::Auditor || role == Role::SafetyOfficer; }
 
@@ -27,6 +29,17 @@ std::string_view name_of(Role role) { return kNames[static_cast<std::size_t>(rol
 std::optional<Role> role_of_name(std::string_view name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (kNames[i] == name) return static_cast<Role>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(AuditContent content) {
+  return kContentNames[static_cast<std::size_t>(content)];
+}
+
+std::optional<AuditContent> audit_content_of_name(std::string_view name) {
+  for (std::size_t i = 0; i < kContentNames.size(); ++i) {
+    if (kContentNames[i] == name) return static_cast<AuditContent>(i);
   }
   return std::nullopt;
 }

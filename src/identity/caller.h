@@ -28,11 +28,20 @@ inline constexpr int kRoles = 6;
 std::string_view name_of(Role role);  // "none", "platform_admin" …
 std::optional<Role> role_of_name(std::string_view name);
 
+// What a tenant wants kept in the audit log of what it asks and is answered.
+enum class AuditContent : std::uint8_t {
+  None,
+  Full,  // requests as they came, answers as they went out: gateway/kept_content.h
+};
+std::string_view name_of(AuditContent content);  // "none", "full"
+std::optional<AuditContent> audit_content_of_name(std::string_view name);
+
 struct Caller {
   std::string key_id;  // "key_…"; of a session "user_…"
   std::string tenant;  // its name, which never changes
   std::string workspace = {};
   Role role = Role::None;
+  AuditContent audit_content = AuditContent::None;   // its tenant's; of a key only
   std::shared_ptr<const Scopes> scopes = {};         // null: no restriction
   std::string user_id = {};                          // of a session
   std::string user_name = {};                        // of a session; unique in its tenant

@@ -26,6 +26,7 @@ enum Column : std::size_t {
   kRevoked,
   kHash,
   kOldHash,
+  kAuditContent,
 };
 
 // Nothing when the row cannot be enforced.
@@ -59,7 +60,8 @@ constexpr std::string_view kColumnsText =
     "k.id, k.name, k.prefix, k.tenant, k.workspace, k.role, k.models, k.routes, k.pools, "
     "k.sources, "
     "k.created_unix_ms, k.expires_unix_ms, k.last_used_unix_ms, k.old_until_unix_ms, "
-    "k.revoked_unix_ms, k.hash, k.old_hash";
+    "k.revoked_unix_ms, k.hash, k.old_hash, "
+    "(SELECT c.audit_content FROM tenants c WHERE c.name = k.tenant)";
 const std::string_view kKeyColumns = kColumnsText;
 
 KeyRecord record_of(const store::Row& row) {
@@ -89,6 +91,8 @@ void add_row(KeyTable& table, const KeyTable& before, const store::Row& row) {
     log::warn("identity", "key {} cannot be read and is refused", record.id);
     return;
   }
+  key->caller.audit_content =
+      audit_content_of_name(text_in(row.at(kAuditContent))).value_or(AuditContent::None);
   keep_use(*key, before, *hash);
   const std::optional<KeyHash> old_hash = hash_of_hex(text_in(row.at(kOldHash)));
   if (old_hash && record.old_until_unix_ms) {

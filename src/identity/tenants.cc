@@ -13,8 +13,13 @@ using Statement = store::Database::Statement;
 
 TenantRecord record_of(const store::Row& row) {
   return {text_in(row.at(0)), text_in(row.at(1)), integer_in(row.at(2)).value_or(0),
-          integer_in(row.at(3))};
+          integer_in(row.at(3)),
+          audit_content_of_name(text_in(row.at(4))).value_or(AuditContent::None)};
 }
+
+// As record_of reads them.
+constexpr std::string_view kTenantColumns =
+    "id, name, created_unix_ms, suspended_unix_ms, audit_content";
 
 Statement insert_tenant(const TenantRecord& tenant) {
   return {"INSERT INTO tenants (id, name, created_unix_ms) VALUES (:p0, :p1, :p2)",
@@ -67,8 +72,8 @@ Result<TenantRecord> TenantStore::create(const std::string& name) {
 
 Result<std::vector<TenantRecord>> TenantStore::list() const {
   XC_TRY(const std::vector<store::Row> rows,
-         database_.query("SELECT id, name, created_unix_ms, suspended_unix_ms FROM tenants "
-                         "ORDER BY created_unix_ms, name"));
+         database_.query(
+             fmt::format("SELECT {} FROM tenants ORDER BY created_unix_ms, name", kTenantColumns)));
   std::vector<TenantRecord> tenants;
   tenants.reserve(rows.size());
   for (const store::Row& row : rows) tenants.push_back(record_of(row));
@@ -77,8 +82,7 @@ Result<std::vector<TenantRecord>> TenantStore::list() const {
 
 Result<TenantRecord> TenantStore::find(const std::string& name) const {
   XC_TRY(const std::vector<store::Row> rows,
-         database_.query("SELECT id, name, created_unix_ms, suspended_unix_ms FROM tenants "
-                         "WHERE name = :p0",
+         database_.query(fmt::format("SELECT {} FROM tenants WHERE name = :p0", kTenantColumns),
                          {name}));
   if (rows.empty()) return no_tenant(name);
   return record_of(rows.front());
@@ -92,6 +96,13 @@ Status TenantStore::suspend(const std::string& name, bool suspended) {
   return database_.transaction(
       {{"UPDATE tenants SET suspended_unix_ms = :p0 WHERE name = :p1", {when, name}},
        note_change()});
+}
+
+Status TenantStore::set_audit_content(const std::string& name, AuditContent content) {
+  XC_TRY(const TenantRecord tenant, find(name));
+  return database_.transaction({{"UPDATE tenants SET audit_content = :p0 WHERE name = :p1",
+                                 {std::string(name_of(content)), tenant.name}},
+                                note_change()});
 }
 
 Result<WorkspaceRecord> TenantStore::add_workspace(const std::string& tenant,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "identity/caller.h"
 #include "store/database.h"
 
 namespace xc::identity {
@@ -27,6 +28,7 @@ struct TenantRecord {
   std::string name;
   std::int64_t created_unix_ms = 0;
   std::optional<std::int64_t> suspended_unix_ms;  // its keys and sessions are refused
+  AuditContent audit_content = AuditContent::None;
 };
 
 // Keeps nothing in memory. Blocking (database); thread-safe. References must outlive the store.
@@ -46,6 +48,8 @@ class TenantStore {
   // Takes effect when keys and sessions are read again (reload). The first tenant cannot be
   // suspended: nobody could take it back. Error: NoSuchTenant, NotAllowed.
   Status suspend(const std::string& name, bool suspended);
+  // What the audit log keeps of its calls; in force when keys are read again. Error: NoSuchTenant.
+  Status set_audit_content(const std::string& name, AuditContent content);
 
   // Error: BadSetting, NoSuchTenant, NameTaken, TenantFull.
   Result<WorkspaceRecord> add_workspace(const std::string& tenant, const std::string& name);

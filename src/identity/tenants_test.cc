@@ -101,6 +101,24 @@ TEST_P(TenantsTest, the_first_tenant_cannot_be_suspended) {
   EXPECT_FALSE(tenants_.find("acme")->suspended_unix_ms);
 }
 
+TEST_P(TenantsTest, contents_are_kept_when_the_tenant_wants_it) {
+  ASSERT_TRUE(tenants_.create("acme"));
+  EXPECT_EQ(tenants_.find("acme")->audit_content, AuditContent::None);
+  ASSERT_TRUE(tenants_.set_audit_content("acme", AuditContent::Full));
+  EXPECT_EQ(tenants_.find("acme")->audit_content, AuditContent::Full);
+  EXPECT_EQ(tenants_.list()->at(0).audit_content, AuditContent::None);  // default's
+  EXPECT_EQ(tenants_.set_audit_content("nobody", AuditContent::Full).error().message,
+            Message::NoSuchTenant);
+  const auto keys = std::move(*KeyStore::open(*database_, clock_, random_));
+  const std::string theirs = keys->create("a", "acme")->secret;
+  const std::string others = keys->create("b", "default")->secret;
+  EXPECT_EQ(keys->verify(theirs, "unix")->audit_content, AuditContent::Full);
+  EXPECT_EQ(keys->verify(others, "unix")->audit_content, AuditContent::None);
+  ASSERT_TRUE(tenants_.set_audit_content("acme", AuditContent::None));
+  ASSERT_TRUE(keys->refresh());  // another process changed it
+  EXPECT_EQ(keys->verify(theirs, "unix")->audit_content, AuditContent::None);
+}
+
 // A database of the version before tenants existed.
 class TenantsMigration : public store::TestOnDatabases {};
 TEST_P(TenantsMigration, old_keys_keep_working_with_the_right_they_had) {

@@ -84,6 +84,18 @@ std::optional<std::string> bytes_of_base64(std::string_view text) {
   return out;
 }
 
+std::string_view picture_type_of(std::string_view base64) {
+  struct Row {
+    std::string_view begins, type;
+  };
+  constexpr std::array kRows{Row{"iVBORw0KGgo", "image/png"}, Row{"/9j/", "image/jpeg"},
+                             Row{"UklGR", "image/webp"}, Row{"R0lGOD", "image/gif"},
+                             Row{"Qk", "image/bmp"}};
+  const auto row =
+      std::ranges::find_if(kRows, [base64](const Row& r) { return base64.starts_with(r.begins); });
+  return row == kRows.end() ? std::string_view() : row->type;
+}
+
 Result<Image> read_base64_image(std::string_view media_type, std::string_view base64,
                                 std::size_t number, const std::string& param) {
   std::string type = lower_of(media_type);

@@ -23,5 +23,7 @@ Result<Image> read_data_url(std::string_view url, std::size_t number, const std:
 Result<Image> read_base64_image(std::string_view media_type, std::string_view base64,
                                 std::size_t number, const std::string& param);
 std::string data_url_of(const Image& image);
+// "image/png" … of a picture in base64, by its first bytes; empty when it does not begin like one.
+std::string_view picture_type_of(std::string_view base64);
 
 }  // namespace xc::schema

@@ -26,19 +26,6 @@ Result<std::string> read_tagged_model(const JsonObject& body) {
   return model;
 }
 
-// The picture's kind by its first bytes, which stand at the same place in base64.
-std::string_view media_type_of(std::string_view base64) {
-  struct Row {
-    std::string_view begins, type;
-  };
-  constexpr std::array kRows{Row{"iVBORw0KGgo", "image/png"}, Row{"/9j/", "image/jpeg"},
-                             Row{"UklGR", "image/webp"}, Row{"R0lGOD", "image/gif"},
-                             Row{"Qk", "image/bmp"}};
-  const auto row =
-      std::ranges::find_if(kRows, [base64](const Row& r) { return base64.starts_with(r.begins); });
-  return row == kRows.end() ? std::string_view() : row->type;
-}
-
 // Reads one body into one Request.
 class Reader {
  public:
@@ -152,7 +139,7 @@ Status Reader::read_images(const JsonObject& in, Message& out) {
     if (text.find(':') != std::string_view::npos) {
       XC_TRY(part.image, read_data_url(text, images_, field.path()));
     } else {
-      const std::string_view type = media_type_of(text);
+      const std::string_view type = picture_type_of(text);
       if (type.empty()) {
         return fail_field(field.path(), xc::Message::BadImage,
                           {std::to_string(images_), "no png, jpeg, webp, gif or bmp in base64"});

@@ -229,12 +229,19 @@ Migration usage_places_step() {
            "DROP TABLE usage_hours_before"}};
 }
 
+Migration audit_content_step() {
+  return {9,
+          "what the audit log keeps of a tenant's calls",
+          {"ALTER TABLE tenants ADD COLUMN audit_content TEXT NOT NULL DEFAULT 'none'"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
   static const std::vector<Migration> steps{
-      keys_step(),           identity_step(), quota_step(),        pools_step(),
-      shared_budgets_step(), oidc_step(),     pool_courses_step(), usage_places_step()};
+      keys_step(),         identity_step(),       quota_step(),
+      pools_step(),        shared_budgets_step(), oidc_step(),
+      pool_courses_step(), usage_places_step(),   audit_content_step()};
   return steps;
 }
 

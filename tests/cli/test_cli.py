@@ -17,7 +17,7 @@ from harness.server import alive, free_port, wait_until
 COMMANDS = [
     "serve", "run", "pull", "list", "show", "rm", "import", "convert", "quantize", "plan", "ps", "stop", "key",
     "key create", "key list", "key rotate", "key revoke", "tenant", "tenant create", "tenant list",
-    "tenant add-workspace", "tenant suspend", "tenant resume", "user", "user create", "user list",
+    "tenant add-workspace", "tenant suspend", "tenant resume", "tenant audit-content", "user", "user create", "user list",
     "user password", "user totp", "user disable", "user enable", "doctor", "bench", "usage", "pool", "pool list",
     "pool set",
     "pool rm", "pool route", "pool clearance", "endpoint", "endpoint set", "endpoint rm", "secrets", "secrets rotate",

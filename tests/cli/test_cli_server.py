@@ -301,6 +301,14 @@ def test_a_restricted_key_of_a_tenant(home, api):
     turned = json.loads(home.cli("key", "rotate", made["service_id"], "--overlap", "1h", "--json").stdout)
     assert turned["id"] == made["id"] and turned["key"] != made["key"]
     assert status_with(api, made["key"]) == status_with(api, turned["key"]) == 200
+    kept = json.loads(home.cli("tenant", "audit-content", "acme", "full", "--json").stdout)
+    assert (kept["name"], kept["audit_content"]) == ("acme", "full")
+    rows = json.loads(home.cli("tenant", "list", "--json").stdout)["tenants"]
+    assert {row["name"]: row["audit_content"] for row in rows} == {"default": "none", "acme": "full"}
+    assert "acme" in home.cli("tenant", "audit-content", "acme", "none").stdout
+    assert home.cli("tenant", "audit-content", "acme", "some", check=False).returncode == 2
+    nobody = home.cli("tenant", "audit-content", "nobody", "full", check=False)
+    assert nobody.returncode == 1 and "nobody" in nobody.stderr
     home.cli("tenant", "suspend", "acme")
     assert status_with(api, turned["key"]) == 401
     home.cli("tenant", "resume", "acme")

@@ -1,14 +1,18 @@
-"""The audit log of a server that is killed under load."""
+"""The audit log of a server that is killed under load; contents that it keeps for one tenant of two."""
 
 import concurrent.futures
 import contextlib
 import http.client
+import json
+import stat
 import threading
 
 from harness import paths
 from harness.audit import all_records, verify
 from harness.home import Home
+from harness.http import Api
 from harness.server import Server, wait_until
+from harness.tenants import key_of_tenant
 
 CLIENTS = 6
 ROUNDS = 3
@@ -78,3 +82,91 @@ def test_an_export_is_verified_offline(server, api, tmp_path):
     gone = tmp_path / "gone.jsonl"
     gone.write_text("\n".join(lines[:at] + lines[at + 1:]) + "\n")
     assert server.home.cli("verify-audit", gone, "--key", key, check=False).returncode != 0
+
+
+def key_with_role(home, tenant, role):
+    return json.loads(home.cli("key", "create", role, "--tenant", tenant, "--role", role, "--json").stdout)["key"]
+
+
+def ask(api, request_id):
+    """What a streamed chat was asked, as sent, and what it said."""
+    body = json.dumps({"model": paths.MODEL, "messages": [{"role": "user", "content": f"说说 {request_id}"}],
+                       "stream": True, "max_tokens": 16, "ignore_eos": True}, ensure_ascii=False)
+    reply = api.post("/v1/chat/completions", body, headers={"X-Request-Id": request_id})
+    assert reply.status == 200, reply
+    chunks = [event.json() for event in reply.events() if event.data != "[DONE]"]
+    return body, "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+
+def settled(api, request_id, key=...):
+    """The records of a request, the admission first, once it has ended."""
+    def both():
+        rows = api.get(f"/admin/audit/records?request={request_id}", key=key).json()["records"]
+        return any(row["kind"] == "settlement" for row in rows) and rows[::-1]
+    return wait_until(both, "the call is settled")
+
+
+def contents_of(api, key, request_id):
+    """The leaves of a request that have a content, as this key reads them: the prompt's, the answer's."""
+    return [api.get(f"/admin/audit/content?index={row['index']}", key=key).json()
+            for row in settled(api, request_id, key) if "content" in row]
+
+
+def events_named(api, name):
+    return [row["record"] for row in all_records(api, "event") if row["record"]["event"] == name]
+
+
+def verified(home, folder, api):
+    """The export with contents, which the offline verifier finds whole."""
+    export, key = folder / "contents.jsonl", folder / "log.pub"
+    export.write_bytes(api.get("/admin/audit/export?content=true").body)
+    key.write_text(api.get("/admin/audit/head").json()["key"])
+    done = home.cli("verify-audit", export, "--key", key, "--json", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)["contents_checked"], export.read_text()
+
+
+def test_contents_are_kept_for_the_tenant_that_wants_it_read_on_record_and_erased(server, api, tmp_path):
+    home = server.home
+    theirs = Api(api.url, key_of_tenant(home.root, api, "acme"))
+    others = Api(api.url, key_of_tenant(home.root, api, "other"))
+    home.cli("tenant", "audit-content", "acme", "full")
+    readers = {tenant: key_with_role(home, tenant, "auditor") for tenant in ("acme", "other")}
+    assert api.post("/admin/keys/reload", {}).status == 200
+    asked, said = ask(theirs, "kept-1")
+    ask(theirs, "kept-2")
+    ask(others, "not-kept")
+    settled(api, "kept-2")
+
+    prompt, answer = contents_of(api, readers["acme"], "kept-1")
+    assert prompt["content"] == asked and prompt["cut_from"] is None
+    choice = json.loads(answer["content"])["choices"][0]
+    assert choice["content"] == said and choice["finish"] == "length"
+    assert [row["content"] for row in contents_of(api, api.key, "kept-1")] == [prompt["content"], answer["content"]]
+    refused = api.get(f"/admin/audit/content?index={prompt['index']}", key=readers["other"])
+    assert refused.status == 404, refused
+    assert api.get("/admin/audit/export?content=true", key=readers["acme"]).status == 403
+    assert not any("content" in row for row in settled(api, "not-kept"))
+    assert [record["subject"] for record in events_named(api, "audit_content_set")] == ["full"]
+    assert len([r for r in events_named(api, "content_read") if r["tenant"] == "acme"]) == 4
+
+    count, text = verified(home, tmp_path, api)
+    assert count == 4 and json.dumps(asked, ensure_ascii=False) in text
+    assert [record["tenant"] for record in events_named(api, "content_exported")] == ["acme"]
+    files = list((home.root / "data" / "audit").glob("*.content"))
+    assert any("说说".encode() in file.read_bytes() for file in files)
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
+    assert stat.S_IMODE((home.root / "data" / "audit").stat().st_mode) == 0o700
+
+    erased = api.post("/admin/audit/erase", {"request": "kept-1", "what": "content", "reason": "asked for"})
+    assert erased.json() == {"erased": True, "leaves": 2}
+    assert {row["fate"] for row in contents_of(api, readers["acme"], "kept-1")} == {"erased"}
+    assert verified(home, tmp_path, api)[0] == 2
+    erased = api.post("/admin/audit/erase", {"tenant": "acme", "what": "content", "reason": "asked for"})
+    assert erased.json() == {"erased": True, "leaves": 2}
+    assert not any("说说".encode() in file.read_bytes() for file in files)
+    assert verified(home, tmp_path, api)[0] == 0
+    assert verify(home)["good"]
+    home.cli("tenant", "audit-content", "acme", "none")
+    ask(theirs, "no-more")
+    assert contents_of(api, readers["acme"], "no-more") == []
