@@ -113,6 +113,7 @@ def contents_of(api, key, request_id):
 
 
 def events_named(api, name):
+    wait_until(lambda: api.get("/admin/audit/head").json()["waiting"] == 0, "all is on disk")
     return [row["record"] for row in all_records(api, "event") if row["record"]["event"] == name]
 
 
