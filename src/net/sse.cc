@@ -64,6 +64,21 @@ Status SseReader::end_line(std::string_view line) {
   return {};
 }
 
+std::optional<std::string_view> SseReader::take_plain(std::string_view& bytes) {
+  constexpr std::string_view kField = "data: ";
+  if (!bytes.starts_with(kField) || pending() || skip_newline_ || taken_ < ready_.size()) {
+    return std::nullopt;
+  }
+  const std::string_view line = bytes.substr(kField.size());
+  const std::size_t end = find_line_end(line);
+  if (end >= limits::kSseEventBytesMax || !line.substr(end).starts_with("\n\n")) {
+    return std::nullopt;
+  }
+  first_line_ = false;
+  bytes.remove_prefix(kField.size() + end + 2);
+  return line.substr(0, end);
+}
+
 std::optional<SseEvent> SseReader::next() {
   if (taken_ == ready_.size()) return std::nullopt;
   SseEvent event = std::move(ready_[taken_++]);
