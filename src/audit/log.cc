@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstring>
+#include <utility>
 
 #include "audit/log_parts.h"
 #include "audit/text_codes.h"
@@ -14,6 +15,25 @@ namespace xc::audit {
 namespace {
 
 constexpr std::size_t kKeyBytesMax = 4'096;
+
+constexpr std::size_t kRecordRoomMax = 4'096;
+thread_local std::string t_room;
+
+// The text of a record in memory that the thread uses again: the queue takes its bytes only.
+class Record {
+ public:
+  template <typename Facts>
+  explicit Record(const Facts& facts) : text_(record_of(facts, std::exchange(t_room, {}))) {}
+  ~Record() {
+    if (text_.capacity() <= kRecordRoomMax) t_room.swap(text_);
+  }
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string text_;
+};
 
 // Makes the keys of a new log, reads those of an old one.
 Result<PrivateKey> key_of(const std::string& folder, Profile profile) {
@@ -62,22 +82,24 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options, const Clock& clock,
 
 Result<Ticket> Log::admit(const Admission& admission, std::string_view content,
                           OnCommit on_commit) {
-  return parts_->append(Kind::Admission, kNoPartner, record_of(admission), content,
-                        std::move(on_commit), Parts::Room::Half);
+  const Record record(admission);
+  return parts_->append(Kind::Admission, kNoPartner, record.text(), content, std::move(on_commit),
+                        Parts::Room::Half);
 }
 
 Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement,
                            std::string_view content, OnCommit on_commit) {
-  return parts_->append(Kind::Settlement, admission.index, record_of(settlement), content,
+  const Record record(settlement);
+  return parts_->append(Kind::Settlement, admission.index, record.text(), content,
                         std::move(on_commit));
 }
 
 Result<Ticket> Log::event(std::string record, OnCommit on_commit) {
-  return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, std::move(on_commit));
+  return parts_->append(Kind::Event, kNoPartner, record, {}, std::move(on_commit));
 }
 
 Result<Ticket> Log::notice(std::string record) {
-  return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, {}, Parts::Room::Half);
+  return parts_->append(Kind::Event, kNoPartner, record, {}, {}, Parts::Room::Half);
 }
 
 Status Log::wait(const Ticket& ticket, Deadline deadline) const {
@@ -92,7 +114,7 @@ std::string Log::receipt(const Ticket& ticket) const {
       std::string out = "r1.";
       out.reserve(384);
       out.append(index.data(), index.size()) += '.';
-      out += base64_of(view_of(ticket.leaf));
+      append_base64(out, view_of(ticket.leaf));
       out += '.';
       out += parts_->head_tail;
       return out;
