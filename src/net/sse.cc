@@ -70,13 +70,15 @@ std::optional<std::string_view> SseReader::take_plain(std::string_view& bytes) {
     return std::nullopt;
   }
   const std::string_view line = bytes.substr(kField.size());
-  const std::size_t end = find_line_end(line);
+  const std::size_t end = line.find('\n');
   if (end >= limits::kSseEventBytesMax || !line.substr(end).starts_with("\n\n")) {
     return std::nullopt;
   }
+  const std::string_view data = line.substr(0, end);
+  if (data.find('\r') != std::string_view::npos) return std::nullopt;  // ends a line too
   first_line_ = false;
   bytes.remove_prefix(kField.size() + end + 2);
-  return line.substr(0, end);
+  return data;
 }
 
 std::optional<SseEvent> SseReader::next() {
