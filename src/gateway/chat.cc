@@ -116,7 +116,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
   sink->finish(bytes);
   reservation->settle();
   Status finished = co_await writer.finish(bytes);
-  co_await generation->drain();
+  if (!generation->drained()) co_await generation->drain();
   co_return finished;
 }
 
