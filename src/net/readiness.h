@@ -1,8 +1,7 @@
 // Waits for a descriptor without system calls: it is registered once, edge-triggered, and an event
 // that came while nobody waited is kept. Asio's own async_wait asks epoll anew with each wait
 // (EPOLL_CTL_MOD), for it has to know what is there already; whoever has just seen the socket empty
-// knows that. Only this file speaks to Asio's reactor; its interface is that of Boost 1.81 and of
-// those since.
+// knows that. Only this file speaks to Asio's reactor; its interface is that of Boost 1.81.
 //
 // The price: what was there when the last event was told, and was not read since, is told to nobody
 // again. So read until WantRead, or until fewer bytes came than there was room for; then only an
