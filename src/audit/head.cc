@@ -51,17 +51,19 @@ std::optional<SignedHead> head_of(std::string_view text) {
 }
 
 std::string text_of(const Receipt& receipt) {
-  const std::string leaf = base64_of(view_of(receipt.leaf));
-  if (receipt.head) return fmt::format("r1.{}.{}.{}", receipt.index, leaf, tail_of(*receipt.head));
+  if (receipt.head) {
+    return fmt::format("r1.{}.{}.{}", receipt.index, base64_of(view_of(receipt.leaf)),
+                       tail_of(*receipt.head));
+  }
   const fmt::format_int index(receipt.index);  // fmt::format is ten times this, for every request
   std::string out = "p1.";
   out.reserve(128);
   out.append(index.data(), index.size()) += '.';
-  out += leaf;
+  append_base64(out, view_of(receipt.leaf));
   out += '.';
-  out += base64_of(view_of(receipt.log));
+  append_base64(out, view_of(receipt.log));
   out += '.';
-  out += base64_of(view_of(receipt.mac));
+  append_base64(out, view_of(receipt.mac));
   return out;
 }
 

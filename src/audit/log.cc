@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "audit/log_parts.h"
 #include "audit/text_codes.h"
@@ -15,6 +16,25 @@ namespace xc::audit {
 namespace {
 
 constexpr std::size_t kKeyBytesMax = 4'096;
+
+constexpr std::size_t kRecordRoomMax = 4'096;
+thread_local std::string t_room;
+
+// The text of a record in memory that the thread uses again: the queue takes its bytes only.
+class Record {
+ public:
+  template <typename Facts>
+  explicit Record(const Facts& facts) : text_(record_of(facts, std::exchange(t_room, {}))) {}
+  ~Record() {
+    if (text_.capacity() <= kRecordRoomMax) t_room.swap(text_);
+  }
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string text_;
+};
 
 // Makes the keys of a new log, reads those of an old one.
 Result<PrivateKey> key_of(const std::string& folder, Profile profile) {
@@ -72,30 +92,32 @@ Content Log::content_of(std::string text, std::uint64_t whole_bytes) const {
 
 Result<Ticket> Log::admit(const Admission& admission, Content content, OnCommit on_commit) {
   const Parts::Room room = content.empty() ? Parts::Room::Half : Parts::Room::Quarter;
-  return parts_->append(Kind::Admission, kNoPartner, record_of(admission), std::move(content),
+  const Record record(admission);
+  return parts_->append(Kind::Admission, kNoPartner, record.text(), std::move(content),
                         std::move(on_commit), room);
 }
 
 Result<Ticket> Log::settle(const Ticket& admission, const Settlement& settlement, Content content,
                            OnCommit on_commit) {
+  const Record record(settlement);
   if (!content.empty()) {
     Content left_out;
     left_out.whole_bytes = std::max<std::uint64_t>(content.whole_bytes, content.piece.text.size());
-    Result<Ticket> kept = parts_->append(Kind::Settlement, admission.index, record_of(settlement),
+    Result<Ticket> kept = parts_->append(Kind::Settlement, admission.index, record.text(),
                                          std::move(content), on_commit, Parts::Room::Quarter);
     if (kept) return kept;
     content = std::move(left_out);
   }
-  return parts_->append(Kind::Settlement, admission.index, record_of(settlement),
-                        std::move(content), std::move(on_commit));
+  return parts_->append(Kind::Settlement, admission.index, record.text(), std::move(content),
+                        std::move(on_commit));
 }
 
 Result<Ticket> Log::event(std::string record, OnCommit on_commit) {
-  return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, std::move(on_commit));
+  return parts_->append(Kind::Event, kNoPartner, record, {}, std::move(on_commit));
 }
 
 Result<Ticket> Log::notice(std::string record) {
-  return parts_->append(Kind::Event, kNoPartner, std::move(record), {}, {}, Parts::Room::Half);
+  return parts_->append(Kind::Event, kNoPartner, record, {}, {}, Parts::Room::Half);
 }
 
 Status Log::wait(const Ticket& ticket, Deadline deadline) const {
@@ -110,7 +132,7 @@ std::string Log::receipt(const Ticket& ticket) const {
       std::string out = "r1.";
       out.reserve(384);
       out.append(index.data(), index.size()) += '.';
-      out += base64_of(view_of(ticket.leaf));
+      append_base64(out, view_of(ticket.leaf));
       out += '.';
       out += parts_->head_tail;
       return out;

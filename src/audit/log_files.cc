@@ -7,19 +7,6 @@
 
 namespace xc::audit {
 
-namespace {
-
-std::size_t content_bytes(std::span<const NewLeaf> leaves) {
-  std::size_t bytes = 0;
-  for (const NewLeaf& fresh : leaves) {
-    bytes += kContentHeadBytes + fresh.record.text.size();
-    if (fresh.content.fate == Fate::Kept) bytes += kContentHeadBytes + fresh.content.text.size();
-  }
-  return bytes;
-}
-
-}  // namespace
-
 std::string tree_path(const std::string& folder) { return folder + "/tree"; }
 
 NodeReader node_reader(const File& tree) {
@@ -83,28 +70,24 @@ Status LogFiles::begin_segment(std::int64_t now_unix_ms) {
   return open_segment(head.first);
 }
 
-Status LogFiles::append(std::span<const NewLeaf> leaves, std::int64_t now_unix_ms) {
+Status LogFiles::append(std::span<const NewLeaf> leaves, std::string_view contents,
+                        std::int64_t now_unix_ms) {
   const std::uint64_t have = frontier_.size() - first_;
   const bool full = have >= options_.segment_leaves || content_end_ >= options_.segment_bytes ||
                     now_unix_ms - began_unix_ms_ >= options_.segment_ms;
   if (have > 0 && full) XC_CHECK(begin_segment(now_unix_ms));
   Frontier next = frontier_;
   std::vector<Digest> nodes;
-  std::string frames, contents, hashes;
+  std::string frames;
   nodes.reserve(2 * leaves.size() + 64);  // a leaf makes less than one node more, on the whole
   frames.reserve(leaves.size() * kLeafFrameBytes);
-  contents.reserve(content_bytes(leaves));
   for (const NewLeaf& fresh : leaves) {
-    append_frame(frames, LeafFrame{fresh.leaf, content_end_ + contents.size()});
-    append_frame(contents, Body::Record, fresh.leaf.index, fresh.record.salt, fresh.record.text);
-    if (fresh.content.fate == Fate::Kept) {
-      append_frame(contents, Body::Content, fresh.leaf.index, fresh.content.salt,
-                   fresh.content.text);
-    }
+    append_frame(frames, LeafFrame{fresh.leaf, content_end_ + fresh.content_at});
     next.append(fresh.hash, &nodes);
   }
-  hashes.reserve(nodes.size() * sizeof(Digest));
-  for (const Digest& node : nodes) hashes += view_of(node);
+  static_assert(sizeof(Digest) == 32);  // no gaps: a file of nodes is their memory
+  const std::string_view hashes(reinterpret_cast<const char*>(nodes.data()),
+                                nodes.size() * sizeof(Digest));
   const std::uint64_t at = kSegmentHeadBytes + (frontier_.size() - first_) * kLeafFrameBytes;
   XC_CHECK(content_.write(content_end_, contents));
   XC_CHECK(leaves_.write(at, frames));

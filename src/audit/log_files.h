@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audit/file.h"
@@ -17,7 +18,7 @@ namespace xc::audit {
 struct NewLeaf {
   Leaf leaf;
   Digest hash{};
-  Piece record, content;  // content only when its fate is Kept
+  std::uint64_t content_at = 0;  // of its record's frame, from where the batch's contents begin
 };
 
 std::string tree_path(const std::string& folder);
@@ -39,8 +40,10 @@ class LogFiles {
   static Result<LogFiles> open(Options options, const std::optional<SignedHead>& last,
                                std::int64_t now_unix_ms);
 
-  // Writes and syncs. After an error nothing counts as written: append the same leaves again.
-  Status append(std::span<const NewLeaf> leaves, std::int64_t now_unix_ms);
+  // Writes and syncs. `contents`: the frames of the leaves' records and contents, in their order.
+  // After an error nothing counts as written: append the same leaves again.
+  Status append(std::span<const NewLeaf> leaves, std::string_view contents,
+                std::int64_t now_unix_ms);
   Status sync_tree() const { return tree_.sync(); }
   const Frontier& frontier() const { return frontier_; }
   std::uint64_t segment() const { return first_; }

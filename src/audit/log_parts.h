@@ -28,13 +28,18 @@ struct Log::Parts {
 
   struct Batch {
     std::vector<NewLeaf> leaves;
-    std::vector<OnCommit> on_commit;  // as many; may be empty functions
+    std::string contents;             // as the file has them
+    std::vector<OnCommit> on_commit;  // as many as leaves; may be empty functions
     std::size_t bytes = 0;
 
     // Keeps its room when that is of a usual size.
     void clear() {
-      if (leaves.capacity() > limits::kAuditQueueLeaves / 16) *this = {};
+      if (leaves.capacity() > limits::kAuditQueueLeaves / 16 ||
+          contents.capacity() > limits::kAuditQueueBytes / 16) {
+        *this = {};
+      }
       leaves.clear();
+      contents.clear();
       on_commit.clear();
       bytes = 0;
     }
@@ -74,7 +79,7 @@ struct Log::Parts {
   // How much of the queue a leaf may fill. Half: what may be refused without breaking a promise.
   // Quarter: what has a content. The value is the divisor.
   enum class Room : std::uint8_t { Whole = 1, Half = 2, Quarter = 4 };
-  Result<Ticket> append(Kind kind, std::uint64_t partner, std::string record, Content content,
+  Result<Ticket> append(Kind kind, std::uint64_t partner, std::string_view record, Content content,
                         OnCommit on_commit, Room room = Room::Whole);
   void run();
   SteadyTime sync_due(bool after_pause) const;

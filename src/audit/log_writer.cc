@@ -11,10 +11,6 @@
 namespace xc::audit {
 namespace {
 
-std::size_t bytes_in(const NewLeaf& leaf) {
-  return sizeof(NewLeaf) + leaf.record.text.size() + leaf.content.text.size();
-}
-
 std::unexpected<Error> unavailable(std::string detail) {
   return fail(Code::Unavailable, Message::AuditUnavailable, {}, std::move(detail));
 }
@@ -40,21 +36,27 @@ Piece Log::Parts::new_piece(std::string text) {
   return Piece{Fate::Kept, new_salt(), std::move(text)};
 }
 
-Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string record,
+Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string_view record,
                                   Content content, OnCommit on_commit, Room room) {
-  NewLeaf fresh;
-  record = with_content_cut(std::move(record), content.whole_bytes);
+  const Piece& piece = content.piece;
+  std::string longer;
+  if (content.whole_bytes > 0) {
+    longer = with_content_cut(std::string(record), content.whole_bytes);
+    record = longer;
+  }
   if (!content.empty()) {
-    XC_CHECK(check_length("content", content.piece.text.size(), limits::kAuditContentBytesMax));
-    record = with_content_hash(std::move(record), content.commitment);
-    fresh.content = std::move(content.piece);
+    XC_CHECK(check_length("content", piece.text.size(), limits::kAuditContentBytesMax));
+    longer = with_content_hash(std::string(record), content.commitment);
+    record = longer;
   }
   XC_CHECK(check_length("record", record.size(), limits::kAuditRecordBytesMax));
-  fresh.record = new_piece(std::move(record));
+  const Salt salt = new_salt();
+  NewLeaf fresh;
   fresh.leaf.kind = kind;
   fresh.leaf.partner = partner;
-  fresh.leaf.commitment = commitment_of(profile, fresh.record.salt, fresh.record.text);
-  const std::size_t bytes = bytes_in(fresh);
+  fresh.leaf.commitment = commitment_of(profile, salt, record);
+  const std::size_t bytes =
+      sizeof(NewLeaf) + 2 * kContentHeadBytes + record.size() + piece.text.size();
   // Settlements find room where admissions and refusals do not.
   const auto share = static_cast<std::size_t>(room);
   Ticket ticket;
@@ -70,12 +72,17 @@ Result<Ticket> Log::Parts::append(Kind kind, std::uint64_t partner, std::string 
     fresh.leaf.unix_ms = last_unix_ms;
     fresh.leaf.index = next_index++;
     fresh.hash = leaf_hash(profile, view_of(bytes_of(fresh.leaf)));
+    fresh.content_at = queue.contents.size();
     ticket = Ticket{fresh.leaf.index, fresh.hash};
     queue_bytes += bytes;
     ++stats.leaves;
     first = queue.leaves.empty();
     queue.bytes += bytes;
-    queue.leaves.push_back(std::move(fresh));
+    append_frame(queue.contents, Body::Record, fresh.leaf.index, salt, record);
+    if (!content.empty()) {
+      append_frame(queue.contents, Body::Content, fresh.leaf.index, piece.salt, piece.text);
+    }
+    queue.leaves.push_back(fresh);
     queue.on_commit.push_back(std::move(on_commit));
   }
   if (first) wake.notify_one();
@@ -159,7 +166,7 @@ Status Log::Parts::flush(const Batch& batch) {
   last_sync = std::chrono::steady_clock::now();  // as it begins: the interval holds the writing
   // Not when an earlier try wrote them and could not sign or keep the head.
   if (files.frontier().size() <= batch.leaves.back().leaf.index) {
-    if (auto appended = files.append(batch.leaves, clock.unix_ms()); !appended) {
+    if (auto appended = files.append(batch.leaves, batch.contents, clock.unix_ms()); !appended) {
       log::error("audit", "cannot write: {}", text_of(appended.error(), Language::En));
       return appended;
     }

@@ -110,8 +110,8 @@ std::string RecordText::take() {
   return std::move(out_);
 }
 
-std::string record_of(const Admission& a) {
-  return RecordText()
+std::string record_of(const Admission& a, std::string room) {
+  return RecordText(std::move(room))
       .text("request", a.request_id)
       .text("tenant", a.tenant)
       .text("workspace", a.workspace)
@@ -128,8 +128,8 @@ std::string record_of(const Admission& a) {
       .take();
 }
 
-std::string record_of(const Settlement& s) {
-  return RecordText()
+std::string record_of(const Settlement& s, std::string room) {
+  return RecordText(std::move(room))
       .text("request", s.request_id)
       .text("tenant", s.tenant)
       .text("workspace", s.workspace)

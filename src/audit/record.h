@@ -66,7 +66,11 @@ struct Settlement {
 // Canonical JSON: one object, no spaces, members in the order they were added.
 class RecordText {
  public:
-  RecordText() { out_.reserve(kUsualBytes); }
+  // room: a string of before, whose memory is used again.
+  explicit RecordText(std::string room = {}) : out_(std::move(room)) {
+    out_.reserve(kUsualBytes);
+    out_ = '{';
+  }
   RecordText& text(std::string_view name, std::string_view value);  // not when empty
   RecordText& number(std::string_view name, std::int64_t value);    // not when zero
   std::string take();
@@ -74,10 +78,10 @@ class RecordText {
  private:
   static constexpr std::size_t kUsualBytes = 384;
   void name(std::string_view name);
-  std::string out_ = "{";
+  std::string out_;
 };
-std::string record_of(const Admission& admission);
-std::string record_of(const Settlement& settlement);
+std::string record_of(const Admission& admission, std::string room = {});
+std::string record_of(const Settlement& settlement, std::string room = {});
 
 Digest commitment_of(Profile profile, const Salt& salt, std::string_view text);
 // The record with the commitment of its content as last member, "content_hash".

@@ -42,8 +42,15 @@ std::optional<std::string> bytes_of_hex(std::string_view hex) {
 }
 
 std::string base64_of(std::string_view bytes) {
-  std::string text((bytes.size() * 4 + 2) / 3, '\0');
-  char* out = text.data();
+  std::string text;
+  append_base64(text, bytes);
+  return text;
+}
+
+void append_base64(std::string& text, std::string_view bytes) {
+  const std::size_t begin = text.size();
+  text.resize(begin + (bytes.size() * 4 + 2) / 3);
+  char* out = text.data() + begin;
   const auto byte = [bytes](std::size_t i) {
     return std::uint32_t{static_cast<unsigned char>(bytes[i])};
   };
@@ -52,13 +59,12 @@ std::string base64_of(std::string_view bytes) {
     const std::uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     for (const int shift : {18, 12, 6, 0}) *out++ = kBase64[bits >> shift & 63];
   }
-  if (i == bytes.size()) return text;
+  if (i == bytes.size()) return;
   const bool two = i + 2 == bytes.size();
   const std::uint32_t bits = byte(i) << 16 | (two ? byte(i + 1) << 8 : 0);
   *out++ = kBase64[bits >> 18];
   *out++ = kBase64[bits >> 12 & 63];
   if (two) *out++ = kBase64[bits >> 6 & 63];
-  return text;
 }
 
 std::optional<std::string> bytes_of_base64(std::string_view text) {

@@ -13,6 +13,7 @@ namespace xc::audit {
 std::string hex_of(std::string_view bytes);
 std::optional<std::string> bytes_of_hex(std::string_view hex);  // lower case only
 std::string base64_of(std::string_view bytes);
+void append_base64(std::string& out, std::string_view bytes);
 std::optional<std::string> bytes_of_base64(std::string_view text);
 std::optional<std::uint64_t> number_of(std::string_view decimal);  // no sign, no leading zero
 

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/assert.h"
@@ -47,11 +48,12 @@ std::uint64_t SeededRandom::next() {
 }
 
 std::string make_id(RandomSource& random, std::string_view prefix, std::size_t length) {
-  std::string id(prefix);
-  id.reserve(prefix.size() + length);
+  std::string id(prefix.size() + length, '\0');
+  char* at = std::ranges::copy(prefix, id.data()).out;
+  char* const end = id.data() + id.size();
   std::uint64_t bits = 0;
   int left = 0;
-  while (id.size() < prefix.size() + length) {
+  while (at != end) {
     if (left == 0) {
       bits = random.next();
       left = 10;
@@ -59,7 +61,7 @@ std::string make_id(RandomSource& random, std::string_view prefix, std::size_t l
     const auto six = static_cast<std::size_t>(bits & 63);
     bits >>= 6;
     --left;
-    if (six < kAlphabet.size()) id += kAlphabet[six];  // reject 62, 63: no bias
+    if (six < kAlphabet.size()) *at++ = kAlphabet[six];  // reject 62, 63: no bias
   }
   return id;
 }

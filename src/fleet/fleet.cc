@@ -7,8 +7,8 @@
 
 #include "base/assert.h"
 #include "fleet/fleet_state.h"
-#include "fleet/lease.h"
 #include "fleet/process_memory.h"
+#include "fleet/shortcuts.h"
 #include "net/hop.h"
 
 namespace xc::fleet {
@@ -121,7 +121,7 @@ Lease lease_on(const FleetRef& fleet, const std::string& name, const Worker& wor
   if (looked_up != fleet->resolved.end()) {
     fleet->shortcuts.put(name, ready, looked_up->second.at);
   }
-  return Lease(std::make_shared<Lease::State>(std::move(ready)));
+  return Lease(std::move(ready));
 }
 
 std::unexpected<Error> shutting_down() { return fail(Code::Unavailable, Message::ShuttingDown); }
@@ -281,7 +281,7 @@ Task<Result<Lease>> Fleet::acquire(std::string model, Deadline deadline) {
   if (found.look_again) {
     fleet->tasks.spawn(fleet->executor, [fleet, model] { return look_again(fleet, model); });
   }
-  if (found.worker) co_return Lease(std::make_shared<Lease::State>(std::move(found.worker)));
+  if (found.worker) co_return Lease(std::move(found.worker));
   Result<Lease> lease = co_await acquire_there(fleet, std::move(model), deadline);
   co_return lease;
 }

@@ -87,6 +87,8 @@ struct FleetOptions {
   std::uint64_t memory_reserve_bytes = 256u << 20;  // left to the rest of the machine
 };
 
+struct ReadyWorker;  // shortcuts.h
+
 // A claim on a ready worker: while it lives, the worker is busy and is never evicted. Any thread.
 class Lease {
  public:
@@ -99,11 +101,12 @@ class Lease {
   const std::string& adapter() const;
   int context() const;
 
-  struct State;
-  explicit Lease(std::shared_ptr<State> state);
+  // Owns one use of the worker, which was taken already.
+  explicit Lease(std::shared_ptr<const ReadyWorker> taken);
 
  private:
-  std::shared_ptr<State> state_;
+  void give_back();
+  std::shared_ptr<const ReadyWorker> worker_;  // null: moved from
 };
 
 class Fleet {

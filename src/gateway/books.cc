@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <thread>
 #include <tuple>
@@ -110,7 +111,7 @@ Result<audit::Ticket> Books::admit(const audit::Admission& admission, audit::Con
   // Together: a roll-up that sees the leaf on disk must see that it is open.
   const std::lock_guard held(mutex_);
   Result<audit::Ticket> leaf = log_.admit(admission, std::move(content));
-  if (leaf) open_.insert(leaf->index);
+  if (leaf) open_.push_back(leaf->index);
   return leaf;
 }
 
@@ -212,11 +213,15 @@ Status Books::roll_up() {
 }
 
 std::uint64_t Books::oldest_open(std::uint64_t next) {
-  while (!settled_.empty() && settled_.front().leaf < next) {
-    open_.erase(settled_.front().admission);
-    settled_.pop_front();
+  std::vector<std::uint64_t> closed;
+  for (; !settled_.empty() && settled_.front().leaf < next; settled_.pop_front()) {
+    closed.push_back(settled_.front().admission);
   }
-  return open_.empty() ? UINT64_MAX : *open_.begin();
+  std::ranges::sort(closed);
+  std::vector<std::uint64_t> left;
+  std::ranges::set_difference(open_, closed, std::back_inserter(left));
+  open_.swap(left);
+  return open_.empty() ? UINT64_MAX : open_.front();
 }
 
 Status Books::add(std::vector<identity::UsageRow> rows, std::uint64_t next) {

@@ -8,7 +8,6 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -118,7 +117,7 @@ class Books {
   std::mutex mutex_;                      // a leaf and what is kept of it here come together
   std::vector<Item> items_;               // of leaves from rolled_ on
   std::uint64_t items_from_ = 0;          // items of leaves below may be missing: read the log
-  std::set<std::uint64_t> open_;          // admissions whose settlement is not on disk
+  std::vector<std::uint64_t> open_;       // admissions whose settlement is not on disk; ascending
   std::deque<Settled> settled_;           // of them, those that wait for the disk; by leaf
   std::int64_t refusal_second_ = 0;
   int refusals_ = 0;

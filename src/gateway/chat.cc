@@ -121,7 +121,7 @@ Task<Status> converse(Call& call, Result<Question> question) {
   reservation->settle();
   if (kept != nullptr) kept->goes_out();
   Status finished = co_await writer.finish(bytes);
-  co_await generation->drain();
+  if (!generation->drained()) co_await generation->drain();
   co_return finished;
 }
 

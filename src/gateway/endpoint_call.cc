@@ -70,7 +70,7 @@ Result<net::ClientRequest> request_to(const fleet::EndpointUse& endpoint, const 
   const fleet::EndpointRow& row = endpoint.row();
   if (!schema::takes_target(row.vendor, ask.target)) {
     return fail(Code::InvalidRequest, Message::Unsupported,
-                {std::string(name_of(row.vendor)) + " " + ask.target});
+                {std::string(name_of(row.vendor)) + " " + std::string(ask.target)});
   }
   net::ClientRequest request;
   request.method = "POST";

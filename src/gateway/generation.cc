@@ -110,9 +110,9 @@ Task<Result<bool>> Generation::read_from(fleet::EndpointUse& endpoint,
 Task<Result<bool>> Generation::read_whole(std::vector<schema::Delta>& out) {
   Result<std::string> body = co_await reply_->read_all(limits::kReplyBytesMax, read_by_);
   if (!body) co_return std::unexpected(told(std::move(body.error())));
-  Result<std::vector<schema::Delta>> deltas = parser_(*body);
-  if (!deltas) co_return std::unexpected(std::move(deltas.error()));
-  out = std::move(*deltas);
+  out.clear();
+  Status parsed = parser_(*body, out);
+  if (!parsed) co_return std::unexpected(std::move(parsed.error()));
   done_ = true;
   if (out.empty()) co_return fail(Code::Upstream, Message::WorkerLost, {}, "an empty answer");
   co_return true;
@@ -127,11 +127,15 @@ Task<Result<bool>> Generation::read(std::vector<schema::Delta>& out) {
       if (!gone_on) co_return std::unexpected(std::move(gone_on.error()));
     }
     bytes_.clear();
-    Result<bool> more = co_await reply_->read_some(bytes_, read_by_);
+    Result<bool> more = reply_->take_ready(bytes_);
+    if (!*more) more = co_await reply_->read_some(bytes_, read_by_);
     if (!more) co_return std::unexpected(told(std::move(more.error())));
-    Status fed = reader_.feed(bytes_);
-    if (!fed) co_return std::unexpected(std::move(fed.error()));
-    take_events(out);
+    std::string_view rest = bytes_;
+    if (take_plain_events(rest, out)) {
+      Status fed = reader_.feed(rest);
+      if (!fed) co_return std::unexpected(std::move(fed.error()));
+      take_events(out);
+    }
     if (!*more && !done_ && !failure_ && !handover_) {
       failure_ = Error{Code::Upstream, Message::WorkerLost, {}, "stream without [DONE]", {}, 0};
     }
@@ -139,28 +143,34 @@ Task<Result<bool>> Generation::read(std::vector<schema::Delta>& out) {
   }
 }
 
+// Most often all there is. False: nothing more is to be taken.
+bool Generation::take_plain_events(std::string_view& bytes, std::vector<schema::Delta>& out) {
+  while (const std::optional<std::string_view> data = reader_.take_plain(bytes)) {
+    if (!take_data(*data, out)) return false;
+  }
+  return true;
+}
+
 void Generation::take_events(std::vector<schema::Delta>& out) {
   const bool from_worker = seat_ && seat_->endpoint() == nullptr;
   while (std::optional<net::SseEvent> event = reader_.next()) {
-    if (event->data == "[DONE]") {
-      done_ = true;
-      return;
-    }
-    if (from_worker && event->event == "handover") {
+    if (from_worker && event->event == "handover" && event->data != "[DONE]") {
       handover_ = std::move(event->data);
       return;
     }
-    Result<std::vector<schema::Delta>> deltas = parser_(event->data);
-    if (!deltas) {
-      failure_ = std::move(deltas.error());
-      return;
-    }
-    if (out.empty()) {
-      out = std::move(*deltas);
-      continue;
-    }
-    std::ranges::move(*deltas, std::back_inserter(out));
+    if (!take_data(event->data, out)) return;
   }
+}
+
+// False: it was the last, or it broke.
+bool Generation::take_data(std::string_view data, std::vector<schema::Delta>& out) {
+  if (data == "[DONE]") {
+    done_ = true;
+    return false;
+  }
+  Status parsed = parser_(data, out);
+  if (!parsed) failure_ = std::move(parsed.error());
+  return parsed.has_value();
 }
 
 // Asks the next worker to go on where the last one left. Waits for it as for a model that loads;

@@ -8,6 +8,7 @@
 #include "schema/anthropic.h"
 #include "schema/grounding.h"
 #include "schema/openai.h"
+#include "schema/plain_chunk.h"
 #include "schema/responses.h"
 
 namespace xc::gateway {
@@ -32,7 +33,7 @@ Question completion_like(schema::CompletionRequest& request) {
   question.choices = request.n * static_cast<int>(request.prompts.size());
   question.estimate = estimate_of(request);
   question.ask = {request.model, "/v1/completions", body_for_endpoint(request), false};
-  question.parser = &schema::parse_completion_chunk;
+  question.parser = &schema::append_completion_chunk;
   question.id_prefix = "cmpl-";
   return question;
 }
@@ -45,20 +46,34 @@ Question chat_like(schema::ChatRequest& request, std::string_view id_prefix) {
   question.estimate = estimate_of(request);
   question.ask = {request.model, "/v1/chat/completions", body_for_endpoint(request),
                   may_continue(request)};
-  question.parser = &schema::parse_chat_chunk;
+  question.parser = &schema::append_chat_chunk;
   question.id_prefix = id_prefix;
   return question;
+}
+
+// The answer's shape for a request, which the question keeps.
+template <typename Request, std::unique_ptr<Sink> (*make)(schema::ReplyHead, const Request&)>
+void answer_as(Question& question, std::shared_ptr<Request> request) {
+  question.asked = std::move(request);
+  question.make_sink = [](schema::ReplyHead head, const void* asked) {
+    return make(std::move(head), *static_cast<const Request*>(asked));
+  };
 }
 
 }  // namespace
 
 Day today_of(const Clock& clock) {
+  thread_local std::time_t asked_at = -1;  // made once a second: the time zone's table is searched
+  thread_local Day today;
   const std::time_t now = clock.unix_ms() / 1000;
+  if (now == asked_at) return today;
   std::tm here{};
   localtime_r(&now, &here);
-  return Day(std::chrono::year(here.tm_year + 1900),
-             std::chrono::month(static_cast<unsigned>(here.tm_mon) + 1),
-             std::chrono::day(static_cast<unsigned>(here.tm_mday)));
+  today = Day(std::chrono::year(here.tm_year + 1900),
+              std::chrono::month(static_cast<unsigned>(here.tm_mon) + 1),
+              std::chrono::day(static_cast<unsigned>(here.tm_mday)));
+  asked_at = now;
+  return today;
 }
 
 Result<Question> parse_chat_question(std::string_view json, Day today) {
@@ -66,9 +81,7 @@ Result<Question> parse_chat_question(std::string_view json, Day today) {
   XC_CHECK(schema::ground(parsed, today));
   auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
   Question question = chat_like(*request, "chatcmpl-");
-  question.sink = [request](schema::ReplyHead head) {
-    return chat_sink(std::move(head), *request);
-  };
+  answer_as<schema::ChatRequest, &chat_sink>(question, std::move(request));
   return question;
 }
 
@@ -76,9 +89,7 @@ Result<Question> parse_completion_question(std::string_view json, Day /*today*/)
   XC_TRY(schema::CompletionRequest parsed, schema::parse_completion(json));
   auto request = std::make_shared<schema::CompletionRequest>(std::move(parsed));
   Question question = completion_like(*request);
-  question.sink = [request](schema::ReplyHead head) {
-    return completion_sink(std::move(head), *request);
-  };
+  answer_as<schema::CompletionRequest, &completion_sink>(question, std::move(request));
   return question;
 }
 
@@ -87,17 +98,21 @@ Result<Question> parse_message_question(std::string_view json, Day today) {
   XC_CHECK(schema::ground(parsed, today));
   auto request = std::make_shared<schema::ChatRequest>(std::move(parsed));
   Question question = chat_like(*request, "msg_");
-  question.sink = [request](schema::ReplyHead head) {
-    return message_sink(std::move(head), *request);
-  };
+  answer_as<schema::ChatRequest, &message_sink>(question, std::move(request));
   return question;
 }
 
 Question telechat_question_of(schema::ChatRequest request, std::string seqid) {
-  auto kept = std::make_shared<schema::ChatRequest>(std::move(request));
-  Question question = chat_like(*kept, "telechat-");
-  question.sink = [kept, seqid = std::move(seqid)](const schema::ReplyHead&) {
-    return telechat_sink(seqid, kept->stream);
+  struct Asked {
+    schema::ChatRequest request;
+    std::string seqid;
+  };
+  auto kept = std::make_shared<Asked>(std::move(request), std::move(seqid));
+  Question question = chat_like(kept->request, "telechat-");
+  question.asked = kept;
+  question.make_sink = [](schema::ReplyHead, const void* asked) {
+    const auto& own = *static_cast<const Asked*>(asked);
+    return telechat_sink(own.seqid, own.request.stream);
   };
   return question;
 }
@@ -107,9 +122,7 @@ Result<Question> parse_response_question(std::string_view json, Day today) {
   XC_CHECK(schema::ground(parsed.chat, today));
   auto request = std::make_shared<schema::responses::ResponsesRequest>(std::move(parsed));
   Question question = chat_like(request->chat, "resp_");
-  question.sink = [request](schema::ReplyHead head) {
-    return response_sink(std::move(head), *request);
-  };
+  answer_as<schema::responses::ResponsesRequest, &response_sink>(question, std::move(request));
   return question;
 }
 
@@ -120,9 +133,7 @@ Question ollama_question(schema::ollama::Request parsed) {
   if (!request->chat.max_tokens) {  // as long as there is room: a guess, not all of the room
     question.estimate.tokens.completion = limits::kQuotaCompletionGuess;
   }
-  question.sink = [request](schema::ReplyHead head) {
-    return ollama_sink(std::move(head), *request);
-  };
+  answer_as<schema::ollama::Request, &ollama_sink>(question, std::move(request));
   return question;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -23,9 +23,12 @@ struct Question {
   Estimate estimate;
   Ask ask;  // for an endpoint: always a stream with usage
   ChunkParser parser = nullptr;
-  std::string_view id_prefix;  // of the reply's id
-  // Owns the parsed request; once.
-  std::function<std::unique_ptr<Sink>(schema::ReplyHead head)> sink;
+  std::string_view id_prefix;         // of the reply's id
+  std::shared_ptr<const void> asked;  // the parsed request, as make_sink takes it
+  std::unique_ptr<Sink> (*make_sink)(schema::ReplyHead head, const void* asked) = nullptr;
+  std::unique_ptr<Sink> sink(schema::ReplyHead head) const {
+    return make_sink(std::move(head), asked.get());
+  }
 };
 
 using Day = std::chrono::year_month_day;

@@ -20,7 +20,8 @@ net::ClientRequest request_for(const Call& call, const Ask& ask, const std::stri
   net::ClientRequest request;
   request.method = "POST";
   request.target = ask.target;
-  request.body = left_over + ask.body;
+  request.body = left_over;
+  request.more_body = ask.body;  // lives as long as the question
   if (!left_over.empty()) {
     request.headers.add("X-Xingcha-Resume", std::to_string(left_over.size()));
   }

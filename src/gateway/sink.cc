@@ -1,6 +1,5 @@
 #include "gateway/sink.h"
 
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -11,10 +10,10 @@
 namespace xc::gateway {
 namespace {
 
-// Gathers, then renders once.
+// Gathers, then renders once: std::string(const schema::Collector&).
+template <typename Render>
 class WholeSink final : public Sink {
  public:
-  using Render = std::function<std::string(const schema::Collector&)>;
   explicit WholeSink(Render render) : render_(std::move(render)) {}
 
   void add(const schema::Delta& delta, std::string&) override { answer_.add(delta); }
@@ -29,10 +28,11 @@ class WholeSink final : public Sink {
   schema::Collector answer_;
 };
 
-// `data:` chunks of chat and completions, ended by [DONE].
+// `data:` chunks of chat and completions, ended by [DONE]: std::string(const schema::Delta& delta,
+// bool first).
+template <typename Render>
 class ChunkSink final : public Sink {
  public:
-  using Render = std::function<std::string(const schema::Delta& delta, bool first)>;
   ChunkSink(Render render, bool include_usage)
       : render_(std::move(render)), include_usage_(include_usage) {}
 
@@ -59,6 +59,16 @@ class ChunkSink final : public Sink {
   bool include_usage_;
   std::vector<bool> begun_;
 };
+
+template <typename Render>
+std::unique_ptr<Sink> whole_sink(Render render) {
+  return std::make_unique<WholeSink<Render>>(std::move(render));
+}
+
+template <typename Render>
+std::unique_ptr<Sink> chunk_sink(Render render, bool include_usage) {
+  return std::make_unique<ChunkSink<Render>>(std::move(render), include_usage);
+}
 
 template <typename Event>
 void append_all(std::string& out, const std::vector<Event>& events) {
@@ -130,12 +140,12 @@ std::unique_ptr<Sink> chat_sink(schema::ReplyHead head, const schema::ChatReques
     auto render = [head = std::move(head)](const schema::Delta& delta, bool first) {
       return schema::render_chat_chunk(head, delta, first);
     };
-    return std::make_unique<ChunkSink>(std::move(render), request.include_usage);
+    return chunk_sink(std::move(render), request.include_usage);
   }
   auto render = [head = std::move(head), &request](const schema::Collector& answer) {
     return schema::render_chat_reply(head, answer, request.logprobs);
   };
-  return std::make_unique<WholeSink>(std::move(render));
+  return whole_sink(std::move(render));
 }
 
 std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
@@ -145,12 +155,12 @@ std::unique_ptr<Sink> completion_sink(schema::ReplyHead head,
                       const schema::Delta& delta, bool) mutable {
       return schema::render_completion_chunk(head, delta, &offsets);
     };
-    return std::make_unique<ChunkSink>(std::move(render), request.include_usage);
+    return chunk_sink(std::move(render), request.include_usage);
   }
   auto render = [head = std::move(head), &request](const schema::Collector& answer) {
     return schema::render_completion_reply(head, answer, request.logprobs.has_value());
   };
-  return std::make_unique<WholeSink>(std::move(render));
+  return whole_sink(std::move(render));
 }
 
 std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatRequest& request) {
@@ -158,12 +168,12 @@ std::unique_ptr<Sink> message_sink(schema::ReplyHead head, const schema::ChatReq
   auto render = [head = std::move(head), &request](const schema::Collector& answer) {
     return schema::anthropic::render_reply(head, answer, request.stop);
   };
-  return std::make_unique<WholeSink>(std::move(render));
+  return whole_sink(std::move(render));
 }
 
 std::unique_ptr<Sink> telechat_sink(std::string seqid, bool stream) {
   if (stream) return std::make_unique<TextSink>(std::move(seqid));
-  return std::make_unique<WholeSink>([seqid = std::move(seqid)](const schema::Collector& answer) {
+  return whole_sink([seqid = std::move(seqid)](const schema::Collector& answer) {
     return schema::telechat::render_reply(seqid, answer);
   });
 }
@@ -174,7 +184,7 @@ std::unique_ptr<Sink> response_sink(schema::ReplyHead head,
   auto render = [head = std::move(head), &request](const schema::Collector& answer) {
     return schema::responses::render_reply(head, request, answer);
   };
-  return std::make_unique<WholeSink>(std::move(render));
+  return whole_sink(std::move(render));
 }
 
 }  // namespace xc::gateway

@@ -21,14 +21,15 @@ namespace xc::gateway {
 
 // What an endpoint is asked. `body` is OpenAI JSON.
 struct Ask {
-  std::string model;   // as the caller named it, to find another worker
-  std::string target;  // "/v1/chat/completions"
+  std::string model;        // as the caller named it, to find another worker
+  std::string_view target;  // "/v1/chat/completions"; lives for ever
   std::string body;
   bool may_continue = false;  // another endpoint can go on with a stream of it (continuation.h)
 };
 
-// One SSE payload of an endpoint to deltas: schema::parse_chat_chunk or parse_completion_chunk.
-using ChunkParser = Result<std::vector<schema::Delta>> (*)(std::string_view payload);
+// One SSE payload of an endpoint to deltas, which are appended: schema::append_chat_chunk or
+// append_completion_chunk.
+using ChunkParser = Status (*)(std::string_view payload, std::vector<schema::Delta>& out);
 
 // An answer on its way. Destroying it closes the connection, which makes the worker stop decoding,
 // and gives the seat back. When a worker hands the answer over, or an endpoint breaks off a stream
@@ -48,7 +49,9 @@ class Generation {
   Task<Result<bool>> next(std::vector<schema::Delta>& out);
   // Waits for the first deltas, which take_ready() then gives.
   Task<Result<bool>> prefetch() { return pull(prefetched_); }
-  // After the answer went out: reads the body to its end, so that the connection can be kept.
+  // After the answer went out, unless all was read: reads the body to its end, so that the
+  // connection can be kept.
+  bool drained() const { return reply_->complete(); }
   Task<void> drain();
   // Whether an endpoint of a pool answers; else a worker of this machine does.
   bool from_endpoint() const { return endpoint() != nullptr; }
@@ -67,7 +70,9 @@ class Generation {
   Task<Result<bool>> read_from(fleet::EndpointUse& endpoint, std::vector<schema::Delta>& out);
   Task<Result<bool>> read(std::vector<schema::Delta>& out);
   Task<Result<bool>> read_whole(std::vector<schema::Delta>& out);
+  bool take_plain_events(std::string_view& bytes, std::vector<schema::Delta>& out);
   void take_events(std::vector<schema::Delta>& out);
+  bool take_data(std::string_view data, std::vector<schema::Delta>& out);
   Task<Status> go_on();
   Task<bool> continue_elsewhere(const Error& error);
 

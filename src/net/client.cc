@@ -3,11 +3,13 @@
 #include <boost/beast/core/string.hpp>
 #include <limits>
 #include <mutex>
+#include <optional>
 
 #include "base/limits.h"
 #include "net/client_pool.h"
 #include "net/message_head.h"
 #include "net/message_parser.h"
+#include "net/spare_text.h"
 
 namespace xc::net {
 
@@ -40,10 +42,10 @@ constexpr MessageLimits kReplyLimits{limits::kHeadBytesMax, limits::kHeadFieldsM
 class StreamedReply final : public ClientReply {
  public:
   // pool: an alias into the client's parts, so that they live as long as the reply.
-  StreamedReply(std::shared_ptr<ClientPool> pool, std::string key,
+  StreamedReply(std::shared_ptr<ClientPool> pool, std::shared_ptr<const Peer> peer,
                 std::shared_ptr<ClientStream> stream, bool head_only)
       : pool_(std::move(pool)),
-        key_(std::move(key)),
+        peer_(std::move(peer)),
         stream_(std::move(stream)),
         head_only_(head_only) {
     expect_head();
@@ -55,12 +57,14 @@ class StreamedReply final : public ClientReply {
   void forbid_reuse() { reusable_ = false; }
 
   Task<Status> read_head(Deadline deadline);
+  bool take_ready(std::string& out) override;
+  bool complete() const override { return complete_ && ready_.empty(); }
   Task<Result<bool>> read_some(std::string& out, Deadline deadline) override;
   Task<Result<std::string>> read_all(std::size_t bytes_max, Deadline deadline) override;
 
  private:
   void expect_head() {
-    parser_ = std::make_unique<ReplyParser>(kReplyLimits, head_only_);
+    parser_.emplace(kReplyLimits, head_only_);
     parser_->set_body(&ready_);
   }
   Status feed(std::string_view bytes);
@@ -69,9 +73,9 @@ class StreamedReply final : public ClientReply {
   std::unexpected<Error> give_up(Error error);
 
   const std::shared_ptr<ClientPool> pool_;
-  const std::string key_;
+  const std::shared_ptr<const Peer> peer_;
   std::shared_ptr<ClientStream> stream_;  // null: complete, or given up
-  std::unique_ptr<ReplyParser> parser_;
+  std::optional<ReplyParser> parser_;
   std::string rest_;   // came, not yet parsed
   std::string ready_;  // body that came with the head
   Headers headers_;
@@ -88,7 +92,7 @@ Status StreamedReply::feed(std::string_view bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && !parser_->done()) {
     Result<std::size_t> took = parser_->feed(bytes.substr(used));
-    if (!took) return upstream_failed(text_of(took.error(), Language::En), key_);
+    if (!took) return upstream_failed(text_of(took.error(), Language::En), peer_->key);
     used += *took;
     const bool interim = parser_->done() && parser_->status() / 100 == 1;
     if (interim) expect_head();  // 100 Continue and 103 Early Hints come before the real head
@@ -104,7 +108,7 @@ Status StreamedReply::feed(std::string_view bytes) {
 
 Status StreamedReply::feed_end() {
   if (parser_->head_done() && parser_->feed_end()) return {};
-  return upstream_failed("closed", key_ + " closed in mid-reply");
+  return upstream_failed("closed", peer_->key + " closed in mid-reply");
 }
 
 Task<Status> StreamedReply::read_head(Deadline deadline) {
@@ -112,7 +116,7 @@ Task<Status> StreamedReply::read_head(Deadline deadline) {
     Task<Result<std::string_view>> reading = stream_->read_some(deadline);
     Result<std::string_view> bytes = co_await std::move(reading);
     if (!bytes) co_return give_up(std::move(bytes.error()));
-    if (bytes->empty()) co_return give_up(upstream_failed("closed", key_).error());
+    if (bytes->empty()) co_return give_up(upstream_failed("closed", peer_->key).error());
     any_bytes_ = true;
     ready_.reserve(bytes->size());  // what is not head is body: one allocation for all of it
     Status fed = feed(*bytes);
@@ -124,19 +128,22 @@ Task<Status> StreamedReply::read_head(Deadline deadline) {
   co_return Status{};
 }
 
-Task<Result<bool>> StreamedReply::read_some(std::string& out, Deadline deadline) {
-  if (!ready_.empty()) {
-    if (out.empty()) {
-      out.swap(ready_);  // most often: no copy
-    } else {
-      out += ready_;
-    }
-    std::string().swap(ready_);
-    co_return true;
+bool StreamedReply::take_ready(std::string& out) {
+  if (ready_.empty()) return false;
+  if (out.empty()) {
+    out.swap(ready_);  // most often: no copy
+  } else {
+    out += ready_;
   }
+  std::string().swap(ready_);
+  return true;
+}
+
+Task<Result<bool>> StreamedReply::read_some(std::string& out, Deadline deadline) {
+  if (take_ready(out)) co_return true;
   const std::size_t before = out.size();
   while (!complete_ && out.size() == before) {
-    if (!stream_) co_return upstream_failed("closed", key_ + ": read after a failure");
+    if (!stream_) co_return upstream_failed("closed", peer_->key + ": read after a failure");
     Task<Result<std::string_view>> reading = stream_->read_some(deadline);
     Result<std::string_view> bytes = co_await std::move(reading);
     if (!bytes) co_return give_up(std::move(bytes.error()));
@@ -157,7 +164,8 @@ Task<Result<std::string>> StreamedReply::read_all(std::size_t bytes_max, Deadlin
     Result<bool> more = co_await std::move(reading);
     if (!more) co_return std::unexpected(std::move(more.error()));
     if (body.size() > bytes_max) {
-      co_return give_up(upstream_failed("too large", key_ + ": reply over the limit").error());
+      co_return give_up(
+          upstream_failed("too large", peer_->key + ": reply over the limit").error());
     }
     if (!*more) co_return body;
   }
@@ -165,7 +173,7 @@ Task<Result<std::string>> StreamedReply::read_all(std::size_t bytes_max, Deadlin
 
 void StreamedReply::finish() {
   complete_ = true;
-  if (reusable_ && parser_->keep_alive() && rest_.empty()) pool_->put(key_, stream_);
+  if (reusable_ && parser_->keep_alive() && rest_.empty()) pool_->put(peer_->key, stream_);
   stream_.reset();
 }
 
@@ -188,23 +196,27 @@ std::string host_of(const Origin& origin) {
   return origin.port == (origin.tls ? "443" : "80") ? host : host + ":" + origin.port;
 }
 
-std::string request_head_text(const Origin& origin, const ClientRequest& request) {
-  std::string head;
+void append_request_head(std::string& head, const Origin& origin, std::string_view base_path,
+                         const ClientRequest& request) {
+  const std::size_t body_bytes = request.body.size() + request.more_body.size();
   head.reserve(640);  // with the fields that a worker gets
   head += request.method;
   head += ' ';
-  head += origin.base_path;
+  head += base_path;
   head += request.target;
   head += " HTTP/1.1\r\n";
   append_field(head, "Host", host_of(origin));
   for (const auto& [name, value] : request.headers.fields()) {
     if (!is_own_field(name)) append_field(head, name, value);
   }
-  const bool has_body = !request.body.empty() || request.method == "POST" ||
-                        request.method == "PUT" || request.method == "PATCH";
-  if (has_body) append_field(head, "Content-Length", std::to_string(request.body.size()));
+  const bool has_body = body_bytes > 0 || request.method == "POST" || request.method == "PUT" ||
+                        request.method == "PATCH";
+  if (has_body) append_field(head, "Content-Length", std::to_string(body_bytes));
   head += "\r\n";
-  return head;
+}
+
+bool is_clean_whole(const std::string& base_path, const std::string& target) {
+  return base_path.empty() ? is_clean_target(target) : is_clean_target(base_path + target);
 }
 
 }  // namespace
@@ -247,45 +259,51 @@ Task<Status> Client::push(std::shared_ptr<Parts> parts, Origin origin, std::stri
 
 Task<Result<std::unique_ptr<ClientReply>>> Client::send(const Origin& origin, ClientRequest request,
                                                         Deadline deadline) {
-  return exchange(parts_, origin, std::move(request), deadline);
+  return exchange(parts_, parts_->pool.peer_of(origin), origin.base_path, std::move(request),
+                  deadline);
 }
 
-// By value, so that the caller's origin and the client itself may go while this runs. A kept
-// connection that the peer had closed is stale: not one byte of a reply came, so a new one is
+// Owns what it needs, so that the caller's origin and the client itself may go while this runs. A
+// kept connection that the peer had closed is stale: not one byte of a reply came, so a new one is
 // tried.
 Task<Result<std::unique_ptr<ClientReply>>> Client::exchange(std::shared_ptr<Parts> parts,
-                                                            Origin origin, ClientRequest request,
+                                                            std::shared_ptr<const Peer> peer,
+                                                            std::string base_path,
+                                                            ClientRequest request,
                                                             Deadline deadline) {
-  const std::string target = origin.base_path + request.target;
-  if (!is_clean_target(target)) co_return fail_internal("target is not clean: " + target);
+  if (!is_clean_whole(base_path, request.target)) {
+    co_return fail_internal("target is not clean: " + base_path + request.target);
+  }
   Result<SharedSslContext> tls = SharedSslContext();
-  if (origin.tls) tls = parts->tls();
+  if (peer->origin.tls) tls = parts->tls();
   if (!tls) co_return std::unexpected(std::move(tls.error()));
-  const std::string key = origin.key();
-  const std::string head = request_head_text(origin, request);
-  const bool head_only = request.method == "HEAD";
   const std::shared_ptr<ClientPool> pool(parts, &parts->pool);
-  std::shared_ptr<ClientStream> stream = pool->take(key);
+  std::shared_ptr<ClientStream> stream = pool->take(peer->key);
   for (bool kept = stream != nullptr;; kept = false) {
     if (!kept) {
       Task<Result<std::shared_ptr<ClientStream>>> connecting =
-          connect_stream(origin, tls->get(), deadline);
+          connect_stream(peer->origin, tls->get(), deadline);
       Result<std::shared_ptr<ClientStream>> connected = co_await std::move(connecting);
       if (!connected) co_return std::unexpected(std::move(connected.error()));
       stream = std::move(*connected);
     }
-    auto reply = std::make_unique<StreamedReply>(pool, key, stream, head_only);
+    auto reply = std::make_unique<StreamedReply>(pool, peer, stream, request.method == "HEAD");
     stream->start_clock();
-    Gather gather;
-    gather.add(head);
-    gather.add(request.body);
-    if (!stream->push(gather)) {
-      Task<Status> writing = stream->write_all(gather, deadline);
-      Status wrote = co_await std::move(writing);
-      if (!wrote && wrote.error().code != Code::Upstream) {
-        co_return std::unexpected(std::move(wrote.error()));
+    {
+      SpareText head;
+      append_request_head(head.text(), peer->origin, base_path, request);
+      Gather gather;
+      gather.add(head.text());
+      gather.add(request.body);
+      gather.add(request.more_body);
+      if (!stream->push(gather)) {
+        Task<Status> writing = stream->write_all(gather, deadline);
+        Status wrote = co_await std::move(writing);
+        if (!wrote && wrote.error().code != Code::Upstream) {
+          co_return std::unexpected(std::move(wrote.error()));
+        }
+        if (!wrote) reply->forbid_reuse();  // it may have refused half-way: its reply says why
       }
-      if (!wrote) reply->forbid_reuse();  // it may have refused half-way: its reply says why
     }
     stream.reset();
     Task<Status> reading = reply->read_head(deadline);

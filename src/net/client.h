@@ -22,6 +22,7 @@ struct Origin {
   bool guarded = false;   // never connects to a link-local or metadata address (link_local.h)
   static Result<Origin> parse(std::string_view url);
   std::string key() const;  // for pools and logs; holds no secret
+  void append_key(std::string& out) const;
 };
 
 struct ClientRequest {
@@ -29,6 +30,7 @@ struct ClientRequest {
   std::string target;  // path and query, appended to the origin's base path
   Headers headers;     // Host, Content-Length and Connection are set by the client
   std::string body;
+  std::string_view more_body = {};  // goes behind body; lives until the reply's head is there
 };
 
 // The reply's head, and its body piece by piece. Destroying it before the end closes the
@@ -38,12 +40,17 @@ class ClientReply {
   virtual ~ClientReply() = default;
   virtual int status() const = 0;
   virtual const Headers& headers() const = 0;
+  // What needs no waiting: appends what came with the head; false when there is nothing.
+  virtual bool take_ready(std::string& out) = 0;
+  virtual bool complete() const = 0;  // read_some would say false at once
   // Appends the next piece to `out`; false at the end of a complete body. Error: Upstream when the
   // body breaks off, Timeout.
   virtual Task<Result<bool>> read_some(std::string& out, Deadline deadline) = 0;
   // The rest, at most bytes_max (else Upstream).
   virtual Task<Result<std::string>> read_all(std::size_t bytes_max, Deadline deadline) = 0;
 };
+
+struct Peer;  // client_stream.h
 
 class Client {
  public:
@@ -72,7 +79,9 @@ class Client {
  private:
   struct Parts;
   static Task<Result<std::unique_ptr<ClientReply>>> exchange(std::shared_ptr<Parts> parts,
-                                                             Origin origin, ClientRequest request,
+                                                             std::shared_ptr<const Peer> peer,
+                                                             std::string base_path,
+                                                             ClientRequest request,
                                                              Deadline deadline);
   static Task<Status> push(std::shared_ptr<Parts> parts, Origin origin, std::string bytes,
                            Deadline deadline);

@@ -13,19 +13,31 @@ ClientPool::Shelf* ClientPool::shelf() {
   return &shelves_[static_cast<std::size_t>(thread)];
 }
 
+std::shared_ptr<const Peer> ClientPool::peer_of(const Origin& origin) {
+  Shelf* own = shelf();
+  if (!own) return std::make_shared<const Peer>(origin, origin.key());
+  own->key.clear();
+  origin.append_key(own->key);
+  const auto at = own->kept.find(own->key);
+  if (at == own->kept.end()) return std::make_shared<const Peer>(origin, own->key);
+  std::shared_ptr<const Peer>& peer = at->second.peer;
+  const bool same = peer && peer->origin.guarded == origin.guarded;  // the key has all the rest
+  if (!same) peer = std::make_shared<const Peer>(origin, own->key);
+  return peer;
+}
+
 std::shared_ptr<ClientStream> ClientPool::take(const std::string& key) {
   Shelf* own = shelf();
   if (!own) return nullptr;
   const auto at = own->kept.find(key);
   if (at == own->kept.end()) return nullptr;
-  std::shared_ptr<ClientStream> found;
-  while (!found && !at->second.empty()) {
-    std::shared_ptr<ClientStream> last = std::move(at->second.back());
-    at->second.pop_back();
-    if (last->is_fresh()) found = std::move(last);
+  std::vector<std::shared_ptr<ClientStream>>& streams = at->second.streams;
+  while (!streams.empty()) {
+    std::shared_ptr<ClientStream> last = std::move(streams.back());
+    streams.pop_back();
+    if (last->is_fresh()) return last;
   }
-  if (at->second.empty()) own->kept.erase(at);
-  return found;
+  return nullptr;
 }
 
 void ClientPool::put(const std::string& key, std::shared_ptr<ClientStream> stream) {
@@ -33,10 +45,10 @@ void ClientPool::put(const std::string& key, std::shared_ptr<ClientStream> strea
   if (!own || idle_max_ == 0) return;
   const SteadyTime now = std::chrono::steady_clock::now();
   if (now - own->pruned_at > limits::kClientIdleTimeout) prune(*own, now);
-  Kept& kept = own->kept[key];
-  if (kept.size() >= idle_max_) kept.erase(kept.begin());
+  std::vector<std::shared_ptr<ClientStream>>& streams = own->kept[key].streams;
+  if (streams.size() >= idle_max_) streams.erase(streams.begin());
   stream->rest(now);
-  kept.push_back(std::move(stream));
+  streams.push_back(std::move(stream));
 }
 
 // Origins come and go (a worker's socket has a new name after a restart): what rested too long is
@@ -44,11 +56,11 @@ void ClientPool::put(const std::string& key, std::shared_ptr<ClientStream> strea
 void ClientPool::prune(Shelf& shelf, SteadyTime now) {
   shelf.pruned_at = now;
   for (auto& [key, kept] : shelf.kept) {
-    std::erase_if(kept, [&](const auto& stream) {
+    std::erase_if(kept.streams, [&](const auto& stream) {
       return now - stream->resting_since() > limits::kClientIdleTimeout;
     });
   }
-  std::erase_if(shelf.kept, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(shelf.kept, [](const auto& entry) { return entry.second.streams.empty(); });
 }
 
 }  // namespace xc::net

@@ -15,14 +15,20 @@ class ClientPool {
  public:
   ClientPool(int threads, std::size_t idle_max);
 
+  // The same object for the same origin, most often.
+  std::shared_ptr<const Peer> peer_of(const Origin& origin);
   // Null when none is kept that still looks alive.
   std::shared_ptr<ClientStream> take(const std::string& key);
   void put(const std::string& key, std::shared_ptr<ClientStream> stream);
 
  private:
-  using Kept = std::vector<std::shared_ptr<ClientStream>>;  // oldest first
+  struct Kept {
+    std::shared_ptr<const Peer> peer;                    // as it was named last
+    std::vector<std::shared_ptr<ClientStream>> streams;  // oldest first
+  };
   struct Shelf {
-    std::unordered_map<std::string, Kept> kept;
+    std::unordered_map<std::string, Kept> kept;  // those without a stream until they are pruned
+    std::string key;                             // of a look-up
     SteadyTime pruned_at{};
   };
   Shelf* shelf();

@@ -2,20 +2,17 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 
 namespace xc::net {
 
 namespace asio = boost::asio;
-using asio::posix::descriptor_base;
 
 namespace {
 
-descriptor_base::wait_type wait_type_of(Io state) {
-  return state == Io::WantRead ? descriptor_base::wait_read : descriptor_base::wait_write;
+Readiness::For purpose_of(Io state) {
+  return state == Io::WantRead ? Readiness::For::Read : Readiness::For::Write;
 }
 
 }  // namespace
@@ -53,7 +50,7 @@ void ClientStream::start_timer(SteadyTime when) {
       return;
     }
     self->timed_out_ = true;
-    self->stream_.descriptor().cancel();
+    self->stream_.readiness().cancel();
   });
 }
 
@@ -64,21 +61,19 @@ Status ClientStream::begin_wait(Deadline deadline) {
   return {};
 }
 
-Status ClientStream::end_wait(const boost::system::error_code& error, Deadline deadline) {
+Status ClientStream::end_wait(bool ready, Deadline deadline) {
   waiting_ = false;
   if (timed_out_) return timed_out(started_, deadline);
-  if (error) return fail(Code::Cancelled, Message::ClientGone, {}, error.message());
+  if (!ready) return fail(Code::Cancelled, Message::ClientGone, {}, "cancelled");
   return {};
 }
 
 Task<Status> ClientStream::wait(Io state, Deadline deadline) {
   Status begun = begin_wait(deadline);
   if (!begun) co_return begun;
-  boost::system::error_code error;
-  auto token = asio::redirect_error(asio::use_awaitable, error);
-  Task<void> ready = stream_.descriptor().async_wait(wait_type_of(state), token);
-  co_await std::move(ready);
-  co_return end_wait(error, deadline);
+  auto waiting = stream_.readiness().wait(purpose_of(state));
+  const bool ready = co_await std::move(waiting);
+  co_return end_wait(ready, deadline);
 }
 
 Task<Status> ClientStream::finish_connect(Deadline deadline) {
@@ -87,14 +82,13 @@ Task<Status> ClientStream::finish_connect(Deadline deadline) {
   if (!ready) co_return ready;
   int error = 0;
   socklen_t size = sizeof(error);
-  ::getsockopt(stream_.descriptor().native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+  ::getsockopt(stream_.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) co_return upstream_failed(std::strerror(error), "connect");
   co_return Status{};
 }
 
 Task<Status> ClientStream::open_tls(SSL_CTX* context, std::string host, Deadline deadline) {
-  if (!stream_.open_session(
-          open_client_session(context, stream_.descriptor().native_handle(), host))) {
+  if (!stream_.open_session(open_client_session(context, stream_.fd(), host))) {
     co_return upstream_failed("TLS", take_tls_error());
   }
   for (;;) {
@@ -118,7 +112,6 @@ bool ClientStream::push(Gather& gather) {
     if (wrote.state != Io::Ok) return false;
     gather.advance(wrote.bytes);
   }
-  drained_ = true;  // the reply is not there yet
   return true;
 }
 
@@ -136,38 +129,36 @@ Task<Status> ClientStream::write_all(Gather gather, Deadline deadline) {
     Status ready = co_await std::move(waiting);
     if (!ready) co_return ready;
   }
-  drained_ = true;  // the reply is not there yet
   co_return Status{};
 }
 
 Task<Result<std::string_view>> ClientStream::read_some(Deadline deadline) {
   Io state = Io::WantRead;
-  bool try_first = !drained_ || stream_.buffered();
+  bool try_first = !empty_ || stream_.buffered();
   for (;;) {
     if (!try_first) {  // wait() without a coroutine of its own: each piece of a stream comes here
-      Status ready = begin_wait(deadline);
-      if (!ready) co_return std::unexpected(std::move(ready.error()));
-      boost::system::error_code error;
-      auto token = asio::redirect_error(asio::use_awaitable, error);
-      Task<void> waiting = stream_.descriptor().async_wait(wait_type_of(state), token);
-      co_await std::move(waiting);
-      ready = end_wait(error, deadline);
-      if (!ready) co_return std::unexpected(std::move(ready.error()));
+      Status begun = begin_wait(deadline);
+      if (!begun) co_return std::unexpected(std::move(begun.error()));
+      auto waiting = stream_.readiness().wait(purpose_of(state));
+      const bool ready = co_await std::move(waiting);
+      Status waited = end_wait(ready, deadline);
+      if (!waited) co_return std::unexpected(std::move(waited.error()));
     }
     try_first = false;
     const std::span<char> buffer = thread_buffer();
     const IoResult got = stream_.read_some(buffer);
     state = got.state;
-    if (state == Io::Ok) {
-      drained_ = got.bytes < buffer.size();
-      co_return std::string_view(buffer.data(), got.bytes);
-    }
+    empty_ = state == Io::WantRead;
+    if (state == Io::Ok) co_return std::string_view(buffer.data(), got.bytes);
     if (state == Io::End) co_return std::string_view();
     if (state == Io::Failed) co_return upstream_failed("read", std::strerror(errno));
   }
 }
 
-bool ClientStream::is_fresh() { return stream_.is_open() && stream_.peek() == Io::WantRead; }
+bool ClientStream::is_fresh() {
+  empty_ = stream_.is_open() && stream_.peek() == Io::WantRead;
+  return empty_;
+}
 
 void ClientStream::rest(SteadyTime since) { resting_since_ = since; }
 

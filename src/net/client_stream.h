@@ -11,6 +11,12 @@
 
 namespace xc::net {
 
+// Whom a connection leads to.
+struct Peer {
+  Origin origin;
+  std::string key;
+};
+
 // One connection to an origin. Lives on one I/O thread, held by a shared_ptr only (its timer's
 // callback looks whether it still exists). Every wait ends at its deadline or when the calling
 // coroutine is cancelled. Errors: Upstream, Timeout, Cancelled.
@@ -40,7 +46,7 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
  private:
   Task<Status> wait(Io state, Deadline deadline);
   Status begin_wait(Deadline deadline);
-  Status end_wait(const boost::system::error_code& error, Deadline deadline);
+  Status end_wait(bool ready, Deadline deadline);
   void arm(Deadline deadline);
   void start_timer(SteadyTime when);
 
@@ -52,7 +58,7 @@ class ClientStream : public std::enable_shared_from_this<ClientStream> {
   SteadyTime resting_since_{};
   bool waiting_ = false;
   bool timed_out_ = false;
-  bool drained_ = true;  // the last read took all there was: wait before the next
+  bool empty_ = false;  // so the socket was found, and nothing was read since: wait before reading
 };
 
 // Connects to the origin, over TLS when it says so. `tls` may be null for plain origins.

@@ -157,6 +157,55 @@ TEST(Client, a_stale_connection_is_replaced_once) {
   }
 }
 
+// Bytes that came after a reply would be the next caller's: they are seen however late they came,
+// also since the loop last looked for events. The loop does not run between the two requests here.
+TEST(Client, what_a_peer_sends_too_late_begins_no_other_reply) {
+  const std::string good = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(name);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&name), size), 0);
+  ASSERT_EQ(::listen(listener, 4), 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&name), &size);
+  std::atomic<bool> answered{false}, sent_late{false};
+  std::thread peer([&] {
+    char buffer[4096];
+    const int first = ::accept(listener, nullptr, nullptr);
+    EXPECT_GT(::recv(first, buffer, sizeof(buffer), 0), 0);
+    const std::string a = good + "a";
+    ::send(first, a.data(), a.size(), MSG_NOSIGNAL);
+    EXPECT_TRUE(eventually([&] { return answered.load(); }));
+    const std::string another = good + "X";
+    ::send(first, another.data(), another.size(), MSG_NOSIGNAL);
+    sent_late = true;
+    const int second = ::accept(listener, nullptr, nullptr);
+    EXPECT_GT(::recv(second, buffer, sizeof(buffer), 0), 0);
+    const std::string b = good + "b";
+    ::send(second, b.data(), b.size(), MSG_NOSIGNAL);
+    ::close(second);
+    ::close(first);
+  });
+  Loops loops;
+  Client client(loops.runtime);
+  const Origin origin = *Origin::parse("http://127.0.0.1:" + std::to_string(ntohs(name.sin_port)));
+  loops.run([&]() -> Task<void> {
+    ClientRequest request;
+    request.target = "/";
+    Task<Answer> fetching = fetch(client, origin, request, Deadline::after(5s));
+    const Answer first = co_await std::move(fetching);
+    EXPECT_EQ(first.body, "a");
+    answered = true;
+    EXPECT_TRUE(eventually([&] { return sent_late.load(); }));
+    Task<Answer> again = fetch(client, origin, request, Deadline::after(5s));
+    const Answer second = co_await std::move(again);
+    EXPECT_EQ(second.body, "b");
+  });
+  peer.join();
+  ::close(listener);
+}
+
 // The peer closes when the next request is already on its way: the pool cannot have known.
 TEST(Client, a_request_into_a_closing_connection_is_sent_again) {
   Loops loops;

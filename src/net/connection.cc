@@ -1,5 +1,6 @@
 #include "net/connection.h"
 
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "base/id.h"
@@ -33,7 +34,6 @@ Connection::Connection(std::shared_ptr<ServerShared> shared, const asio::any_io_
     : shared_(std::move(shared)),
       executor_(executor),
       stream_(executor, fd, session_for(*shared_, fd)),
-      wake_(executor),
       peer_(std::move(peer)),
       refuse_(refuse) {
   aborted_ =
@@ -43,25 +43,29 @@ Connection::Connection(std::shared_ptr<ServerShared> shared, const asio::any_io_
 asio::cancellation_slot Connection::cancel_slot() { return cancel_.slot(); }
 
 void Connection::sweep(SteadyTime now) {
+  if (std::exchange(end_may_be_there_, false)) {
+    // Not from in here: what ends leaves the set that is being walked.
+    asio::post(executor_, [self = shared_from_this()] { self->look_for_end(); });
+  }
   if (now < deadline_) return;
   deadline_ = SteadyTime::max();
   timed_out_ = true;
-  wake_.set();
-  if (stream_.is_open()) stream_.descriptor().cancel();
+  wake();
+  stream_.readiness().cancel();
 }
 
 void Connection::drain() {
   draining_ = true;
-  wake_.set();
+  wake();
 }
 
 void Connection::abort() {
   aborted_ = true;
-  wake_.set();
+  wake();
   if (phase_ == Phase::Handler) {
     cancel_.emit(asio::cancellation_type::all);
-  } else if (stream_.is_open()) {
-    stream_.descriptor().cancel();
+  } else {
+    stream_.readiness().cancel();
   }
 }
 
@@ -115,7 +119,8 @@ Task<bool> Connection::run_handler() {
   framing_ = Framing::None;
   started_ = ended_ = false;
   phase_ = Phase::Handler;
-  if (rest_.empty() && !watching_) watch();  // pipelined bytes would only say "readable"
+  // Pipelined bytes would only say "readable". What is left in the socket would say nothing.
+  if (rest_.empty() && watch_ == nullptr) emptied_ ? watch() : look();
   std::exception_ptr escaped;
   try {
     Task<void> handling = shared_->handler(*this);
@@ -188,23 +193,36 @@ void Connection::enter(Phase phase, std::chrono::seconds limit) {
 }
 
 void Connection::watch() {
-  watching_ = true;
-  stream_.descriptor().async_wait(asio::posix::descriptor_base::wait_read,
-                                  [self = shared_from_this()](const boost::system::error_code& e) {
-                                    self->watching_ = false;
-                                    self->on_readable(e == asio::error::operation_aborted);
-                                  });
+  watch_ = stream_.readiness().start(Readiness::For::Read, Watch(shared_from_this()));
 }
 
-void Connection::on_readable(bool aborted) {
-  if (phase_ != Phase::Handler) {
-    wake_.set();
-    return;
+void Connection::Watch::operator()(bool ready) {
+  connection->watch_ = nullptr;
+  connection->end_may_be_there_ = false;  // it gives an event, and this may be it
+  if (run) {
+    run();
+  } else {
+    connection->on_readable(!ready);
   }
-  if (aborted || !stream_.is_open()) return;
+}
+
+void Connection::wake() {
+  if (watch_ != nullptr && watch_->run) {
+    asio::post(executor_, std::exchange(watch_->run, nullptr));
+  } else {
+    woken_ = true;
+  }
+}
+
+void Connection::on_readable(bool cancelled) {
+  if (phase_ == Phase::Handler && !cancelled && stream_.is_open()) look();
+}
+
+// While the handler runs: whether the client is still there.
+void Connection::look() {
   switch (stream_.peek()) {
     case Io::WantRead:
-      watch();
+      if (watch_ == nullptr) watch();
       return;
     case Io::Ok:         // pipelined: watched again when they are consumed
     case Io::WantWrite:  // TLS has something to say first; the next write says it
@@ -215,6 +233,16 @@ void Connection::on_readable(bool aborted) {
   }
   gone_ = true;
   cancel_.emit(asio::cancellation_type::all);
+}
+
+// An end that came together with the last bytes gave no event of its own (readiness.h).
+void Connection::look_for_end() {
+  if (phase_ != Phase::Handler) {
+    look_ = true;
+    wake();
+  } else if (watch_ != nullptr) {  // else there are requests behind this one: first their replies
+    on_readable(false);
+  }
 }
 
 }  // namespace xc::net

@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <boost/asio/cancellation_signal.hpp>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 
-#include "net/event.h"
 #include "net/message_head.h"
 #include "net/message_parser.h"
 #include "net/server.h"
@@ -43,7 +43,8 @@ struct ServerShared {
 
 // Lives on its executor's thread. run() is the one coroutine; everything else is a callback of the
 // same thread that sets a flag and wakes it. While the handler runs, a watch on the socket stands
-// ready: when it shows that the client is gone, the handler is cancelled through `cancel_`.
+// ready: when it shows that the client is gone, the handler is cancelled through `cancel_`. Between
+// requests run() itself waits in the watch.
 //
 // Deadlines are swept, not timed: setting one is a store, and sweep() looks every kSweepInterval.
 // Memory at rest: no buffers, only what the request itself holds.
@@ -81,8 +82,22 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Task<void> linger();
   void enter(Phase phase, std::chrono::seconds limit);
   void note_escaped(const std::exception_ptr& escaped);
+  // The wait for the socket to become readable; at most one. Owns the connection, and run() while
+  // that waits for bytes, so that a loop that ends lets go of both.
+  struct Watch {
+    explicit Watch(std::shared_ptr<Connection> a_connection)
+        : connection(std::move(a_connection)) {}
+    void operator()(bool ready);
+    std::shared_ptr<Connection> connection;
+    std::move_only_function<void()> run = {};
+  };
   void watch();
-  void on_readable(bool aborted);
+  void on_readable(bool cancelled);
+  void look();
+  void look_for_end();
+  void wake();
+  // For co_await, while a watch stands: until there are bytes, or wake().
+  auto next_event();
 
   // connection_read.cc
   Task<bool> meet();  // PROXY header, TLS handshake; false: close
@@ -91,6 +106,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Task<Result<bool>> read_request();  // false: the connection ended between requests
   Task<Status> advance(RequestParser& parser);
   Task<Input> read_more();
+  IoResult read_once();
   Task<void> yield_turn();
   Status feed(RequestParser& parser);
   Error timed_out_error() const;
@@ -103,14 +119,14 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Task<Status> send_error(const Error& error);
   bool push(Gather& gather);                       // false: the kernel is full, or broken_
   bool has_content(std::string_view bytes) const;  // that this reply may carry
-  std::string open_reply(int status, std::string_view content_type, Framing framing,
-                         std::size_t body_bytes);
-  Task<void> wait_socket(boost::asio::posix::descriptor_base::wait_type what);
+  void open_reply(std::string& out, int status, std::string_view content_type, Framing framing,
+                  std::size_t body_bytes);
+  Task<void> wait_for_room();
 
   const std::shared_ptr<ServerShared> shared_;
   const boost::asio::any_io_executor executor_;
   Stream stream_;
-  Event wake_;
+  Watch* watch_ = nullptr;  // in the reactor; null: none stands
   boost::asio::cancellation_signal cancel_;
   SteadyTime deadline_ = SteadyTime::max();
   std::string rest_;        // bytes that came and are not yet parsed
@@ -120,8 +136,11 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   std::string peer_;
   Phase phase_ = Phase::Idle;
   Framing framing_ = Framing::None;
-  int turns_ = 0;          // things done since others last had the thread
-  bool watching_ = false;  // a readiness wait is pending
+  int turns_ = 0;                  // things done since others last had the thread
+  bool emptied_ = false;           // the last read left nothing in the socket but perhaps its end
+  bool end_may_be_there_ = false;  // so it is; no event tells, sweep() has a look
+  bool look_ = false;              // read once, although a watch stands
+  bool woken_ = false;             // while nobody waited
   bool timed_out_ = false;
   bool draining_ = false;
   bool aborted_ = false;     // by the server

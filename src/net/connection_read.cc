@@ -1,6 +1,8 @@
 // The reading side of a Connection: TLS handshake, requests, what to do about the bytes between.
 #include <algorithm>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
 #include "net/connection.h"
@@ -9,6 +11,17 @@
 namespace xc::net {
 
 namespace asio = boost::asio;
+
+auto Connection::next_event() {
+  auto initiate = [this](auto handler) {
+    if (std::exchange(woken_, false)) {
+      asio::post(executor_, std::move(handler));
+    } else {
+      watch_->run = std::move(handler);
+    }
+  };
+  return asio::async_initiate<const asio::deferred_t&, void()>(std::move(initiate), asio::deferred);
+}
 
 Task<bool> Connection::meet() {
   const auto trusted = [this](const AddressRange& range) { return range.contains(peer_); };
@@ -39,9 +52,9 @@ Task<bool> Connection::read_proxy_header() {
     });
     if (got.state == Io::End || got.state == Io::Failed) co_return false;
     if (got.state == Io::WantRead) {
-      if (!watching_) watch();
-      Task<void> wait = wake_.wait();
-      co_await std::move(wait);
+      if (watch_ == nullptr) watch();
+      auto event = next_event();
+      co_await std::move(event);
       continue;
     }
     ProxyHeader header = parse_proxy_header(have);
@@ -58,12 +71,12 @@ Task<bool> Connection::shake_hands() {
     const IoResult step = stream_.handshake();
     if (step.state == Io::Ok) co_return true;
     if (step.state == Io::WantWrite) {
-      Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
+      Task<void> wait = wait_for_room();
       co_await std::move(wait);
     } else if (step.state == Io::WantRead) {
-      if (!watching_) watch();
-      Task<void> wait = wake_.wait();
-      co_await std::move(wait);
+      if (watch_ == nullptr) watch();
+      auto event = next_event();
+      co_await std::move(event);
     } else {
       log::debug("net", "TLS handshake with {} failed: {}", peer_, take_tls_error());
       co_return false;
@@ -139,30 +152,38 @@ Task<Connection::Input> Connection::read_more() {
   for (;;) {
     if (std::exchange(timed_out_, false)) co_return Input::TimedOut;
     if (aborted_ || (draining_ && phase_ == Phase::Idle)) co_return Input::End;
-    if (!watching_ || stream_.buffered()) {
+    const bool look = std::exchange(look_, false);
+    if (watch_ == nullptr || look || stream_.buffered()) {
       if (++turns_ > limits::kTurnsMax) {
         Task<void> yielding = yield_turn();
         co_await std::move(yielding);
       }
-      const std::span<char> buffer = thread_buffer();
-      const IoResult got = stream_.read_some(buffer);
-      if (got.state == Io::Ok) {
-        input_ = std::string_view(buffer.data(), got.bytes);
-        if (!rest_.empty()) input_ = rest_.append(input_);
-        co_return Input::Bytes;
-      }
+      const IoResult got = read_once();
+      if (got.state == Io::Ok) co_return Input::Bytes;
       if (got.state == Io::End || got.state == Io::Failed) co_return Input::End;
       if (got.state == Io::WantWrite) {
-        Task<void> wait = wait_socket(asio::posix::descriptor_base::wait_write);
+        Task<void> wait = wait_for_room();
         co_await std::move(wait);
         continue;
       }
-      if (!watching_) watch();
+      if (watch_ == nullptr) watch();
     }
-    Task<void> wait = wake_.wait();
-    co_await std::move(wait);
+    auto event = next_event();
+    co_await std::move(event);
     turns_ = 0;
   }
+}
+
+// Into input_, without waiting.
+IoResult Connection::read_once() {
+  const std::span<char> buffer = thread_buffer();
+  const IoResult got = stream_.read_some(buffer);
+  emptied_ = got.short_read || got.state == Io::WantRead;
+  end_may_be_there_ = got.short_read;
+  if (got.state != Io::Ok) return got;
+  input_ = std::string_view(buffer.data(), got.bytes);
+  if (!rest_.empty()) input_ = rest_.append(input_);
+  return got;
 }
 
 Task<void> Connection::yield_turn() {

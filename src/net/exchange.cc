@@ -4,11 +4,9 @@
 
 #include "base/assert.h"
 #include "net/connection.h"
+#include "net/spare_text.h"
 
 namespace xc::net {
-
-namespace asio = boost::asio;
-using asio::posix::descriptor_base;
 
 namespace {
 
@@ -44,9 +42,10 @@ Task<Status> Connection::send_whole(int status, std::string_view content_type,
   if (broken_ || gone_) co_return client_gone();
   if (!owned.empty()) body = owned;
   const Framing framing = has_no_body(status) ? Framing::None : Framing::Length;
-  const std::string head = open_reply(status, content_type, framing, body.size());
+  SpareText head;
+  open_reply(head.text(), status, content_type, framing, body.size());
   Gather gather;
-  gather.add(head);
+  gather.add(head.text());
   if (framing == Framing::Length && !head_only_) gather.add(body);
   ended_ = push(gather);  // the usual case: the kernel takes it at once
   if (ended_) co_return Status{};
@@ -61,10 +60,11 @@ Task<Status> Connection::begin_stream(int status, std::string_view content_type,
   if (broken_ || gone_) co_return client_gone();
   Framing framing = http_1_1_ ? Framing::Chunked : Framing::Close;
   if (has_no_body(status)) framing = Framing::None;
-  const std::string head = open_reply(status, content_type, framing, 0);
+  SpareText head;
+  open_reply(head.text(), status, content_type, framing, 0);
   const ChunkSize size(first.size());
   Gather gather;
-  gather.add(head);
+  gather.add(head.text());
   if (has_content(first)) {
     if (framing == Framing::Chunked) gather.add(size.view);
     gather.add(first);
@@ -115,8 +115,8 @@ bool Connection::has_content(std::string_view bytes) const {
   return !bytes.empty() && !head_only_ && framing_ != Framing::None;
 }
 
-std::string Connection::open_reply(int status, std::string_view content_type, Framing framing,
-                                   std::size_t body_bytes) {
+void Connection::open_reply(std::string& out, int status, std::string_view content_type,
+                            Framing framing, std::size_t body_bytes) {
   XC_ASSERT(!started_);
   started_ = true;
   framing_ = framing;
@@ -128,7 +128,7 @@ std::string Connection::open_reply(int status, std::string_view content_type, Fr
   head.body_bytes = body_bytes;
   head.http_1_1 = http_1_1_;
   head.keep_alive = keep_alive_;
-  return reply_head_text(head, reply_headers_);
+  append_reply_head(out, head, reply_headers_);
 }
 
 Task<Status> Connection::send_error(const Error& error) {
@@ -163,24 +163,22 @@ Task<Status> Connection::send(Gather gather) {
     if (broken_) co_return client_gone();
     broken_ = true;
     deadline_ = std::chrono::steady_clock::now() + shared_->options.write_timeout;
-    boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    const auto what = wants_read_ ? descriptor_base::wait_read : descriptor_base::wait_write;
-    Task<void> wait = stream_.descriptor().async_wait(what, token);
-    co_await std::move(wait);
+    auto waiting =
+        stream_.readiness().wait(wants_read_ ? Readiness::For::Read : Readiness::For::Write);
+    const bool ready = co_await std::move(waiting);
     deadline_ = SteadyTime::max();
-    if (error || timed_out_) co_return client_gone();  // cancelled, or too slow
+    if (!ready || timed_out_) co_return client_gone();  // cancelled, or too slow
     broken_ = false;
     turns_ = 0;
   }
   co_return Status{};
 }
 
-Task<void> Connection::wait_socket(descriptor_base::wait_type what) {
-  boost::system::error_code ignored;  // the caller tries again and looks at its flags
-  auto token = asio::redirect_error(asio::use_awaitable, ignored);
-  Task<void> wait = stream_.descriptor().async_wait(what, token);
-  co_await std::move(wait);
+// The caller tries again and looks at its flags.
+Task<void> Connection::wait_for_room() {
+  auto waiting = stream_.readiness().wait(Readiness::For::Write);
+  const bool ready = co_await std::move(waiting);
+  static_cast<void>(ready);
 }
 
 }  // namespace xc::net

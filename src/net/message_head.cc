@@ -49,8 +49,7 @@ bool is_clean_target(std::string_view target) {
   return clean && target.find(' ') == std::string_view::npos && target.starts_with('/');
 }
 
-std::string reply_head_text(const ReplyHead& head, const Headers& extra) {
-  std::string out;
+void append_reply_head(std::string& out, const ReplyHead& head, const Headers& extra) {
   out.reserve(768);  // with a receipt
   out += head.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
   out += std::to_string(head.status);
@@ -76,7 +75,6 @@ std::string reply_head_text(const ReplyHead& head, const Headers& extra) {
     if (!is_reserved(name)) append_field(out, name, value);
   }
   out += "\r\n";
-  return out;
 }
 
 }  // namespace xc::net

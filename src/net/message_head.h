@@ -27,7 +27,7 @@ struct ReplyHead {
   bool keep_alive = true;
 };
 
-std::string reply_head_text(const ReplyHead& head, const Headers& extra);
+void append_reply_head(std::string& out, const ReplyHead& head, const Headers& extra);
 
 // "HTTP date" of now, made once a second per thread.
 std::string_view http_date();

@@ -62,9 +62,23 @@ Result<Origin> Origin::parse(std::string_view url) {
 }
 
 std::string Origin::key() const {
-  if (!unix_path.empty()) return "unix:" + unix_path;
+  std::string key;
+  append_key(key);
+  return key;
+}
+
+void Origin::append_key(std::string& out) const {
+  if (!unix_path.empty()) {
+    out += "unix:";
+    out += unix_path;
+    return;
+  }
   const bool v6 = host.find(':') != std::string::npos;
-  return (tls ? "https://" : "http://") + (v6 ? "[" + host + "]" : host) + ":" + port;
+  out += tls ? "https://" : "http://";
+  if (v6) out += '[';
+  out += host;
+  out += v6 ? "]:" : ":";
+  out += port;
 }
 
 }  // namespace xc::net

@@ -1,4 +1,5 @@
 // Handlers that end early: the client goes, the server closes, an exception escapes.
+#include "base/limits.h"
 #include "net/net_test.h"
 
 namespace xc::net {
@@ -60,6 +61,95 @@ TEST(ServerLife, also_on_a_connection_that_was_kept) {
   EXPECT_TRUE(eventually([&] { return waiting.entered == 1; }));
   client.close();
   EXPECT_TRUE(eventually([&] { return waiting.unwound == 1; }));
+}
+
+// Runs on the loop's own thread, so that the loop sees all of it at once.
+template <typename Act>
+void behind_the_loops_back(Loops& loops, Act act) {
+  loops.run([&]() -> Task<void> {
+    act();
+    co_return;
+  });
+}
+
+TEST(ServerLife, a_client_that_goes_right_after_its_request_cancels_its_handler) {
+  Loops loops;
+  Waiting waiting;
+  RunningServer server(loops, quick_options(), waiting.handler());
+  RawClient client(server.address());
+  EXPECT_TRUE(client.send(kGet));
+  client.read_until("GET /x ");
+  behind_the_loops_back(loops, [&] {
+    EXPECT_TRUE(client.send(kWait));
+    client.close();
+  });
+  EXPECT_TRUE(eventually([&] { return waiting.unwound == 1; }));
+  EXPECT_TRUE(eventually([&] { return server.server.counters().connections_open == 0; }));
+}
+
+TEST(ServerLife, an_end_that_came_with_a_request_ends_the_connection_after_the_reply) {
+  Loops loops;
+  RunningServer server(loops, quick_options(), echo);
+  RawClient client(server.address());
+  EXPECT_TRUE(client.send(kGet));
+  client.read_until("GET /x ");
+  behind_the_loops_back(loops, [&] {
+    EXPECT_TRUE(client.send(kGet));
+    client.shutdown_write();
+  });
+  EXPECT_TRUE(client.read_until("GET /x ").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST(ServerLife, an_end_behind_pipelined_requests_cancels_none_of_them) {
+  Loops loops;
+  RunningServer server(loops, quick_options(), [](Exchange& exchange) -> Task<void> {
+    Task<void> sleep = sleep_for(limits::kSweepInterval + 100ms);
+    co_await std::move(sleep);
+    Task<void> replying = echo(exchange);
+    co_await std::move(replying);
+  });
+  RawClient client(server.address());
+  behind_the_loops_back(loops, [&] {
+    EXPECT_TRUE(
+        client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n"
+                    "Connection: close\r\n\r\nGET /3"));
+    client.shutdown_write();
+  });
+  EXPECT_TRUE(client.read_until("GET /1 ").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(client.read_until("GET /2 ").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(client.at_end());
+}
+
+// A read that is full leaves bytes behind of which no event tells.
+TEST(ServerLife, a_request_behind_one_that_fills_a_whole_read_is_answered) {
+  Loops loops;
+  std::atomic<bool> release{false};
+  std::atomic<int> entered{0};
+  RunningServer server(loops, quick_options(), [&](Exchange& exchange) -> Task<void> {
+    ++entered;
+    while (!release) {
+      Task<void> sleep = sleep_for(1ms);
+      co_await std::move(sleep);
+    }
+    const std::string size = std::to_string(exchange.request().body.size());
+    Task<Status> replying = exchange.reply(200, "text/plain", "size " + size + ";");
+    co_await std::move(replying);
+  });
+  RawClient client(server.address());
+  EXPECT_TRUE(client.send(kGet));
+  EXPECT_TRUE(eventually([&] { return entered == 1; }));
+  const std::string head = "POST /y HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+  const std::size_t body = limits::kThreadBufferBytes - head.size() - 9;  // "65464\r\n\r\n"
+  const std::string large = head + std::to_string(body) + "\r\n\r\n" + std::string(body, 'y');
+  ASSERT_EQ(large.size(), limits::kThreadBufferBytes);
+  std::thread sender([&] { EXPECT_TRUE(client.send(large + std::string(kGet))); });
+  std::this_thread::sleep_for(50ms);  // let it arrive
+  release = true;
+  client.read_until("size 0;");
+  client.read_until("size " + std::to_string(body) + ";");
+  EXPECT_TRUE(client.read_until("size 0;").starts_with("HTTP/1.1 200"));
+  sender.join();
 }
 
 TEST(ServerLife, pipelined_bytes_do_not_look_like_the_end) {

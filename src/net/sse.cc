@@ -64,6 +64,23 @@ Status SseReader::end_line(std::string_view line) {
   return {};
 }
 
+std::optional<std::string_view> SseReader::take_plain(std::string_view& bytes) {
+  constexpr std::string_view kField = "data: ";
+  if (!bytes.starts_with(kField) || pending() || skip_newline_ || taken_ < ready_.size()) {
+    return std::nullopt;
+  }
+  const std::string_view line = bytes.substr(kField.size());
+  const std::size_t end = line.find('\n');
+  if (end >= limits::kSseEventBytesMax || !line.substr(end).starts_with("\n\n")) {
+    return std::nullopt;
+  }
+  const std::string_view data = line.substr(0, end);
+  if (data.find('\r') != std::string_view::npos) return std::nullopt;  // ends a line too
+  first_line_ = false;
+  bytes.remove_prefix(kField.size() + end + 2);
+  return data;
+}
+
 std::optional<SseEvent> SseReader::next() {
   if (taken_ == ready_.size()) return std::nullopt;
   SseEvent event = std::move(ready_[taken_++]);

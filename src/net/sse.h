@@ -22,6 +22,9 @@ class SseReader {
   // Error: Upstream when one event is too large. The reader is then unusable.
   Status feed(std::string_view bytes);
   std::optional<SseEvent> next();
+  // The data of an event that lies whole in front of `bytes`, in one line and with no other field,
+  // and has nothing before it: without a copy, and taken off `bytes`. Nothing else: feed() them.
+  std::optional<std::string_view> take_plain(std::string_view& bytes);
   // True when bytes of an unfinished event are left (a cut stream).
   bool pending() const;
 

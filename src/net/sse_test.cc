@@ -37,6 +37,33 @@ TEST(Sse, a_cut_at_any_byte_changes_nothing) {
   EXPECT_EQ(read(bytes), kEvents);
 }
 
+// What is taken without a copy and what is fed make the same events, in their order.
+TEST(Sse, plain_events_are_taken_where_they_lie) {
+  const std::string stream =
+      "data: a\n\ndata: \n\n: comment\n\ndata: b\r\n\r\ndata: c\n\nevent: e\ndata: d\n\n"
+      "data: x\ndata: y\n\ndata:z\n\n\xEF\xBB\xBF";
+  const std::vector<std::string> events{"|a", "|", "|b", "|c", "e|d", "|x\ny", "|z"};
+  EXPECT_EQ(read({stream}), events);
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    SseReader reader;
+    std::vector<std::string> got;
+    int plain = 0;
+    for (std::string_view rest :
+         {std::string_view(stream).substr(0, cut), std::string_view(stream).substr(cut)}) {
+      while (const auto data = reader.take_plain(rest)) {
+        got.push_back("|" + std::string(*data));
+        ++plain;
+      }
+      EXPECT_TRUE(reader.feed(rest));
+      while (const auto event = reader.next()) got.push_back(event->event + "|" + event->data);
+    }
+    EXPECT_EQ(got, events) << cut;
+    if (cut > 8) {
+      EXPECT_GE(plain, 1) << cut;
+    }
+  }
+}
+
 TEST(Sse, pending_tells_a_cut_stream) {
   SseReader reader;
   EXPECT_TRUE(reader.feed("data: a\n"));

@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kTlsRecordBytes = 16 * 1024;  // RFC 8446 §5.1
 
 IoResult from_errno(Io would_block) {
-  if (errno == EAGAIN || errno == EWOULDBLOCK) return {would_block, 0};
-  return {Io::Failed, 0};
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return {would_block};
+  return {Io::Failed};
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ void Gather::advance(std::size_t bytes) {
 }
 
 Stream::Stream(const boost::asio::any_io_executor& executor, int fd, SslSession session)
-    : descriptor_(executor, fd), session_(std::move(session)) {}
+    : readiness_(executor, fd), session_(std::move(session)) {}
 
 Stream::~Stream() { close(); }
 
@@ -58,19 +58,19 @@ IoResult Stream::tls_result(int returned) {
   if (returned > 0) return {Io::Ok, static_cast<std::size_t>(returned)};
   switch (SSL_get_error(session_.get(), returned)) {
     case SSL_ERROR_WANT_READ:
-      return {Io::WantRead, 0};
+      return {Io::WantRead};
     case SSL_ERROR_WANT_WRITE:
-      return {Io::WantWrite, 0};
+      return {Io::WantWrite};
     case SSL_ERROR_ZERO_RETURN:
-      return {Io::End, 0};
+      return {Io::End};
     default:
       session_broken_ = true;
-      return {Io::Failed, 0};
+      return {Io::Failed};
   }
 }
 
 IoResult Stream::handshake() {
-  if (!session_) return {Io::Ok, 0};
+  if (!session_) return {Io::Ok};
   ERR_clear_error();
   return tls_result(SSL_do_handshake(session_.get()));
 }
@@ -81,9 +81,10 @@ IoResult Stream::read_some(std::span<char> into) {
     return tls_result(SSL_read(session_.get(), into.data(), static_cast<int>(into.size())));
   }
   for (;;) {
-    const ssize_t n = ::recv(descriptor_.native_handle(), into.data(), into.size(), 0);
-    if (n > 0) return {Io::Ok, static_cast<std::size_t>(n)};
-    if (n == 0) return {Io::End, 0};
+    const ssize_t n = ::recv(fd(), into.data(), into.size(), 0);
+    const auto bytes = static_cast<std::size_t>(n);
+    if (n > 0) return {Io::Ok, bytes, bytes < into.size()};
+    if (n == 0) return {Io::End};
     if (errno != EINTR) return from_errno(Io::WantRead);
   }
 }
@@ -94,9 +95,9 @@ IoResult Stream::write_some(std::span<const iovec> parts) {
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = parts.size();
   for (;;) {
-    const ssize_t n = ::sendmsg(descriptor_.native_handle(), &message, MSG_NOSIGNAL);
+    const ssize_t n = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
     if (n > 0) return {Io::Ok, static_cast<std::size_t>(n)};
-    if (n == 0) return {Io::WantWrite, 0};
+    if (n == 0) return {Io::WantWrite};
     if (errno != EINTR) return from_errno(Io::WantWrite);
   }
 }
@@ -119,14 +120,14 @@ IoResult Stream::write_tls(std::span<const iovec> parts) {
 }
 
 IoResult Stream::take_front(const std::function<std::size_t(std::string_view)>& take) {
-  const int fd = descriptor_.native_handle();
+  const int socket = fd();
   const std::span<char> buffer = thread_buffer();
-  const ssize_t seen = ::recv(fd, buffer.data(), limits::kProxyBytesMax, MSG_PEEK);
-  if (seen == 0) return {Io::End, 0};
-  if (seen < 0) return errno == EINTR ? IoResult{Io::WantRead, 0} : from_errno(Io::WantRead);
+  const ssize_t seen = ::recv(socket, buffer.data(), limits::kProxyBytesMax, MSG_PEEK);
+  if (seen == 0) return {Io::End};
+  if (seen < 0) return errno == EINTR ? IoResult{Io::WantRead} : from_errno(Io::WantRead);
   const std::size_t share = take(std::string_view(buffer.data(), static_cast<std::size_t>(seen)));
-  if (share == 0) return {Io::Ok, 0};
-  const ssize_t taken = ::recv(fd, buffer.data(), share, 0);
+  if (share == 0) return {Io::Ok};
+  const ssize_t taken = ::recv(socket, buffer.data(), share, 0);
   return {taken == static_cast<ssize_t>(share) ? Io::Ok : Io::Failed, share};
 }
 
@@ -136,7 +137,7 @@ Io Stream::peek() {
     ERR_clear_error();
     return tls_result(SSL_peek(session_.get(), &byte, 1)).state;
   }
-  const ssize_t n = ::recv(descriptor_.native_handle(), &byte, 1, MSG_PEEK);
+  const ssize_t n = ::recv(fd(), &byte, 1, MSG_PEEK);
   if (n > 0) return Io::Ok;
   if (n == 0) return Io::End;
   return errno == EINTR ? Io::WantRead : from_errno(Io::WantRead).state;
@@ -150,7 +151,7 @@ void Stream::shutdown_write() {
     ERR_clear_error();
     SSL_shutdown(session_.get());
   }
-  ::shutdown(descriptor_.native_handle(), SHUT_WR);
+  ::shutdown(fd(), SHUT_WR);
 }
 
 void Stream::close() {
@@ -159,14 +160,13 @@ void Stream::close() {
     ERR_clear_error();
     SSL_shutdown(session_.get());  // close_notify when the socket takes it; never waits
   }
-  boost::system::error_code ignored;  // nothing can be done about a failing close
-  descriptor_.close(ignored);
+  readiness_.close();
 }
 
 void Stream::reset() {
   if (!is_open()) return;
   const linger abort_now{1, 0};
-  ::setsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
   session_broken_ = true;
   close();
 }

@@ -1,16 +1,16 @@
 // One connected socket (TCP or Unix), plain or TLS, non-blocking. Calls never wait: they say what
-// to wait for, and the owner waits on descriptor(). So the common case, where the kernel has the
+// to wait for, and the owner waits on readiness(). So the common case, where the kernel has the
 // bytes or takes them at once, costs one system call and no trip through the event loop.
 #pragma once
 
 #include <sys/uio.h>
 
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <span>
 #include <string_view>
 
+#include "net/readiness.h"
 #include "net/tls.h"
 
 namespace xc::net {
@@ -19,7 +19,8 @@ enum class Io { Ok, WantRead, WantWrite, End, Failed };
 
 struct IoResult {
   Io state = Io::Failed;
-  std::size_t bytes = 0;  // > 0 when Ok
+  std::size_t bytes = 0;    // > 0 when Ok
+  bool short_read = false;  // the socket was emptied: only the peer's end may be left in it
 };
 
 // Up to four pieces that go out together, without copying them into one.
@@ -61,15 +62,16 @@ class Stream {
   void shutdown_write();  // the peer sees the end; reading goes on
   void close();
   void reset();  // close that the peer sees as an error
-  bool is_open() const { return descriptor_.is_open(); }
-  boost::asio::posix::stream_descriptor& descriptor() { return descriptor_; }
+  bool is_open() const { return readiness_.is_open(); }
+  Readiness& readiness() { return readiness_; }
+  int fd() const { return readiness_.fd(); }
   SSL* session() const { return session_.get(); }
 
  private:
   IoResult tls_result(int returned);
   IoResult write_tls(std::span<const iovec> parts);
 
-  boost::asio::posix::stream_descriptor descriptor_;
+  Readiness readiness_;
   SslSession session_;
   bool session_broken_ = false;  // after a fatal TLS error nothing may be sent, not even "bye"
 };

@@ -29,6 +29,14 @@ std::string shown(std::string_view text) {
   return std::string(head) + "…";
 }
 
+std::string joined(const std::string& base, std::string_view key) {
+  std::string out;
+  out.reserve(base.size() + 1 + key.size());
+  out = base;
+  if (!out.empty()) out += '.';
+  return out += key;
+}
+
 template <typename T>
 Status narrow(const std::optional<JsonField>& field, T& out, std::int64_t low, std::int64_t high) {
   if (!field) return {};
@@ -39,19 +47,21 @@ Status narrow(const std::optional<JsonField>& field, T& out, std::int64_t low, s
 
 }  // namespace
 
+std::string JsonField::path() const { return key_.empty() ? base_ : joined(base_, key_); }
+
 std::unexpected<Error> JsonField::wrong_type(std::string_view expected) const {
-  return fail_field(path_, Message::WrongType,
-                    {path_, std::string(expected), std::string(kind_of(*value_))});
+  return fail_field(path(), Message::WrongType,
+                    {path(), std::string(expected), std::string(kind_of(*value_))});
 }
 
 std::unexpected<Error> JsonField::bad_value(std::string_view got, std::string_view expected) const {
-  return fail_field(path_, Message::BadValue, {path_, shown(got), std::string(expected)});
+  return fail_field(path(), Message::BadValue, {path(), shown(got), std::string(expected)});
 }
 
 std::unexpected<Error> JsonField::out_of_range(std::string low, std::string high,
                                                std::string got) const {
-  return fail_field(path_, Message::OutOfRange,
-                    {path_, std::move(low), std::move(high), std::move(got)});
+  return fail_field(path(), Message::OutOfRange,
+                    {path(), std::move(low), std::move(high), std::move(got)});
 }
 
 Result<std::string_view> JsonField::as_text() const {
@@ -95,7 +105,7 @@ Result<std::int64_t> JsonField::as_integer(std::int64_t low, std::int64_t high) 
 }
 
 Result<JsonObject> JsonField::as_object() const {
-  if (const json::object* object = value_->if_object()) return JsonObject(*object, path_);
+  if (const json::object* object = value_->if_object()) return JsonObject(*object, path());
   return wrong_type("object");
 }
 
@@ -103,10 +113,10 @@ Result<JsonArray> JsonField::as_array(std::size_t items_max) const {
   const json::array* array = value_->if_array();
   if (array == nullptr) return wrong_type("array");
   if (array->size() > items_max) {
-    return fail_field(path_, Message::TooMany,
-                      {path_, std::to_string(array->size()), std::to_string(items_max)});
+    return fail_field(path(), Message::TooMany,
+                      {path(), std::to_string(array->size()), std::to_string(items_max)});
   }
-  return JsonArray(*array, path_);
+  return JsonArray(*array, path());
 }
 
 Result<std::size_t> JsonField::as_one_of(std::initializer_list<std::string_view> names) const {
@@ -126,16 +136,12 @@ JsonObject::JsonObject(const json::object& object, std::string path)
   for (const json::key_value_pair& member : object) keys_.add(member.key());
 }
 
-std::string JsonObject::path_of(std::string_view key) const {
-  std::string out = path_;
-  if (!out.empty()) out += '.';
-  return out += key;
-}
+std::string JsonObject::path_of(std::string_view key) const { return joined(path_, key); }
 
 std::optional<JsonField> JsonObject::look_up(std::string_view key) const {
   const json::value* value = object_->if_contains(key);
   if (value == nullptr || value->is_null()) return std::nullopt;
-  return JsonField(*value, path_of(key));
+  return JsonField(*value, path_, key);
 }
 
 Result<JsonField> JsonObject::need(std::string_view key) const {

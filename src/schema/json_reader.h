@@ -44,11 +44,13 @@ class KeySet {
 // One value and where it stands. The as_… functions fail with WrongType when the kind is another.
 class JsonField {
  public:
-  JsonField(const boost::json::value& value, std::string path)
-      : value_(&value), path_(std::move(path)) {}
+  // base: of the object it is in; the key outlives it. The whole path is put together when an error
+  // or what lies deeper asks for it.
+  JsonField(const boost::json::value& value, std::string base, std::string_view key = {})
+      : value_(&value), base_(std::move(base)), key_(key) {}
 
   const boost::json::value& value() const { return *value_; }
-  const std::string& path() const { return path_; }
+  std::string path() const;
 
   Result<std::string_view> as_text() const;  // lives as long as the document
   Result<bool> as_flag() const;
@@ -67,7 +69,8 @@ class JsonField {
 
  private:
   const boost::json::value* value_;
-  std::string path_;
+  std::string base_;
+  std::string_view key_;
 };
 
 class JsonObject {

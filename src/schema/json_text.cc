@@ -3,8 +3,10 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "base/byte_scan.h"
 #include "schema/json_reader.h"
@@ -93,11 +95,21 @@ void append_raw(std::string& out, std::string_view json, std::string_view otherw
 }
 
 std::string& JsonWriter::key(std::string_view name) {
-  if (!first_) out_ += ',';
-  first_ = false;
-  out_ += '"';
-  out_ += name;
-  out_ += "\":";
+  std::string_view before = ",\"";
+  if (std::exchange(first_, false)) before.remove_prefix(1);
+  char text[64];
+  if (name.size() + 4 > sizeof(text)) {
+    out_ += before;
+    out_ += name;
+    out_ += "\":";
+    return out_;
+  }
+  // In one piece: each += looks for room by itself.
+  char* to = std::ranges::copy(before, text).out;
+  to = std::ranges::copy(name, to).out;
+  *to++ = '"';
+  *to++ = ':';
+  out_.append(text, static_cast<std::size_t>(to - text));
   return out_;
 }
 

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
+#include <iterator>
 
 #include "base/limits.h"
 #include "schema/json_reader.h"
@@ -126,11 +127,26 @@ Result<std::vector<Delta>> read_chunk(std::string_view text, ReadText read_text)
   return out;
 }
 
+Status append(Result<std::vector<Delta>> deltas, std::vector<Delta>& out) {
+  if (!deltas) return std::unexpected(std::move(deltas.error()));
+  std::ranges::move(*deltas, std::back_inserter(out));
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Delta>> parse_chat_chunk(std::string_view json) {
-  if (std::optional<std::vector<Delta>> plain = read_plain_chunk(json)) return std::move(*plain);
-  return read_chunk(json, read_message);
+  std::vector<Delta> deltas;
+  XC_CHECK(append_chat_chunk(json, deltas));
+  return deltas;
+}
+
+Status append_chat_chunk(std::string_view json, std::vector<Delta>& out) {
+  return append_plain_chunk(json, out) ? Status() : append(read_chunk(json, read_message), out);
+}
+
+Status append_completion_chunk(std::string_view json, std::vector<Delta>& out) {
+  return append(parse_completion_chunk(json), out);
 }
 
 Result<std::vector<Delta>> parse_completion_chunk(std::string_view text) {

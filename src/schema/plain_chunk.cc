@@ -126,7 +126,8 @@ class PlainReader {
   using Code = json::error_code;
   using View = json::string_view;
 
-  std::optional<std::vector<Delta>> take();
+  explicit PlainReader(std::vector<Delta>& out) : deltas_(out), first_(out.size()) {}
+  bool finish();  // false: it was no plain chunk
 
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
@@ -165,9 +166,10 @@ class PlainReader {
   int depth_ = -1;
   int skipped_ = 0;  // ignored objects and arrays around the next value
   Field field_ = Field::Ignored;
-  std::uint32_t seen_ = 0;  // fields of the root and of what is read once
-  std::string word_;        // of `object` and `finish_reason`, when it comes in parts
-  std::vector<Delta> deltas_;
+  std::uint32_t seen_ = 0;      // fields of the root and of what is read once
+  std::string word_;            // of `object` and `finish_reason`, when it comes in parts
+  std::vector<Delta>& deltas_;  // the chunk's from first_ on
+  const std::size_t first_;
   bool listed_ = false, any_choices_ = false;
   std::optional<schema::Usage> usage_;
   std::optional<schema::Timings> timings_;
@@ -301,32 +303,45 @@ bool PlainReader::on_null(Code& code) {
   return true;  // as if the field were not there
 }
 
-std::optional<std::vector<Delta>> PlainReader::take() {
-  if (!listed_ && !usage_) return std::nullopt;
-  std::erase_if(deltas_, [](const Delta& delta) {
-    return delta.content.empty() && delta.reasoning.empty() && !delta.finish;
-  });
-  const bool finished = !any_choices_ || std::ranges::any_of(deltas_, [](const Delta& delta) {
+bool PlainReader::finish() {
+  if (!listed_ && !usage_) return false;
+  const auto begin = deltas_.begin() + static_cast<std::ptrdiff_t>(first_);
+  deltas_.erase(std::remove_if(begin, deltas_.end(),
+                               [](const Delta& delta) {
+                                 return delta.content.empty() && delta.reasoning.empty() &&
+                                        !delta.finish;
+                               }),
+                deltas_.end());
+  const bool finished = !any_choices_ || std::any_of(begin, deltas_.end(), [](const Delta& delta) {
     return delta.finish.has_value();
   });
-  if (!usage_ || !finished) return std::move(deltas_);
+  if (!usage_ || !finished) return true;
   Delta& last = deltas_.emplace_back();
   last.usage = usage_;
   last.timings = timings_;
-  return std::move(deltas_);
+  return true;
 }
 
 }  // namespace
 
-std::optional<std::vector<Delta>> read_plain_chunk(std::string_view text) {
-  if (first_bad_byte(text)) return std::nullopt;
+bool append_plain_chunk(std::string_view text, std::vector<Delta>& out) {
+  if (first_bad_byte(text)) return false;
+  const std::size_t before = out.size();
+  if (out.capacity() == 0) out.reserve(3);  // text, end and usage
   json::parse_options options;
   options.max_depth = limits::kJsonDepthMax;
-  json::basic_parser<PlainReader> parser(options);
+  json::basic_parser<PlainReader> parser(options, out);
   json::error_code error;
   const std::size_t stopped_at = parser.write_some(false, text.data(), text.size(), error);
-  if (error || stopped_at < text.size()) return std::nullopt;
-  return parser.handler().take();
+  const bool plain = !error && stopped_at == text.size() && parser.handler().finish();
+  if (!plain) out.erase(out.begin() + static_cast<std::ptrdiff_t>(before), out.end());
+  return plain;
+}
+
+std::optional<std::vector<Delta>> read_plain_chunk(std::string_view text) {
+  std::vector<Delta> deltas;
+  if (!append_plain_chunk(text, deltas)) return std::nullopt;
+  return deltas;
 }
 
 }  // namespace xc::schema
