@@ -50,6 +50,7 @@ constexpr std::array kGrants{
     Grant{"GET",  "/admin/quotas",                  kRead | kD,         kWithin},
     Grant{"PUT",  "/admin/quotas",                  kManage,            kWithin},
     Grant{"GET",  "/admin/prices",                  kRead | kD,         kWithin},
+    Grant{"DELETE", "/admin/quotas",                kManage,            kWithin},
     Grant{"PUT",  "/admin/prices",                  kP,                 kPlatform},
     Grant{"GET",  "/admin/usage",                   kRead | kD,         kWithin},
     Grant{"GET",  "/admin/audit/head",              kRead | kD,         kWithin},

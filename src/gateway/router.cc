@@ -78,6 +78,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/admin/quotas", kKey, Shape::OpenAi, &list_quotas},
     Route{"PUT", "/admin/quotas", kKey, Shape::OpenAi, &set_quotas},
     Route{"GET", "/admin/prices", kKey, Shape::OpenAi, &list_prices},
+    Route{"DELETE", "/admin/quotas", kKey, Shape::OpenAi, &remove_quotas},
     Route{"PUT", "/admin/prices", kKey, Shape::OpenAi, &set_price},
     Route{"GET", "/admin/usage", kKey, Shape::OpenAi, &show_usage},
     Route{"GET", "/admin/audit/head", kKey, Shape::OpenAi, &show_audit_head},
