@@ -229,12 +229,18 @@ Migration usage_places_step() {
            "DROP TABLE usage_hours_before"}};
 }
 
+// An authenticator waits here, sealed, for its first right code.
+Migration new_authenticators_step() {
+  return {9, "authenticators that wait", {"ALTER TABLE users ADD COLUMN totp_waiting TEXT"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
   static const std::vector<Migration> steps{
-      keys_step(),           identity_step(), quota_step(),        pools_step(),
-      shared_budgets_step(), oidc_step(),     pool_courses_step(), usage_places_step()};
+      keys_step(),         identity_step(),       quota_step(),
+      pools_step(),        shared_budgets_step(), oidc_step(),
+      pool_courses_step(), usage_places_step(),   new_authenticators_step()};
   return steps;
 }
 
