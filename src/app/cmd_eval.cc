@@ -60,27 +60,32 @@ Result<int> perplexity(const Surroundings& here, const EvalFlags& flags) {
   return kExitFine;
 }
 
-Result<int> choice(const Surroundings& here, const EvalFlags& flags) {
+// Asks the server about what `parse` finds in the file; `show` prints the result.
+Result<int> items(const Surroundings& here, const EvalFlags& flags, auto parse, auto run,
+                  auto show) {
   XC_TRY(const std::string text, read_file(flags));
-  XC_TRY(const auto items, parse_choices(text, here.language));
+  XC_TRY(const auto found, parse(text, here.language));
   XC_TRY(const ApiClient api, reach_server(here));
-  XC_TRY(const ChoiceResult found, run_choice(api, flags.options, items, here.language));
-  print(flags,
-        {{"accuracy", json_of(found.right)},
-         {"accuracy_normalised", json_of(found.right_normalised)}},
-        say<texts::EvalChoice>(here.language, percent(found.right), percent(found.right_normalised),
-                               found.right.count));
+  XC_TRY(const auto result, run(api, flags.options, found, here.language));
+  show(result);
   return kExitFine;
 }
 
+Result<int> choice(const Surroundings& here, const EvalFlags& flags) {
+  return items(here, flags, &parse_choices, &run_choice, [&](const ChoiceResult& found) {
+    print(flags,
+          {{"accuracy", json_of(found.right)},
+           {"accuracy_normalised", json_of(found.right_normalised)}},
+          say<texts::EvalChoice>(here.language, percent(found.right),
+                                 percent(found.right_normalised), found.right.count));
+  });
+}
+
 Result<int> exact(const Surroundings& here, const EvalFlags& flags) {
-  XC_TRY(const std::string text, read_file(flags));
-  XC_TRY(const auto items, parse_exact(text, here.language));
-  XC_TRY(const ApiClient api, reach_server(here));
-  XC_TRY(const Mean found, run_exact(api, flags.options, items, here.language));
-  print(flags, {{"accuracy", json_of(found)}},
-        say<texts::EvalExact>(here.language, percent(found), found.count));
-  return kExitFine;
+  return items(here, flags, &parse_exact, &run_exact, [&](const Mean& found) {
+    print(flags, {{"accuracy", json_of(found)}},
+          say<texts::EvalExact>(here.language, percent(found), found.count));
+  });
 }
 
 using Run = Result<int> (*)(const Surroundings&, const EvalFlags&);

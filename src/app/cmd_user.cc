@@ -97,37 +97,28 @@ Result<int> set_password(const Surroundings& here, const UserFlags& flags) {
   return done(here);
 }
 
-Result<int> set_totp(const Surroundings& here, const UserFlags& flags) {
+using Change = Status (identity::UserStore::*)(const std::string& id);
+template <const Bilingual& kSaid>
+Result<int> change(const Surroundings& here, const UserFlags& flags, Change changed) {
   XC_TRY(const std::unique_ptr<KeyRing> open, open_ring(here));
   identity::UserStore& users = open->accounts->users;
   XC_TRY(const identity::UserRecord user, users.find(flags.tenant, flags.name));
+  XC_CHECK((users.*changed)(user.id));
+  fmt::print("{}\n", say<kSaid>(here.language, user.tenant, user.name));
+  return done(here);
+}
+
+Result<int> set_totp(const Surroundings& here, const UserFlags& flags) {
   if (flags.off) {
-    XC_CHECK(users.disable_totp(user.id));
-    fmt::print("{}\n", say<texts::UserChanged>(here.language, user.tenant, user.name));
-    return done(here);
+    return change<texts::UserChanged>(here, flags, &identity::UserStore::disable_totp);
   }
+  XC_TRY(const std::unique_ptr<KeyRing> open, open_ring(here));
+  identity::UserStore& users = open->accounts->users;
+  XC_TRY(const identity::UserRecord user, users.find(flags.tenant, flags.name));
   XC_TRY(const std::string secret, users.enable_totp(user.id));
   fmt::print("{}\n",
              say<texts::UserSecret>(here.language, secret,
                                     identity::totp_uri(secret, user.tenant + "/" + user.name)));
-  return done(here);
-}
-
-Result<int> disable(const Surroundings& here, const UserFlags& flags) {
-  XC_TRY(const std::unique_ptr<KeyRing> open, open_ring(here));
-  identity::UserStore& users = open->accounts->users;
-  XC_TRY(const identity::UserRecord user, users.find(flags.tenant, flags.name));
-  XC_CHECK(users.disable(user.id));
-  fmt::print("{}\n", say<texts::UserDisabled>(here.language, user.tenant, user.name));
-  return done(here);
-}
-
-Result<int> enable(const Surroundings& here, const UserFlags& flags) {
-  XC_TRY(const std::unique_ptr<KeyRing> open, open_ring(here));
-  identity::UserStore& users = open->accounts->users;
-  XC_TRY(const identity::UserRecord user, users.find(flags.tenant, flags.name));
-  XC_CHECK(users.enable(user.id));
-  fmt::print("{}\n", say<texts::UserChanged>(here.language, user.tenant, user.name));
   return done(here);
 }
 
@@ -168,9 +159,13 @@ Command user_command() {
       {.name = "--off", .value = "", .help = texts::HelpUserTotpOff, .target = &flags->off});
   totp.run = [flags](const Surroundings& here) { return set_totp(here, *flags); };
   Command disable_one{"disable", texts::HelpUserDisable, {name, tenant}};
-  disable_one.run = [flags](const Surroundings& here) { return disable(here, *flags); };
+  disable_one.run = [flags](const Surroundings& here) {
+    return change<texts::UserDisabled>(here, *flags, &identity::UserStore::disable);
+  };
   Command enable_one{"enable", texts::HelpUserEnable, {name, tenant}};
-  enable_one.run = [flags](const Surroundings& here) { return enable(here, *flags); };
+  enable_one.run = [flags](const Surroundings& here) {
+    return change<texts::UserChanged>(here, *flags, &identity::UserStore::enable);
+  };
   Command command{"user", texts::HelpUser};
   command.commands = {create_one, list_all, password, totp, disable_one, enable_one};
   return command;

@@ -61,6 +61,7 @@ struct Config {
   bool insecure = false;
   int io_threads = 0;    // 0: the cores of this machine
   std::string database;  // empty: SQLite in the data folder
+  int database_poll_s = 0;
   int memory_reserve_mib = 0;
   std::vector<std::string> preload;
   std::string log_level;

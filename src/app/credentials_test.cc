@@ -1,33 +1,18 @@
 #include "app/credentials.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 
+#include "base/test_folder.h"
+
 namespace xc::app {
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/xc_app_test_XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 TEST(Credentials, AreWrittenForTheirOwnerOnly) {
-  const Folder folder;
-  const std::string path = folder.path() + "/credentials.toml";
+  const TestFolder folder;
+  const std::string path = folder.path("credentials.toml");
   const mode_t before = ::umask(0);
   ASSERT_TRUE(write_credentials(path, {"http://127.0.0.1:8660", "xc-a\"b\\c"}));
   ASSERT_TRUE(write_credentials(path, {"http://127.0.0.1:1234", "xc-a\"b\\c"}));
@@ -40,7 +25,7 @@ TEST(Credentials, AreWrittenForTheirOwnerOnly) {
   EXPECT_EQ(read->url, "http://127.0.0.1:1234");
   EXPECT_EQ(read->key, "xc-a\"b\\c");
   // Nothing is left aside.
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.root()), {}), 1);
 }
 
 TEST(Credentials, BrokenFilesNameTheirLine) {
@@ -71,8 +56,8 @@ TEST(Home, SocketsFitIntoAnAddress) {
 }
 
 TEST(Home, FoldersAreClosedToOthers) {
-  const Folder folder;
-  const Home home{folder.path() + "/a/home"};
+  const TestFolder folder;
+  const Home home{folder.path("a/home")};
   ASSERT_TRUE(make_folders(home));
   ASSERT_TRUE(make_folders(home));
   for (const std::string& path : {home.root, home.models(), home.data(), home.sockets()}) {

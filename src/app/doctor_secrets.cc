@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/doctor.h"
 #include "app/wiring.h"
@@ -71,7 +72,12 @@ void check_sealed(const Surroundings& here, const std::string& path, store::Data
     const Error error{Code::Internal, Message::EndpointKeySealed, {name, path}};
     bad("endpoint:" + name, texts::CheckEndpointKey, text_of(error, here.language));
   }
-  for (const std::string& name : unread_in(database, *master, identity::second_factor_column())) {
+  std::set<std::string> users;
+  for (const secrets::SealedColumn& column :
+       {identity::second_factor_column(), identity::new_second_factor_column()}) {
+    for (std::string& name : unread_in(database, *master, column)) users.insert(std::move(name));
+  }
+  for (const std::string& name : users) {
     bad("second-factor:" + name, texts::CheckSecondFactor,
         say<texts::SecondFactorUnread>(here.language, name, path));
   }

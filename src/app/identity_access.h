@@ -14,7 +14,7 @@ namespace xc::app {
 
 Result<std::unique_ptr<KeyRing>> open_ring(const Surroundings& here);
 // A server that does not run reads the database when it starts. One that could not be told notices
-// by itself within limits::kIdentityPoll; then a sentence on stderr says so.
+// by itself within database_poll_s; then a sentence on stderr says so.
 void tell_server(const Surroundings& here, const Credentials& credentials);
 
 // "90s", "15m", "12h", "30d" in milliseconds. Error: BadSetting with the option's name.

@@ -68,8 +68,7 @@ Result<std::optional<catalog::LicenceAccepted>> accept_terms(Language language,
     return accepted;
   }
   if (!yes && !confirm(texts::AskLicence.in(language), language, false)) {
-    return fail(Code::Forbidden, Message::ServerSaid,
-                {say<texts::LicenceNotAccepted>(language, model)});
+    return fail(Code::Forbidden, Message::LicenceNotAccepted, {model});
   }
   accepted = catalog::LicenceAccepted{SystemClock().unix_ms(), user_name(),
                                       yes ? "--yes" : "terminal", terms.licence.url};

@@ -46,6 +46,18 @@ constexpr std::array kSettings{
              "Database: path of an SQLite file or a postgresql:// URL; empty: SQLite in the data "
              "folder"}},
     Setting{Kind::Integer,
+            "database_poll_s",
+            "--database-poll-s",
+            "XINGCHA_DATABASE_POLL_S",
+            "1",
+            &Config::database_poll_s,
+            {"没有收到通知时，每隔多少秒查看别处对密钥、限额、资源池的修改；PostgreSQL "
+             "上修改会立即通知",
+             "Seconds between looks at what others changed in the database (keys, limits, pools) "
+             "where nothing was announced; on PostgreSQL changes are announced at once"},
+            1,
+            3'600},
+    Setting{Kind::Integer,
             "memory_reserve_mib",
             "--memory-reserve-mib",
             "XINGCHA_MEMORY_RESERVE_MIB",

@@ -18,7 +18,6 @@
 #include "gateway/books.h"
 #include "gateway/operations.h"
 #include "identity/accounts.h"
-#include "identity/keys.h"
 #include "net/client.h"
 #include "net/runtime.h"
 #include "ops/alarm_board.h"
@@ -43,7 +42,6 @@ class Watchtower {
     fleet::Fleet& fleet;
     fleet::Pools& pools;
     gateway::Books& books;
-    identity::KeyStore& keys;
     identity::Accounts& accounts;
     std::string database;  // for people; no secret
     std::vector<std::string> folders;
@@ -84,8 +82,8 @@ class Watchtower {
   void look_at_pools();
   void look_at_quotas();
   void look_at_certificates(const Config& config);
-  bool look_at_database();  // whether it is there
-  void look_at_logins();
+  void look_at_database();
+  void look_at_logins(const std::vector<identity::UserRecord>& locked);
   void look_at_witnesses();
   void expire(const Config& config);
 

@@ -35,7 +35,7 @@ void Watchtower::look(const Config& config) {
   look_at_audit();
   look_at_quotas();
   look_at_certificates(config);
-  if (look_at_database()) look_at_logins();
+  look_at_database();
   look_at_witnesses();
   alarms_->tick();
   expire(config);
@@ -118,24 +118,21 @@ void Watchtower::look_at_certificates(const Config& config) {
   alarms_->hold(AlarmKind::CertificateExpires, soon);
 }
 
-bool Watchtower::look_at_database() {
+void Watchtower::look_at_database() {
   Details away;
-  if (const Status there = view_->keys.refresh(); !there) {
-    away[view_->database] = detail_of(there.error());
-  }
+  const auto locked = view_->accounts.users.locked();
+  if (!locked) away[view_->database] = detail_of(locked.error());
   alarms_->hold(AlarmKind::DatabaseAway, away);
-  return away.empty();
+  if (locked) look_at_logins(*locked);
 }
 
 // Two subjects, however many are attacked: an attacker must not fill the board.
-void Watchtower::look_at_logins() {
-  const auto locked = view_->accounts.users.locked();
-  if (!locked) return;  // the database is looked at elsewhere
+void Watchtower::look_at_logins(const std::vector<identity::UserRecord>& locked) {
   Details failures;
-  if (!locked->empty()) {
-    const identity::UserRecord& first = locked->front();
+  if (!locked.empty()) {
+    const identity::UserRecord& first = locked.front();
     failures["accounts"] =
-        fmt::format("{} are locked, {}/{} first", locked->size(), first.tenant, first.name);
+        fmt::format("{} are locked, {}/{} first", locked.size(), first.tenant, first.name);
   }
   const int sources = view_->accounts.sessions->sources_refused();
   if (sources > 0) failures["sources"] = fmt::format("{} addresses are refused", sources);

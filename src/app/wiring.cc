@@ -122,6 +122,7 @@ Platform::Platform(const Config& config, ConfigSource source, const Surroundings
       shelf_(models_, config_, here.home.models(), here.home.chunks()),
       runtime_(threads_of(config)),
       blocking_(kBlockingThreads),
+      changed_(runtime_.executor(0)),
       client_(runtime_, limits::kClientIdlePerThread, client_tls_of(config)),
       tasks_("serve") {}
 
@@ -210,9 +211,11 @@ void Platform::run() {
   for (const std::string& model : config_.preload) {
     tasks_.spawn(runtime_.executor(0), [this, model] { return preload(model); });
   }
-  tasks_.spawn(runtime_.executor(0), [this] { return follow_identity(); });
+  open_feed();
+  tasks_.spawn(runtime_.executor(0), [this] { return follow_changes(); });
+  tasks_.spawn(runtime_.executor(0), [this] { return flush_uses(); });
   tasks_.spawn(runtime_.executor(0), [this] { return roll_up_usage(); });
-  tasks_.spawn(runtime_.executor(0), [this] { return follow_pools(); });
+  tasks_.spawn(runtime_.executor(0), [this] { return probe_pools(); });
   tasks_.spawn(runtime_.executor(0), [this] { return follow_certificates(); });
   tower_->start(tasks_);
   tasks_.spawn(runtime_.executor(0), [this] { return keep_watch(); });
@@ -222,32 +225,8 @@ void Platform::run() {
   if (!closed) log::warn("app", "usage: {}", text_of(closed.error(), Language::En));
 }
 
-// Keys, tenants and users that the command line or another gateway changed are in force here within
-// limits::kIdentityPoll, told or not.
-Task<void> Platform::follow_identity() {
-  auto flushed = std::chrono::seconds(0);
-  while (!stopping_) {
-    Task<void> pause = net::sleep_for(limits::kIdentityPoll);
-    co_await std::move(pause);
-    flushed += limits::kIdentityPoll;
-    const bool flush = flushed >= limits::kIdentityFlush;
-    if (flush) flushed = std::chrono::seconds(0);
-    auto outcome = std::make_shared<Status>();
-    std::function<void()> work = [this, outcome, flush] { *outcome = refresh_identity(flush); };
-    Task<void> running = database_lane_.run(work);
-    co_await std::move(running);
-    if (!*outcome) log::warn("app", "identity: {}", text_of(outcome->error(), Language::En));
-  }
-}
-
-Status Platform::refresh_identity(bool flush) {
-  XC_CHECK(keys_->refresh());
-  XC_CHECK(accounts_->sessions->refresh());
-  return flush ? keys_->flush_last_used() : Status();
-}
-
-// What was settled reaches the usage table, and what other gateways changed comes in force, within
-// limits::kUsageInterval.
+// What was settled reaches the usage table within limits::kUsageInterval, and shared budgets are
+// leased ahead.
 Task<void> Platform::roll_up_usage() {
   while (!stopping_) {
     Task<void> pause = net::sleep_for(limits::kUsageInterval);

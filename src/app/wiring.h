@@ -32,6 +32,7 @@
 #include "net/runtime.h"
 #include "net/server.h"
 #include "secrets/sealed_column.h"
+#include "store/change_feed.h"
 #include "store/database.h"
 #include "store/home_lock.h"
 
@@ -76,13 +77,16 @@ class Platform {
   Task<void> follow_certificates();
   void open_operations();  // what the admin API sees
   Task<void> keep_watch();
-  Task<void> follow_identity();
-  Status refresh_identity(bool flush);
   Status open_books();
   Task<void> roll_up_usage();
-  Task<void> follow_pools();
   Status open_secrets();
   Status open_pools();
+  Task<void> probe_pools();
+  // wiring_changes.cc. Those that refresh are blocking.
+  void open_feed();
+  Task<void> follow_changes();
+  Task<void> flush_uses();
+  Status refresh();
   Status refresh_pools();
   gateway::ModelRows model_rows();
   Task<void> preload(std::string model);
@@ -105,7 +109,7 @@ class Platform {
   std::mutex listed_mutex_;
   gateway::ModelRows listed_, listed_from_;  // with the models of pools; under listed_mutex_
   std::shared_ptr<const fleet::PoolTable> listed_table_;  // that those are of
-  std::int64_t pools_version_ = -1;  // of the table in force; follow_pools alone, once it runs
+  std::int64_t pools_version_ = -1;  // of the table in force; follow_changes alone, once it runs
   std::unique_ptr<identity::Accounts> accounts_;
   std::unique_ptr<identity::KeyStore> keys_;
   std::unique_ptr<audit::Log> audit_;  // outlives the loops: a request that ends late is recorded
@@ -117,6 +121,8 @@ class Platform {
   // One thread for what waits on the database and for nothing else: when that is cut off, the
   // others go on.
   net::BlockingPool database_lane_{1};
+  net::Notifier changed_;                    // something in the database did
+  std::unique_ptr<store::ChangeFeed> feed_;  // null: nobody else would tell
   net::Client client_;
   std::unique_ptr<Watchtower> tower_;
   std::unique_ptr<fleet::Fleet> fleet_;

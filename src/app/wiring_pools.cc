@@ -1,10 +1,8 @@
-// Pools while the server runs: changes by others come in force, endpoints are asked for their
-// health.
+// Pools while the server runs: their models are listed, endpoints are asked for their health.
 #include <algorithm>
 
 #include "app/wiring.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "fleet/prober.h"
 
 namespace xc::app {
@@ -37,32 +35,12 @@ Status Platform::open_pools() {
   return refresh_pools();
 }
 
-Status Platform::refresh_pools() {
-  XC_TRY(const std::int64_t version, pool_store_->version());
-  if (version == pools_version_) return {};
-  XC_TRY(const fleet::PoolTable table, pool_store_->load());
-  pools_.use(table);
-  pools_version_ = version;
-  return {};
-}
-
-// A database that is cut off leaves the last table in force.
-Task<void> Platform::follow_pools() {
+Task<void> Platform::probe_pools() {
   net::TaskGroup probes("probes");
-  auto since_probe = std::chrono::seconds(limits::kProbeInterval);
   while (!stopping_) {
-    auto outcome = std::make_shared<Status>();
-    std::function<void()> work = [this, outcome] { *outcome = refresh_pools(); };
-    Task<void> running = database_lane_.run(work);
-    co_await std::move(running);
-    if (!*outcome) log::warn("app", "pools: {}", text_of(outcome->error(), Language::En));
-    if (since_probe >= limits::kProbeInterval) {
-      since_probe = std::chrono::seconds(0);
-      fleet::probe_all(pools_, client_, runtime_, probes);
-    }
-    Task<void> pause = net::sleep_for(limits::kIdentityPoll);
+    fleet::probe_all(pools_, client_, runtime_, probes);
+    Task<void> pause = net::sleep_for(limits::kProbeInterval);
     co_await std::move(pause);
-    since_probe += limits::kIdentityPoll;
   }
   const Deadline soon = Deadline::after(limits::kProbeTimeout);
   Task<bool> ending = probes.join(soon);

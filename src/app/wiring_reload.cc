@@ -89,7 +89,6 @@ void Platform::open_operations() {
   tower_->watch({*fleet_,
                  pools_,
                  *books_,
-                 *keys_,
                  *accounts_,
                  without_userinfo(database),
                  {here_.home.data(), here_.home.models()}});

@@ -11,7 +11,7 @@ std::string master_key_of(const Config& config, const Home& home) {
 
 std::vector<secrets::SealedColumn> sealed_columns() {
   return {fleet::endpoint_key_column(), identity::second_factor_column(),
-          identity::shared_key_column()};
+          identity::new_second_factor_column(), identity::shared_key_column()};
 }
 
 // What does not open stops nothing but itself: else a lost master key could not be put right.

@@ -10,16 +10,14 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/freer.h"
 
 namespace xc::audit {
 namespace {
 
 constexpr std::string_view kSm2Identity = "1234567812345678";
 
-struct FreeDigestContext {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigestContext>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<&EVP_MD_CTX_free>>;
 
 EVP_PKEY* raw(const std::shared_ptr<void>& key) { return static_cast<EVP_PKEY*>(key.get()); }
 

@@ -65,7 +65,7 @@ std::vector<Ticket> run_and_kill(const LogOptions& options, std::chrono::microse
 }
 
 TEST(LogKill, LosesNothingAcknowledged) {
-  store::TestFolder place;
+  TestFolder place;
   LogOptions options = quick_options(place.path("audit"));
   options.sync_interval = std::chrono::milliseconds(1);
   options.head_interval = std::chrono::milliseconds(3);

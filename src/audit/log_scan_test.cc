@@ -6,7 +6,7 @@ namespace xc::audit {
 namespace {
 
 TEST(LogScan, opens_each_segment_once_and_reads_what_the_log_reads) {
-  store::TestFolder place;
+  TestFolder place;
   LogOptions options = quick_options(place.path("audit"));
   options.segment_leaves = 7;
   const TestLog log(options);

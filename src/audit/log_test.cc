@@ -323,7 +323,7 @@ TEST(Log, NoticesLeaveTheRoomOfSettlementsAlone) {
 }
 
 TEST(Log, TimesDoNotGoBackOverARestart) {
-  store::TestFolder place;
+  TestFolder place;
   SystemRandom random;
   ManualClock ahead, behind;
   ahead.advance(std::chrono::hours(5));

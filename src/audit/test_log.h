@@ -9,7 +9,7 @@
 #include <string>
 
 #include "audit/log.h"
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace xc::audit {
 
@@ -46,7 +46,7 @@ struct TestLog {
   }
   std::string file(std::string_view name) const { return options.folder + "/" + std::string(name); }
 
-  store::TestFolder place;
+  TestFolder place;
   SystemClock clock;
   SystemRandom random;
   LogOptions options;

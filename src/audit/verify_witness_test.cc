@@ -23,7 +23,7 @@ class Witnessed : public testing::Test {
     return std::ranges::any_of(found.faults, [kind](const Fault& f) { return f.kind == kind; });
   }
 
-  store::TestFolder place_;
+  TestFolder place_;
   std::vector<SignedHead> heads_;
 };
 

@@ -163,6 +163,9 @@ inline constexpr seconds kDatabaseReplyTimeout{75};  // after the statement time
 inline constexpr seconds kDatabaseLastWait{5};       // of a process that ends
 inline constexpr seconds kDatabaseKeepalive{15};     // idle, then probes: a dead peer is noticed
 inline constexpr int kDatabaseTriesMax = 3;  // of a transaction that stood in another's way
+inline constexpr milliseconds kFeedPauseFirst{200};  // before the feed of changes connects again
+inline constexpr seconds kFeedPauseMax{10};
+inline constexpr milliseconds kChangesPause{50};  // after one that was told: a burst is read once
 
 // --- keys ---
 inline constexpr std::size_t kApiKeyBytesMax = 256;  // ours have 46; longer is never hashed
@@ -175,7 +178,6 @@ inline constexpr std::int64_t kTenantWorkspacesMax = 1'000;  // each is an accou
 inline constexpr std::size_t kScopeItemsMax = 64;       // patterns of one kind of a key
 inline constexpr std::size_t kScopeItemBytesMax = 128;
 inline constexpr seconds kLastUsedGrain{60};  // how coarse a key's last use is
-inline constexpr seconds kIdentityPoll{1};    // changes by other processes are noticed this late
 inline constexpr seconds kIdentityFlush{60};  // last uses are written this often
 inline constexpr seconds kKeyOverlapMax{30 * 86'400};  // of the secret before a rotation
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/test_folder.h"
+
 namespace xc::catalog {
 namespace {
 
@@ -79,10 +81,10 @@ class MemoryTest : public testing::Test {
     std::ofstream(whole) << text;
   }
   void SetUp() override {
-    std::filesystem::remove_all(root_);
     put("/proc/meminfo", "MemTotal:  1048576 kB\nMemFree: 1 kB\nMemAvailable:  524288 kB\n");
   }
-  std::string root_ = testing::TempDir() + "xc_memory";
+  const TestFolder folder_;
+  const std::string& root_ = folder_.root();
 };
 
 TEST_F(MemoryTest, without_a_limit_it_is_the_machine) {

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/test_folder.h"
 #include "catalog/gguf_test_writer.h"
 #include "catalog/model_store.h"
 #include "catalog/sha256.h"
@@ -16,14 +17,7 @@ namespace xc::catalog {
 
 class StoreTest : public testing::Test {
  protected:
-  StoreTest() {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    root_ = testing::TempDir() + "xc_" + info->test_suite_name() + "_" + info->name();
-    std::filesystem::remove_all(root_);
-    std::filesystem::create_directories(root_);
-    settings_.retry_delay = std::chrono::milliseconds(1);
-  }
-  ~StoreTest() override { std::filesystem::remove_all(root_); }
+  StoreTest() { settings_.retry_delay = std::chrono::milliseconds(1); }
 
   ModelStore store() const { return ModelStore(models(), settings_); }
   std::string models() const { return root_ + "/models"; }
@@ -86,7 +80,8 @@ class StoreTest : public testing::Test {
     return entry;
   }
 
-  std::string root_;
+  const TestFolder folder_;
+  const std::string& root_ = folder_.root();
   PullSettings settings_;
 };
 

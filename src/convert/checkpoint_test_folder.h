@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -13,6 +12,8 @@
 #include <numeric>
 #include <string>
 #include <vector>
+
+#include "base/test_folder.h"
 
 namespace xc::convert {
 
@@ -51,32 +52,16 @@ inline std::string safetensors_bytes(const std::map<std::string, TestTensor>& te
   return with_length(header + "}") + data;
 }
 
-// A folder of its own under the temporary one, removed at the end.
-class TestFolder {
+class CheckpointFolder : public TestFolder {
  public:
-  TestFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "xc-convert-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TestFolder() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
   void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
+    std::ofstream(path(name), std::ios::binary) << bytes;
   }
   std::string read(const std::string& name) const {
-    std::ifstream in(file(name), std::ios::binary);
+    std::ifstream in(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   }
-  bool has(const std::string& name) const { return std::filesystem::exists(file(name)); }
-
- private:
-  std::string path_;
+  bool has(const std::string& name) const { return std::filesystem::exists(path(name)); }
 };
 
 inline const std::string kTinyConfig = R"({"model_type":"telechat","n_layer":1,"n_head":2,
@@ -107,7 +92,7 @@ inline const std::string kTinyTokenizer = R"({"model":{"type":"BPE","vocab":{"a"
   "merges":["a b"]},"pre_tokenizer":{"type":"ByteLevel"},
   "added_tokens":[{"id":3,"content":"<end>","special":true}]})";
 
-inline void write_tiny(const TestFolder& folder) {
+inline void write_tiny(const CheckpointFolder& folder) {
   folder.write("config.json", kTinyConfig);
   folder.write("tokenizer.json", kTinyTokenizer);
   folder.write("model.safetensors", safetensors_bytes(tiny_tensors()));

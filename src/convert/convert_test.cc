@@ -14,10 +14,10 @@ namespace {
 
 using testing::HasSubstr;
 
-ConvertOptions options_of(const TestFolder& folder, const std::string& type = "f32") {
+ConvertOptions options_of(const CheckpointFolder& folder, const std::string& type = "f32") {
   ConvertOptions options;
-  options.folder = folder.path();
-  options.output = folder.file("out.gguf");
+  options.folder = folder.root();
+  options.output = folder.path("out.gguf");
   options.type = type;
   options.version = "1";
   options.threads = 1;
@@ -25,13 +25,13 @@ ConvertOptions options_of(const TestFolder& folder, const std::string& type = "f
 }
 
 TEST(Convert, WritesAFileThatOurReaderAccepts) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   folder.write("README.md", "---\nlicense: apache-2.0\n---\ntext");
   for (const char* type : {"f32", "f16", "bf16", "q8_0"}) {
     const auto done = convert(options_of(folder, type), nullptr);
     ASSERT_TRUE(done) << done.error().args.at(0);
-    const auto header = catalog::read_gguf(folder.file("out.gguf"));
+    const auto header = catalog::read_gguf(folder.path("out.gguf"));
     ASSERT_TRUE(header) << header.error().args.at(1);
     EXPECT_EQ(header->facts.architecture, "llama");
     EXPECT_EQ(header->facts.licence, "LicenseRef-TeleChat");  // whatever the README says
@@ -40,12 +40,12 @@ TEST(Convert, WritesAFileThatOurReaderAccepts) {
     EXPECT_EQ(header->facts.file_bytes, done->bytes);
     EXPECT_FALSE(folder.has("out.gguf.part"));
     EXPECT_FALSE(folder.has("out.gguf.part.journal"));
-    std::filesystem::remove(folder.file("out.gguf"));
+    std::filesystem::remove(folder.path("out.gguf"));
   }
 }
 
 TEST(Convert, SaysWhichBytesItComesFrom) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   ASSERT_TRUE(convert(options_of(folder), nullptr));
   const std::string written = folder.read("out.gguf");
@@ -58,13 +58,13 @@ TEST(Convert, SaysWhichBytesItComesFrom) {
 
 // The threads share the work in any order; the bytes are the same.
 TEST(Convert, ThreadsChangeNothing) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   ConvertOptions options = options_of(folder);
   ASSERT_TRUE(convert(options, nullptr));
   const std::string whole = folder.read("out.gguf");
   for (const unsigned threads : {0u, 2u, 5u, 100u}) {
-    std::filesystem::remove(folder.file("out.gguf"));
+    std::filesystem::remove(folder.path("out.gguf"));
     options.threads = threads;
     std::uint64_t last = 0, all = 0;
     ASSERT_TRUE(convert(options, [&](std::uint64_t done, std::uint64_t total) {
@@ -73,14 +73,14 @@ TEST(Convert, ThreadsChangeNothing) {
       all = total;
       return true;
     }));
-    EXPECT_EQ(all, std::filesystem::file_size(folder.file("model.safetensors")) + whole.size());
+    EXPECT_EQ(all, std::filesystem::file_size(folder.path("model.safetensors")) + whole.size());
     EXPECT_LE(last, all);
     EXPECT_EQ(folder.read("out.gguf"), whole);
   }
 }
 
 TEST(Convert, ThreadsEndTogether) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   auto tensors = tiny_tensors();
   tensors["transformer.h.0.mlp.up_proj.weight"].values = {NAN};
@@ -96,13 +96,13 @@ TEST(Convert, ThreadsEndTogether) {
 }
 
 TEST(Convert, NoticesFilesThatChangeMeanwhile) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   bool changed = false;
   const auto done = convert(options_of(folder), [&](std::uint64_t, std::uint64_t) {
     if (!changed) {
       std::filesystem::last_write_time(
-          folder.file("model.safetensors"),
+          folder.path("model.safetensors"),
           std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
     }
     return changed = true;
@@ -113,7 +113,7 @@ TEST(Convert, NoticesFilesThatChangeMeanwhile) {
 }
 
 TEST(Convert, KeepsAnExistingFile) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   folder.write("out.gguf", "mine");
   const auto done = convert(options_of(folder), nullptr);
@@ -125,11 +125,11 @@ TEST(Convert, KeepsAnExistingFile) {
 // Cancelled after every possible number of pieces, then continued: the same bytes, and what was
 // whole is not written again.
 TEST(Convert, ContinuesWhereItWasEnded) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   ASSERT_TRUE(convert(options_of(folder), nullptr));
   const std::string whole = folder.read("out.gguf");
-  std::filesystem::remove(folder.file("out.gguf"));
+  std::filesystem::remove(folder.path("out.gguf"));
   bool kept_something = false;
   for (int stop = 1; stop < 17; ++stop) {
     int pieces = 0;
@@ -141,23 +141,23 @@ TEST(Convert, ContinuesWhereItWasEnded) {
       EXPECT_EQ(cut.error().code, Code::Cancelled);
       EXPECT_FALSE(folder.has("out.gguf"));
     } else {
-      std::filesystem::remove(folder.file("out.gguf"));
+      std::filesystem::remove(folder.path("out.gguf"));
     }
     const auto done = convert(options_of(folder), nullptr);
     ASSERT_TRUE(done);
     kept_something = kept_something || done->kept_bytes > 0;
     EXPECT_EQ(folder.read("out.gguf"), whole);
-    std::filesystem::remove(folder.file("out.gguf"));
+    std::filesystem::remove(folder.path("out.gguf"));
   }
   EXPECT_TRUE(kept_something);
 }
 
 TEST(Convert, BelievesNoJournalWithoutTheBytes) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   ASSERT_TRUE(convert(options_of(folder), nullptr));
   const std::string whole = folder.read("out.gguf");
-  std::filesystem::remove(folder.file("out.gguf"));
+  std::filesystem::remove(folder.path("out.gguf"));
   int pieces = 0;
   ASSERT_FALSE(
       convert(options_of(folder), [&](std::uint64_t, std::uint64_t) { return ++pieces < 10; }));
@@ -168,7 +168,7 @@ TEST(Convert, BelievesNoJournalWithoutTheBytes) {
   ASSERT_TRUE(convert(options_of(folder), nullptr));
   EXPECT_EQ(folder.read("out.gguf"), whole);
   // Other weights: the journal of the old ones is thrown away.
-  std::filesystem::remove(folder.file("out.gguf"));
+  std::filesystem::remove(folder.path("out.gguf"));
   pieces = 0;
   ASSERT_FALSE(
       convert(options_of(folder), [&](std::uint64_t, std::uint64_t) { return ++pieces < 10; }));
@@ -181,7 +181,7 @@ TEST(Convert, BelievesNoJournalWithoutTheBytes) {
 }
 
 TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   auto tensors = tiny_tensors();
   tensors["lm_head.weight"].values = {1.0f, 70'000.0f};
@@ -191,7 +191,7 @@ TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
   EXPECT_EQ(large.error().args.at(0), "lm_head.weight");
   EXPECT_THAT(large.error().args.at(1), HasSubstr("row 0 of 'output.weight' holds 70000"));
   EXPECT_TRUE(convert(options_of(folder, "bf16"), nullptr));
-  std::filesystem::remove(folder.file("out.gguf"));
+  std::filesystem::remove(folder.path("out.gguf"));
   tensors["lm_head.weight"].values = {1.0f, NAN};
   folder.write("model.safetensors", safetensors_bytes(tensors));
   const auto damaged = convert(options_of(folder, "f32"), nullptr);
@@ -200,7 +200,7 @@ TEST(Convert, RefusesNumbersThatTheTypeCannotHold) {
 }
 
 TEST(Convert, SaysWhichTypesItWrites) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   write_tiny(folder);
   const auto done = convert(options_of(folder, "q4_k_m"), nullptr);
   ASSERT_FALSE(done);
@@ -208,12 +208,12 @@ TEST(Convert, SaysWhichTypesItWrites) {
 }
 
 TEST(GgufWriter, OneWriterAtATime) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   const std::vector<GgufOutput> tensors{{"w", {2}, OutputType::F32}};
   const Metadata metadata{{"general.architecture", std::string("x")}};
-  const auto first = GgufWriter::open(folder.file("o"), metadata, tensors, "", nullptr);
+  const auto first = GgufWriter::open(folder.path("o"), metadata, tensors, "", nullptr);
   ASSERT_TRUE(first);
-  const auto second = GgufWriter::open(folder.file("o"), metadata, tensors, "", nullptr);
+  const auto second = GgufWriter::open(folder.path("o"), metadata, tensors, "", nullptr);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().message, Message::ConvertBusy);
 }

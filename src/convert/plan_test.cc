@@ -15,10 +15,10 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
-Result<ModelPlan> plan_of(const TestFolder& folder, const std::string& config_text,
+Result<ModelPlan> plan_of(const CheckpointFolder& folder, const std::string& config_text,
                           PlanOptions options = {}) {
   XC_TRY(const HfConfig config, parse_config(config_text));
-  XC_TRY(const Checkpoint checkpoint, Checkpoint::open(folder.path()));
+  XC_TRY(const Checkpoint checkpoint, Checkpoint::open(folder.root()));
   return plan_model(config, checkpoint, options);
 }
 
@@ -66,7 +66,7 @@ TEST(Config, RefusesWhatIsNoModel) {
 
 // Keys lie before values, head by head; the rotary halves of a head are interleaved.
 TEST(Plan, TakesKeysAndValuesApart) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   auto tensors = tiny_tensors();
   TestTensor& pair = tensors["transformer.h.0.self_attention.key_value.weight"];
   for (int row = 0; row < 8; ++row) {
@@ -76,7 +76,7 @@ TEST(Plan, TakesKeysAndValuesApart) {
   }
   folder.write("model.safetensors", safetensors_bytes(tensors));
   const auto config = parse_config(kTinyConfig);
-  const auto checkpoint = Checkpoint::open(folder.path());
+  const auto checkpoint = Checkpoint::open(folder.root());
   ASSERT_TRUE(config && checkpoint);
   const auto plan = plan_model(*config, *checkpoint, {});
   ASSERT_TRUE(plan);
@@ -99,7 +99,7 @@ TEST(Plan, TakesKeysAndValuesApart) {
 }
 
 TEST(Plan, NamesWhatIsMissingWrongOrLeftOver) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   auto tensors = tiny_tensors();
   tensors.erase("transformer.h.0.mlp.up_proj.weight");
   folder.write("model.safetensors", safetensors_bytes(tensors));
@@ -136,7 +136,7 @@ TEST(Plan, NamesWhatIsMissingWrongOrLeftOver) {
 
 // TeleChat-7B: no word about the head, names without "transformer.", code with 4096 in it.
 TEST(Plan, TakesASilentTelechatForTied) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   std::map<std::string, TestTensor> inner;
   for (auto& [name, tensor] : tiny_tensors()) {
     inner[name.starts_with("transformer.") ? name.substr(12) : name] = tensor;
@@ -158,7 +158,7 @@ TEST(Plan, TakesASilentTelechatForTied) {
 }
 
 TEST(Plan, RefusesFieldsThatChangeTheArithmetic) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   folder.write("model.safetensors", safetensors_bytes(tiny_tensors()));
   for (const char* field :
        {R"("hidden_act":"gelu")", R"("embed_layernorm":true)",

@@ -90,28 +90,28 @@ TEST(Checkpoint, AnIndexStaysInsideItsFolder) {
 }
 
 TEST(Checkpoint, SaysWhichShardAndTensorAreMissing) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   folder.write("a.safetensors", safetensors_bytes({{"here", {{1}}}}));
   folder.write("model.safetensors.index.json",
                R"({"weight_map":{"here":"a.safetensors","gone":"a.safetensors"}})");
-  const auto lacking = Checkpoint::open(folder.path());
+  const auto lacking = Checkpoint::open(folder.root());
   ASSERT_FALSE(lacking);
   EXPECT_EQ(lacking.error().args.at(0), "a.safetensors");
   EXPECT_THAT(lacking.error().args.at(1), HasSubstr("'gone'"));
   folder.write("model.safetensors.index.json", R"({"weight_map":{"here":"b.safetensors"}})");
-  const auto missing = Checkpoint::open(folder.path());
+  const auto missing = Checkpoint::open(folder.root());
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().message, Message::FileMissing);
   EXPECT_THAT(missing.error().args.at(0), HasSubstr("b.safetensors"));
 }
 
 TEST(Checkpoint, FindsTensorsAcrossShards) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   folder.write("a.safetensors", safetensors_bytes({{"x", {{1}, {5.0f}}}}));
   folder.write("b.safetensors", safetensors_bytes({{"y", {{2}, {6.0f, 7.0f}}}}));
   folder.write("model.safetensors.index.json",
                R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors"}})");
-  const auto checkpoint = Checkpoint::open(folder.path());
+  const auto checkpoint = Checkpoint::open(folder.root());
   ASSERT_TRUE(checkpoint);
   const auto found = checkpoint->find("y");
   ASSERT_TRUE(found);

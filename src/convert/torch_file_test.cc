@@ -190,18 +190,18 @@ TEST(TorchFile, RefusesArchivesThatLie) {
 }
 
 TEST(TorchFile, IsAFolderOfItsOwnKind) {
-  const TestFolder folder;
+  const CheckpointFolder folder;
   folder.write("pytorch_model.bin", file_of(pickle_of(text("w") + tensor({}))));
-  const auto one = Checkpoint::open(folder.path());
+  const auto one = Checkpoint::open(folder.root());
   ASSERT_TRUE(one);
   EXPECT_TRUE(one->has("w"));
   folder.write("pytorch_model.bin.index.json", R"({"weight_map":{"w":"../x.bin"}})");
-  EXPECT_FALSE(Checkpoint::open(folder.path()));
+  EXPECT_FALSE(Checkpoint::open(folder.root()));
   folder.write("pytorch_model.bin.index.json", R"({"weight_map":{"w":"pytorch_model.bin"}})");
-  EXPECT_TRUE(Checkpoint::open(folder.path()));
+  EXPECT_TRUE(Checkpoint::open(folder.root()));
   // Safetensors beside it count.
   folder.write("model.safetensors", safetensors_bytes({{"x", {{1}}}}));
-  const auto both = Checkpoint::open(folder.path());
+  const auto both = Checkpoint::open(folder.root());
   ASSERT_TRUE(both);
   EXPECT_TRUE(both->has("x") && !both->has("w"));
 }

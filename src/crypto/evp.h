@@ -5,18 +5,12 @@
 #include <limits>
 #include <span>
 
+#include "base/freer.h"
 #include "crypto/aead.h"
 
 namespace xc::crypto {
 
-// A deleter for std::unique_ptr.
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
+using xc::Freer;
 
 inline const unsigned char* in(Bytes bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());

@@ -52,8 +52,8 @@ class FleetTest : public testing::Test {
  protected:
   FleetTest() {
     options_.program = XC_FAKE_WORKER;
-    options_.socket_dir = folder_.file("run");
-    options_.log_dir = folder_.file("logs");
+    options_.socket_dir = folder_.path("run");
+    options_.log_dir = folder_.path("logs");
     options_.backoff_first = std::chrono::milliseconds(1);
     options_.backoff_max = std::chrono::milliseconds(10);
     options_.resolve_fresh = std::chrono::milliseconds(0);
@@ -83,7 +83,7 @@ class FleetTest : public testing::Test {
     made.arguments = std::move(arguments);
     return made;
   }
-  std::string file(const std::string& name) const { return folder_.file(name); }
+  std::string file(const std::string& name) const { return folder_.path(name); }
   void touch(const std::string& name) { std::ofstream(file(name)) << "x"; }
   int lines_of(const std::string& name) const {
     std::ifstream in(file(name));
@@ -135,7 +135,7 @@ class FleetTest : public testing::Test {
     return net::eventually([&] { return status_of(name).state == state; });
   }
 
-  net::TempDir folder_;
+  TestFolder folder_;
   FleetOptions options_;
   FakeCatalogue catalogue_;
   std::atomic<std::uint64_t> free_bytes_{1024 * kMiB};

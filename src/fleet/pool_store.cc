@@ -129,7 +129,7 @@ Result<std::int64_t> PoolStore::version() const {
 }
 
 Status PoolStore::write(std::vector<store::Database::Statement> statements) {
-  statements.push_back({std::string(kNoteChange), {}});
+  statements.push_back({std::string(kNoteChange), {}, true});
   return database_.transaction(statements);
 }
 

@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace xc::fleet {
 namespace {
 
 struct PoolStoreTest : testing::Test {
-  store::TestFolder folder;
+  TestFolder folder;
   std::unique_ptr<store::Database> database = *store::Database::open(folder.path("t.db"));
   SystemRandom random;
   secrets::MasterKey master{random};

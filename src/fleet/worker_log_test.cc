@@ -7,25 +7,19 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/assert.h"
 #include "base/limits.h"
+#include "base/test_folder.h"
 
 namespace xc::fleet {
 namespace {
 
 class WorkerLogTest : public testing::Test {
  protected:
-  ~WorkerLogTest() override { std::filesystem::remove_all(root_); }
   void append(const std::string& text) {
     std::ofstream(path_, std::ios::app | std::ios::binary) << text;
   }
-  static std::string made_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "xingcha-test-XXXXXX").string();
-    XC_ASSERT(::mkdtemp(name.data()) != nullptr);
-    return name;
-  }
-  std::string root_ = made_folder();
-  std::string path_ = root_ + "/x.log";
+  TestFolder folder_;
+  const std::string path_ = folder_.path("x.log");
 };
 
 TEST(WorkerLogText, the_last_fatal_line_counts_and_only_at_a_lines_start) {
@@ -63,7 +57,7 @@ TEST_F(WorkerLogTest, only_lines_of_this_life_are_searched) {
   append("noise\nfatal: of this life\n");
   EXPECT_EQ(fatal_reason(path_, opened->start), "of this life");
   EXPECT_EQ(fatal_reason(path_, 1'000'000), "of this life");  // emptied and shorter now
-  EXPECT_EQ(fatal_reason(root_ + "/absent", 0), "");
+  EXPECT_EQ(fatal_reason(folder_.path("absent"), 0), "");
   append(std::string(limits::kWorkerLogTailBytes, 'x'));
   EXPECT_EQ(fatal_reason(path_, opened->start), "");
 }
@@ -90,7 +84,7 @@ TEST_F(WorkerLogTest, a_log_over_its_bound_moves_aside) {
 }
 
 TEST_F(WorkerLogTest, folders_are_private_even_if_they_were_not) {
-  const std::string folder = root_ + "/a/b";
+  const std::string folder = folder_.path("a/b");
   EXPECT_TRUE(make_private_folder(folder));
   std::filesystem::permissions(folder, std::filesystem::perms::all);
   EXPECT_TRUE(make_private_folder(folder));
@@ -99,7 +93,7 @@ TEST_F(WorkerLogTest, folders_are_private_even_if_they_were_not) {
   EXPECT_EQ(facts.st_mode & 0777, 0700u);
   append("a file");
   EXPECT_FALSE(make_private_folder(path_ + "/x"));
-  EXPECT_FALSE(open_log(root_ + "/absent/x.log"));
+  EXPECT_FALSE(open_log(folder_.path("absent/x.log")));
 }
 
 }  // namespace

@@ -6,11 +6,9 @@
 #include <memory>
 #include <utility>
 
-#include "audit/record.h"
 #include "base/log.h"
 #include "gateway/access.h"
 #include "gateway/admin_work.h"
-#include "gateway/books.h"
 #include "gateway/console_session.h"
 #include "gateway/identity_json.h"
 #include "gateway/oidc_provider.h"
@@ -156,10 +154,12 @@ Task<Status> log_in(Call& call) {
     *session = sessions.login(request);
   };
   co_await call.services.blocking.run(std::move(work));
-  Status recorded = record_login(call, *session ? &(*session)->user : nullptr,
-                                 *session ? Code::Internal : session->error().code);
+  if (!*session) {
+    note_login_refused(call.services.books, call.request_id, call.request().peer, session->error());
+    co_return std::unexpected(std::move(session->error()));
+  }
+  const Status recorded = record_login(call, (*session)->user);
   if (!recorded) co_return recorded;
-  if (!*session) co_return std::unexpected(std::move(session->error()));
   call.exchange.reply_headers().set("Cache-Control", "no-store");
   // The console's scripts never see the token.
   const bool cookie = from_console(call.request());
@@ -169,21 +169,11 @@ Task<Status> log_in(Call& call) {
   co_return replied;
 }
 
-Status record_login(Call& call, const identity::UserRecord* user, Code code) {
-  if (user != nullptr) {
-    log::info("admin", "user {} logged in from {}", user->id, call.request().peer);
-    call.caller = identity::caller_of(*user);
-    call.audit.caller(call.caller);
-    return call.audit.admit_change();
-  }
-  // One of the bounded records of refusals, without the name: people type their password there.
-  if (code == Code::Unauthorized || code == Code::Forbidden) {
-    call.services.books.refused(std::move(audit::RecordText()
-                                              .text("event", "login_refused")
-                                              .text("request", call.request_id)
-                                              .text("source", call.request().peer)));
-  }
-  return {};
+Status record_login(Call& call, const identity::UserRecord& user) {
+  log::info("admin", "user {} logged in from {}", user.id, call.request().peer);
+  call.caller = identity::caller_of(user);
+  call.audit.caller(call.caller);
+  return call.audit.admit_change();
 }
 
 Task<Status> show_login(Call& call) {

@@ -9,9 +9,8 @@ namespace xc::gateway {
 Task<Status> log_in(Call& call);  // needs no key
 // How one can log in, and who is in already by the console's cookie; needs no key.
 Task<Status> show_login(Call& call);
-// Who logged in (`user`) gets a leaf before the reply and is the caller from now on. Without a user
-// a refusal is recorded, when `code` says that it was one.
-Status record_login(Call& call, const identity::UserRecord* user, Code code);
+// Who logged in gets a leaf before the reply and is the caller from now on.
+Status record_login(Call& call, const identity::UserRecord& user);
 Task<Status> log_out(Call& call);
 Task<Status> who_am_i(Call& call);
 
@@ -37,8 +36,10 @@ Task<Status> disable_user(Call& call);
 Task<Status> enable_user(Call& call);
 Task<Status> set_user_role(Call& call);
 // {"password", "code", "new_password"} and {"password", "code", "enabled"}, of a session; it ends
-// with all others of the user.
+// with all others of the user, but when codes are switched on: that waits for the next.
 Task<Status> set_own_password(Call& call);
 Task<Status> set_own_totp(Call& call);
+// {"code"}, the first of the new authenticator: it is in force, and all sessions of the user end.
+Task<Status> confirm_own_totp(Call& call);
 
 }  // namespace xc::gateway

@@ -40,6 +40,7 @@ const std::map<std::string, std::string> kMatrix{
     {"POST /admin/users/{user}/role", "PTt"},
     {"POST /admin/password", "PTDAStdas"},
     {"POST /admin/totp", "PTDAStdas"},
+    {"POST /admin/totp/confirm", "PTDAStdas"},
     {"GET /admin/config", "PAS"},
     {"POST /admin/config/reload", "P"},
     {"GET /admin/alarms", "PAS"},
@@ -57,6 +58,7 @@ const std::map<std::string, std::string> kMatrix{
     {"PUT /admin/clearances/{tenant}", "P"},
     {"GET /admin/quotas", "PTDAStdas"},
     {"PUT /admin/quotas", "PTt"},
+    {"DELETE /admin/quotas", "PTt"},
     {"GET /admin/prices", "PTDAStdas"},
     {"PUT /admin/prices", "P"},
     {"GET /admin/usage", "PTDAStdas"},
@@ -255,6 +257,9 @@ TEST_F(AdminTest, heavy_work_beyond_the_bound_is_refused_and_the_rest_goes_on) {
       EXPECT_EQ(refused.headers.get("Retry-After"), "1") << path;
     }
     EXPECT_EQ(post("/admin/users", user).status, 429);
+    const char* limit = R"({"scope":"tenant","name":"acme","limits":{"concurrency":1}})";
+    EXPECT_EQ(as(key_, "PUT", "/admin/quotas", limit).status, 429);
+    EXPECT_EQ(as(key_, "DELETE", "/admin/quotas?scope=tenant&name=acme").status, 429);
     EXPECT_EQ(get("/admin/keys").status, 200);
   }
   for (const char* path : {"/admin/usage", "/admin/audit/records", "/admin/audit/export"}) {

@@ -116,41 +116,36 @@ Task<Result<std::string>> finish(Call& call, OidcProvider& provider) {
   Task<Result<Arrival>> arriving = arrive(call, provider);
   Result<Arrival> arrival = co_await std::move(arriving);
   clear_login_cookie(call);
-  if (!arrival && is_callers_failure(arrival.error())) provider.throttle().failed(peer, now);
-  const Status recorded = record_login(call, arrival ? &arrival->session.user : nullptr,
-                                       arrival ? Code::Internal : arrival.error().code);
-  if (!recorded) co_return std::unexpected(recorded.error());
-  if (!arrival) co_return std::unexpected(std::move(arrival.error()));
+  if (!arrival) {
+    if (is_callers_failure(arrival.error())) provider.throttle().failed(peer, now);
+    note_login_refused(call.services.books, call.request_id, peer, arrival.error());
+    co_return std::unexpected(std::move(arrival.error()));
+  }
   const identity::UserRecord& user = arrival->session.user;
+  const Status recorded = record_login(call, user);
+  if (!recorded) co_return std::unexpected(recorded.error());
   if (arrival->made) note(desk_of(call), "user_made", user.tenant, user.id);
   set_session_cookie(call, arrival->session);
   co_return std::move(arrival->back);
 }
 
-}  // namespace
-
-Task<Status> start_oidc(Call& call) {
+// Both addresses are a browser's: it goes on to another one, or sees a page that says why not.
+using Visit = Task<Result<std::string>> (*)(Call&, OidcProvider&);
+Task<Status> visit(Call& call, Visit visited, int status) {
   Result<std::string> url = fail(Code::NotFound, Message::OidcOff);
   if (call.services.oidc != nullptr) {
-    Task<Result<std::string>> beginning = begin(call, *call.services.oidc);
-    url = co_await std::move(beginning);
+    Task<Result<std::string>> going = visited(call, *call.services.oidc);
+    url = co_await std::move(going);
   }
-  Task<Status> replying = url ? reply_redirect(call, 302, std::move(*url))
+  Task<Status> replying = url ? reply_redirect(call, status, std::move(*url))
                               : reply_login_page(call, std::move(url.error()));
   Status replied = co_await std::move(replying);
   co_return replied;
 }
 
-Task<Status> finish_oidc(Call& call) {
-  Result<std::string> back = fail(Code::NotFound, Message::OidcOff);
-  if (call.services.oidc != nullptr) {
-    Task<Result<std::string>> finishing = finish(call, *call.services.oidc);
-    back = co_await std::move(finishing);
-  }
-  Task<Status> replying = back ? reply_redirect(call, 303, std::move(*back))
-                               : reply_login_page(call, std::move(back.error()));
-  Status replied = co_await std::move(replying);
-  co_return replied;
-}
+}  // namespace
+
+Task<Status> start_oidc(Call& call) { return visit(call, &begin, 302); }
+Task<Status> finish_oidc(Call& call) { return visit(call, &finish, 303); }
 
 }  // namespace xc::gateway

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <functional>
 #include <map>
-#include <memory>
+#include <set>
 #include <utility>
 
-#include "base/limits.h"
 #include "gateway/admin_work.h"
 #include "gateway/books.h"
 #include "gateway/query.h"
@@ -21,9 +19,6 @@ namespace json = boost::json;
 using identity::Meter;
 using identity::Rule;
 using identity::Scope;
-
-constexpr std::int64_t kHourMs = 3'600'000;
-constexpr std::int64_t kMonthMs = 31ll * 24 * kHourMs;
 
 using SharedRows = std::vector<identity::lease_rows::Row>;
 
@@ -77,8 +72,41 @@ class Sight {
   std::map<std::string, std::string> tenants_;  // by key; empty for who sees all
 };
 
-Result<std::string> rules_text(const Desk& desk, std::string_view scope, std::string_view name) {
+// Which accounts there are; those of models nobody keeps a list of.
+class Register {
+ public:
+  static Result<Register> of(const Desk& desk) {
+    Register all;
+    XC_TRY(const std::vector<identity::KeyRecord> keys, desk.keys.list());
+    XC_TRY(const std::vector<identity::TenantRecord> tenants, desk.tenants.list());
+    XC_TRY(const std::vector<identity::WorkspaceRecord> workspaces, desk.tenants.workspaces());
+    for (const auto& key : keys) all.names_.emplace(Scope::Key, key.id);
+    for (const auto& tenant : tenants) all.names_.emplace(Scope::Tenant, tenant.name);
+    for (const auto& one : workspaces) {
+      all.names_.emplace(Scope::Workspace, one.tenant + "/" + one.name);
+    }
+    return all;
+  }
+  bool has(const Rule& rule) const {
+    return rule.scope == Scope::Model || names_.contains({rule.scope, rule.name});
+  }
+
+ private:
+  std::set<std::pair<Scope, std::string>> names_;
+};
+
+// What is asked of the list; empty: all.
+struct Wanted {
+  std::string scope, name;
+  bool gone = false;  // only limits of accounts that are not there any more
+};
+
+Result<std::string> rules_text(const Desk& desk, const Wanted& wanted) {
   XC_TRY(const Sight sight, Sight::of(desk));
+  Register there;
+  if (wanted.gone) {
+    XC_TRY(there, Register::of(desk));
+  }
   Books& books = desk.books;
   XC_TRY(const std::vector<Rule> rules, books.rules().list());
   SharedRows shared;
@@ -87,8 +115,9 @@ Result<std::string> rules_text(const Desk& desk, std::string_view scope, std::st
   }
   json::array list;
   for (const Rule& rule : rules) {
-    if (!scope.empty() && name_of(rule.scope) != scope) continue;
-    if (!name.empty() && rule.name != name) continue;
+    if (!wanted.scope.empty() && name_of(rule.scope) != wanted.scope) continue;
+    if (!wanted.name.empty() && rule.name != wanted.name) continue;
+    if (wanted.gone && there.has(rule)) continue;
     if (sight.holds(rule)) list.push_back(value_of(books, shared, rule));
   }
   return json::serialize(json::object{{"quotas", std::move(list)}});
@@ -138,78 +167,43 @@ Result<std::string> tenant_of(const Desk& desk, std::vector<Rule>& rules) {
   return key.tenant;
 }
 
-Result<std::string> prices_text(const Books& books) {
-  XC_TRY(const std::vector<identity::ModelPrice> prices, books.rules().prices());
-  json::array list;
-  for (const identity::ModelPrice& row : prices) {
-    list.push_back(json::object{{"model", row.model},
-                                {"input", row.price.input},
-                                {"cached", row.price.cached},
-                                {"output", row.price.output}});
+// The limits of an account, to be taken away: by whom may set them. Those of an account that is
+// gone only who sees every tenant takes away: whose it was nobody knows any more.
+Result<std::string> remove_rules(const Desk& desk, Scope scope, const std::string& name) {
+  std::vector<Rule> asked{{scope, name}};
+  const Result<std::string> tenant = tenant_of(desk, asked);
+  const bool gone = !tenant && tenant.error().code == Code::NotFound &&
+                    desk.caller.role == identity::Role::PlatformAdmin;
+  if (!tenant && !gone) return std::unexpected(tenant.error());
+  XC_TRY(std::vector<Rule> rules, desk.books.rules().list());
+  std::erase_if(rules, [&](const Rule& rule) {
+    return rule.scope != scope || rule.name != asked.front().name;
+  });
+  if (rules.empty() && gone) return std::unexpected(tenant.error());
+  for (Rule& rule : rules) rule.granted = identity::kNoLimit;
+  if (!rules.empty()) {
+    XC_CHECK(desk.books.rules().set(rules));
+    note(desk, "quota_set", tenant.value_or(desk.caller.tenant), text_of(rules));
   }
-  return json::serialize(json::object{{"prices", std::move(list)}});
-}
-
-Result<identity::UsageQuery> usage_query_of(const Call& call) {
-  const std::string& text = call.request().query;
-  identity::UsageQuery query;
-  std::string names = query_value(text, "group_by").value_or("");
-  for (std::string_view rest = names; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(','), rest.size());
-    XC_TRY(const identity::UsageBy by,
-           choice_of("group_by", identity::usage_by_of(rest.substr(0, end)),
-                     identity::usage_dimensions()));
-    if (std::ranges::find(query.by, by) == query.by.end()) query.by.push_back(by);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  const std::int64_t now = call.services.clock.unix_ms();
-  XC_TRY(const std::int64_t to, query_time(text, "to", now + kHourMs));
-  XC_TRY(const std::int64_t from,
-         query_time(text, "from", std::max<std::int64_t>(to - kMonthMs, 0)));
-  query.from_hour = from / kHourMs;
-  query.to_hour = to / kHourMs + (to % kHourMs == 0 ? 0 : 1);
-  query.tenant = query_value(text, "tenant").value_or("");
-  if (identity::reaches_all(call.caller)) return query;
-  query.tenant = call.caller.tenant;
-  // Which endpoints there are is the platform's business.
-  for (const identity::UsageBy by : {identity::UsageBy::Pool, identity::UsageBy::Endpoint}) {
-    if (std::ranges::find(query.by, by) == query.by.end()) continue;
-    return fail(Code::Forbidden, Message::NotAllowed, {std::string(name_of(by))});
-  }
-  return query;
-}
-
-Result<std::string> usage_text(const Books& books, const identity::UsageQuery& query) {
-  XC_TRY(const std::vector<identity::UsageGroup> groups, books.usage().query(query));
-  json::array rows;
-  for (const identity::UsageGroup& group : groups) {
-    json::object row;
-    for (std::size_t i = 0; i < query.by.size(); ++i) {
-      row[name_of(query.by[i])] = group.names[i];
-    }
-    row["requests"] = group.sums.requests;
-    row["prompt_tokens"] = group.sums.prompt_tokens;
-    row["cached_tokens"] = group.sums.cached_tokens;
-    row["completion_tokens"] = group.sums.completion_tokens;
-    row["cost_micro_yuan"] = group.sums.cost_micro;
-    rows.push_back(std::move(row));
-  }
-  const json::object out{{"from_unix_ms", query.from_hour * kHourMs},
-                         {"to_unix_ms", query.to_hour * kHourMs},
-                         {"usage", std::move(rows)}};
-  return json::serialize(out);
+  return rules_text(desk, {std::string(name_of(scope)), asked.front().name});
 }
 
 }  // namespace
 
 Task<Status> list_quotas(Call& call) {
-  std::string scope = query_value(call.request().query, "scope").value_or("");
-  std::string name = query_value(call.request().query, "name").value_or("");
-  Result<Work> work = [desk = desk_of(call), scope, name] { return rules_text(desk, scope, name); };
+  const std::string& query = call.request().query;
+  Wanted wanted{query_value(query, "scope").value_or(""), query_value(query, "name").value_or("")};
+  const std::string gone = query_value(query, "gone").value_or("false");
+  if (gone != "true" && gone != "false") {
+    co_return fail_field("gone", Message::BadValue, {"gone", gone.substr(0, 32), "true, false"});
+  }
+  wanted.gone = gone == "true";
+  Result<Work> work = [desk = desk_of(call), wanted] { return rules_text(desk, wanted); };
   Status replied = co_await answer(call, std::move(work));
   co_return replied;
 }
 
+// Looks through tables for the account.
 Task<Status> set_quotas(Call& call) {
   Result<std::vector<Rule>> rules = rules_of(call.request().body);
   if (!rules) co_return std::unexpected(std::move(rules.error()));
@@ -218,35 +212,21 @@ Task<Status> set_quotas(Call& call) {
     XC_TRY(const std::string tenant, tenant_of(desk, rules));
     XC_CHECK(desk.books.rules().set(rules));
     note(desk, "quota_set", tenant, text_of(rules));
-    return rules_text(desk, name_of(rules.front().scope), rules.front().name);
+    return rules_text(desk, {std::string(name_of(rules.front().scope)), rules.front().name});
   };
-  Status replied = co_await answer(call, std::move(work));
+  Status replied = co_await answer(call, std::move(work), Weight::Heavy);
   co_return replied;
 }
 
-Task<Status> list_prices(Call& call) {
-  Result<Work> work = [&books = call.services.books] { return prices_text(books); };
-  Status replied = co_await answer(call, std::move(work));
-  co_return replied;
-}
-
-Task<Status> set_price(Call& call) {
-  Result<identity::ModelPrice> row = price_of(call.request().body);
-  if (!row) co_return std::unexpected(std::move(row.error()));
-  Result<Work> work = [desk = desk_of(call), row = std::move(*row)]() -> Result<std::string> {
-    XC_CHECK(desk.books.rules().set_price(row));
-    note(desk, "price_set", desk.caller.tenant, text_of(row));
-    return prices_text(desk.books);
-  };
-  Status replied = co_await answer(call, std::move(work));
-  co_return replied;
-}
-
-Task<Status> show_usage(Call& call) {
-  Result<identity::UsageQuery> query = usage_query_of(call);
-  if (!query) co_return std::unexpected(std::move(query.error()));
-  Result<Work> work = [&books = call.services.books, query = std::move(*query)] {
-    return usage_text(books, query);
+Task<Status> remove_quotas(Call& call) {
+  const std::string& query = call.request().query;
+  const Result<Scope> scope =
+      choice_of("scope", identity::scope_of(query_value(query, "scope").value_or("")), kScopeNames);
+  if (!scope) co_return std::unexpected(scope.error());
+  std::string name = query_value(query, "name").value_or("");
+  if (name.empty()) co_return fail_field("name", Message::MissingField, {"name"});
+  Result<Work> work = [desk = desk_of(call), scope = *scope, name] {
+    return remove_rules(desk, scope, name);
   };
   Status replied = co_await answer(call, std::move(work), Weight::Heavy);
   co_return replied;

@@ -105,11 +105,12 @@ TEST_F(AdminTest, an_authenticator_and_a_new_password) {
   const Reply on = post("/admin/users/" + id + "/totp", R"({"enabled":true})");
   EXPECT_TRUE(on.at("/uri").starts_with("otpauth://totp/Xingcha:default%2Fli?secret="));
   const std::string login = R"({"name":"li","password":"correct horse battery")";
-  EXPECT_EQ(send("POST", "/admin/login", login + "}", {}).status, 401);
+  EXPECT_EQ(send("POST", "/admin/login", login + "}", {}).status, 200) << "not confirmed yet";
   const std::string secret = *identity::bytes_of_base32(on.at("/secret"));
   const std::string code = identity::totp_code(secret, clock_.unix_ms() / 30'000);
   const Reply session = send("POST", "/admin/login", login + R"(,"code":")" + code + "\"}", {});
   EXPECT_EQ(session.status, 200) << session.body;
+  EXPECT_EQ(send("POST", "/admin/login", login + "}", {}).status, 401) << "confirmed by a login";
   EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"short"})").status, 400);
   EXPECT_EQ(post("/admin/users/" + id + "/password", R"({"password":"another good one"})").status,
             200);
@@ -165,14 +166,60 @@ TEST_F(AdminTest, everybody_changes_the_own_password_and_proves_who_they_are) {
   const Reply on =
       as(again, "POST", "/admin/totp", R"({"password":"another good one","enabled":true})");
   EXPECT_TRUE(on.at("/uri").starts_with("otpauth://totp/Xingcha:acme%2Fli?secret=")) << on.body;
+  EXPECT_EQ(as(again, "GET", "/admin/whoami").status, 200) << "nothing is in force yet";
+  const auto confirm = [&](const std::string& by, const std::string& code) {
+    return as(by, "POST", "/admin/totp/confirm", R"({"code":")" + code + "\"}").status;
+  };
+  const std::string secret = *identity::bytes_of_base32(on.at("/secret"));
+  EXPECT_EQ(confirm(key_, "000000"), 403);
+  EXPECT_EQ(confirm(again, "000000"), 401);
+  EXPECT_EQ(confirm(again, identity::totp_code(secret, clock_.unix_ms() / 30'000)), 200);
+  EXPECT_EQ(as(again, "GET", "/admin/whoami").status, 401) << "every session ends";
   EXPECT_EQ(log_in("another good one").status, 401) << "a code is needed from now on";
   ASSERT_TRUE(accounts_->users.disable_totp(accounts_->users.find("acme", "li")->id));
   again = log_in("another good one").at("/token");
+  EXPECT_EQ(confirm(again, "000000"), 409) << "nothing waits";
   // An open session is no way around the lock.
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) {
     EXPECT_EQ(change(again, "guessed", "guessed and good"), 401);
   }
   EXPECT_EQ(change(again, "another good one", "yet another one"), 401);
+}
+
+TEST_F(AdminTest, who_guesses_in_a_session_is_recorded_like_at_a_login) {
+  const std::string id = accounts_->users.create({"li", "acme", Role::Auditor, kPassword})->id;
+  const std::string token =
+      send("POST", "/admin/login",
+           R"({"tenant":"acme","name":"li","password":"correct horse battery"})", {})
+          .at("/token");
+  const auto refusals = [this] {
+    int count = 0;
+    const boost::json::value records = get("/admin/audit/records?kind=event").json();
+    for (const auto& row : records.at("records").as_array()) {
+      const auto& record = row.at("record").as_object();
+      if (record.at("event").as_string() != "login_refused") continue;
+      EXPECT_EQ(record.at("source").as_string(), "127.0.0.1");
+      ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(refusals(), 0);
+  EXPECT_EQ(as(token, "POST", "/admin/password",
+               R"({"password":"guessed","new_password":"guessed and good"})")
+                .status,
+            401);
+  EXPECT_EQ(refusals(), 1);
+  EXPECT_EQ(as(token, "POST", "/admin/totp", R"({"password":"guessed","enabled":false})").status,
+            401);
+  EXPECT_EQ(refusals(), 2);
+  ASSERT_TRUE(accounts_->users.enable_totp(id));
+  EXPECT_EQ(as(token, "POST", "/admin/totp/confirm", R"({"code":"000000"})").status, 401);
+  EXPECT_EQ(refusals(), 3);
+  EXPECT_EQ(as(token, "POST", "/admin/password",
+               R"({"password":"correct horse battery","new_password":"short"})")
+                .status,
+            400);
+  EXPECT_EQ(refusals(), 3) << "who is right is no refusal";
 }
 
 }  // namespace

@@ -150,8 +150,15 @@ Result<Work> role_work(const Call& call) {
       std::string(identity::name_of(role)));
 }
 
+// What only a session may ask: a key has no password.
+Status check_session(const Call& call) {
+  if (call.caller.is_session()) return {};
+  return fail(Code::Forbidden, Message::NotAllowed, {call.request().path});
+}
+
 // A change that users make of themselves. The present password and code prove once more who it is,
-// with the bounds of every login: whoever found an open session must not take the account over.
+// with the bounds and records of every login: whoever found an open session must not take the
+// account over.
 Result<Work> own_work(const Call& call, const schema::JsonObject& body, std::string_view event,
                       Change change) {
   identity::LoginRequest proof;
@@ -160,19 +167,18 @@ Result<Work> own_work(const Call& call, const schema::JsonObject& body, std::str
   proof.peer = call.request().peer;
   XC_TRY(proof.password, body.need_text("password"));
   XC_CHECK(body.text("code", proof.code));
-  if (!call.caller.is_session()) {
-    return fail(Code::Forbidden, Message::NotAllowed, {call.request().path});
-  }
+  XC_CHECK(check_session(call));
   return [proof = std::move(proof), event, change = std::move(change),
           desk = desk_of(call)]() -> Result<std::string> {
-    XC_TRY(const identity::Session session, desk.sessions.login(proof));
-    Result<std::string> reply = change(desk, session.user);
-    if (!reply) {
-      XC_CHECK(desk.sessions.logout(session.token));
-      return reply;
+    const Result<identity::Session> session = desk.sessions.login(proof);
+    if (!session) {
+      note_login_refused(desk.books, desk.request_id, proof.peer, session.error());
+      return std::unexpected(session.error());
     }
-    XC_CHECK(desk.sessions.reload());
-    note(desk, event, session.user.tenant, session.user.id);
+    Result<std::string> reply = change(desk, session->user);
+    XC_CHECK(desk.sessions.logout(session->token));  // reads again which others there are
+    if (!reply) return reply;
+    note(desk, event, session->user.tenant, session->user.id);
     return reply->empty() ? std::string(R"({"changed":true})") : std::move(*reply);
   };
 }
@@ -196,6 +202,23 @@ Result<Work> own_totp_work(const Call& call) {
   XC_TRY(const bool enabled, enabled_in(body));
   if (enabled) return own_work(call, body, "own_totp_on", &switch_totp_on);
   return own_work(call, body, "own_totp_off", &switch_totp_off);
+}
+
+Result<Work> confirm_work(const Call& call) {
+  boost::json::value document;
+  XC_TRY(const schema::JsonObject body, schema::read_body(call.request().body, document));
+  XC_TRY(std::string code, body.need_text("code"));
+  XC_CHECK(check_session(call));
+  return [code = std::move(code), peer = call.request().peer,
+          desk = desk_of(call)]() -> Result<std::string> {
+    const Status confirmed = desk.sessions.confirm_totp(desk.caller.user_id, code, peer);
+    if (!confirmed) {
+      note_login_refused(desk.books, desk.request_id, peer, confirmed.error());
+      return std::unexpected(confirmed.error());
+    }
+    note(desk, "own_totp_confirmed", desk.caller.tenant, desk.caller.user_id);
+    return std::string(R"({"changed":true})");
+  };
 }
 
 }  // namespace
@@ -227,5 +250,6 @@ Task<Status> set_own_password(Call& call) {
   return answer(call, own_password_work(call), Weight::Heavy);
 }
 Task<Status> set_own_totp(Call& call) { return answer(call, own_totp_work(call), Weight::Heavy); }
+Task<Status> confirm_own_totp(Call& call) { return answer(call, confirm_work(call)); }
 
 }  // namespace xc::gateway

@@ -80,4 +80,13 @@ void note(const Desk& desk, std::string_view event, std::string_view tenant,
     log::warn("admin", "{} {} has no audit record", event, subject);
 }
 
+void note_login_refused(Books& books, const std::string& request_id, const std::string& peer,
+                        const Error& error) {
+  if (error.code != Code::Unauthorized && error.code != Code::Forbidden) return;
+  books.refused(std::move(audit::RecordText()
+                              .text("event", "login_refused")
+                              .text("request", request_id)
+                              .text("source", peer)));
+}
+
 }  // namespace xc::gateway

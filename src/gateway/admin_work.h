@@ -51,4 +51,9 @@ Status record(const Desk& desk, std::string_view event, std::string_view tenant,
 void note(const Desk& desk, std::string_view event, std::string_view tenant,
           const std::string& subject);
 
+// Who said a wrong password or code, at a login or in a session, as one of the bounded records of
+// refusals; nothing when `error` is something else. Without the name: people type passwords there.
+void note_login_refused(Books& books, const std::string& request_id, const std::string& peer,
+                        const Error& error);
+
 }  // namespace xc::gateway

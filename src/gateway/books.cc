@@ -236,7 +236,6 @@ Status Books::add(std::vector<identity::UsageRow> rows, std::uint64_t next) {
 
 Status Books::keep_up() {
   Status done = roll_up();
-  if (done) done = rules_.refresh();
   if (done && leases_) done = leases_->tick();
   if (!done && leases_) leases_->cut_off();
   return done;

@@ -71,8 +71,8 @@ class Books {
 
   // Blocking. Adds to the usage table what is on disk by now; logs alerts.
   Status roll_up();
-  // Blocking. The same, and what other gateways changed: limits, prices, their parts of budgets.
-  // Every limits::kUsageInterval. A database that is away leaves all as it was.
+  // Blocking. The same, and leases of budgets that several gateways share are renewed. Every
+  // limits::kUsageInterval. A database that is away leaves all as it was.
   Status keep_up();
   // Blocking. The last roll-up, and what was leased goes back. No request runs any more.
   Status close();

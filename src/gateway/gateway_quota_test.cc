@@ -262,6 +262,48 @@ TEST_F(GatewayQuota, limits_of_nobody_are_refused) {
   EXPECT_EQ(get("/admin/quotas").json().at("quotas").as_array().size(), 0u);
 }
 
+// Left by an older program, or by hands in the database: it is listed, and can be taken away.
+TEST_F(GatewayQuota, limits_of_who_is_gone_are_listed_and_taken_away) {
+  ASSERT_TRUE(accounts_->tenants.create("acme"));
+  const auto theirs = *keys_->create({"k", "acme", "default", identity::Role::TenantAdmin, {}, {}});
+  const auto remove = [this](const std::string& account, const std::string& secret) {
+    return send("DELETE", "/admin/quotas?" + account, "", {{"Authorization", "Bearer " + secret}});
+  };
+  const auto rows = [this](const std::string& query) {
+    return get("/admin/quotas" + query).json().at("quotas").as_array().size();
+  };
+  limit("tenant", "acme", "tokens_per_day", "1000");
+  limit("key", theirs.record.id, "tokens_per_day", "1000");
+  limit("key", theirs.record.id, "concurrency", "5");
+  limit("model", "fake", "tokens_per_day", "1000");
+  const std::vector<identity::Rule> gone{
+      {identity::Scope::Key, "key_gone", identity::Meter::TokensDay, 10},
+      {identity::Scope::Tenant, "gone", identity::Meter::Running, 10},
+      {identity::Scope::Workspace, "acme/gone", identity::Meter::Running, 10}};
+  for (const identity::Rule& rule : gone) ASSERT_TRUE(books_->rules().set({rule}));
+  EXPECT_EQ(rows(""), 7u);
+  EXPECT_EQ(rows("?gone=true"), 3u);
+  EXPECT_EQ(get("/admin/quotas?gone=maybe").status, 400);
+  EXPECT_EQ(remove("scope=key&name=key_gone", theirs.secret).status, 404);
+  EXPECT_EQ(remove("scope=tenant&name=gone", theirs.secret).status, 403);
+  EXPECT_EQ(rows("?gone=true"), 3u);
+  for (const char* account :
+       {"scope=key&name=key_gone", "scope=tenant&name=gone", "scope=workspace&name=acme/gone"}) {
+    EXPECT_EQ(remove(account, key_).status, 200) << account;
+    EXPECT_EQ(remove(account, key_).status, 404) << account << " once more";
+  }
+  EXPECT_EQ(rows("?gone=true"), 0u);
+  // Of an account that is there, who may set them: all at once.
+  EXPECT_EQ(remove("scope=key&name=" + theirs.record.service_id, theirs.secret).status, 200);
+  EXPECT_EQ(remove("scope=tenant&name=acme", theirs.secret).status, 403);
+  EXPECT_EQ(rows(""), 2u);
+  EXPECT_EQ(remove("scope=model&name=fake", key_).status, 200);
+  EXPECT_EQ(remove("scope=tenant&name=acme", key_).status, 200);
+  EXPECT_EQ(rows(""), 0u);
+  EXPECT_EQ(remove("scope=planet&name=x", key_).status, 400);
+  EXPECT_EQ(remove("scope=key", key_).status, 400);
+}
+
 TEST_F(GatewayQuota, the_record_says_what_was_set) {
   limit("tenant", "default", "tokens_per_day", "1000");
   EXPECT_EQ(

@@ -56,12 +56,12 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 class GatewayTest : public testing::Test {
  protected:
   GatewayTest() {
-    database_ = *store::Database::open(folder_.file("test.db"));
+    database_ = *store::Database::open(folder_.path("test.db"));
     pool_store_ = std::make_unique<fleet::PoolStore>(*database_, master_);
     accounts_ = *identity::Accounts::open(*database_, clock_, random_, master_);
     keys_ = *identity::KeyStore::open(*database_, clock_, random_);
     audit::LogOptions log;
-    log.folder = folder_.file("audit");
+    log.folder = folder_.path("audit");
     log_ = *audit::Log::open(log, clock_, random_);
     books_ = *Books::open(*log_, *database_, clock_);
     identity::KeySpec spec{"test"};
@@ -69,8 +69,8 @@ class GatewayTest : public testing::Test {
     key_ = keys_->create(spec)->secret;
     fleet::FleetOptions options;
     options.program = XC_SCRIPTED_WORKER;
-    options.socket_dir = folder_.file("run");
-    options.log_dir = folder_.file("logs");
+    options.socket_dir = folder_.path("run");
+    options.log_dir = folder_.path("logs");
     options.backoff_first = std::chrono::milliseconds(1);
     options.restarts_max = 50;
     options.memory_reserve_bytes = 0;
@@ -112,7 +112,7 @@ class GatewayTest : public testing::Test {
     spec.weights_path = "/none";
     spec.context = 64;
     spec.need_bytes = 1;
-    spec.arguments = {"--note", folder_.file("note")};
+    spec.arguments = {"--note", folder_.path("note")};
     if (parts.adapter == "poet") spec.adapter = "poet=cafe";
     if (parts.adapter == "clerk") spec.adapter = "clerk=beef";
     return spec;
@@ -173,7 +173,7 @@ class GatewayTest : public testing::Test {
     return R"({"model":"f","messages":[{"role":"user","content":")" + text + R"("}])" + more + "}";
   }
 
-  net::TempDir folder_;
+  TestFolder folder_;
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<store::Database> database_;

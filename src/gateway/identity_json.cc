@@ -105,6 +105,7 @@ std::string json_of(const identity::UserRecord& user) {
   w.text("name", user.name);
   w.text("role", identity::name_of(user.role));
   w.flag("totp", user.totp);
+  w.flag("totp_waiting", user.totp_waiting);
   w.integer("created_unix_ms", user.created_unix_ms);
   time_or_null(w, "last_login_unix_ms", user.last_login_unix_ms);
   time_or_null(w, "locked_until_unix_ms", user.locked_until_unix_ms);

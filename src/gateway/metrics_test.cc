@@ -80,7 +80,7 @@ class MetricsOfBooks : public testing::Test {
  protected:
   MetricsOfBooks() {
     audit::LogOptions options;
-    options.folder = folder_.file("audit");
+    options.folder = folder_.path("audit");
     log_ = *audit::Log::open(options, clock_, random_);
     books_ = *Books::open(*log_, *database_, clock_);
   }
@@ -92,10 +92,10 @@ class MetricsOfBooks : public testing::Test {
         metrics.text({}, {}),
         R"(xingcha_quota{meter="concurrency",part="granted",scope="tenant"} )" + granted + "\n");
   }
-  net::TempDir folder_;
+  TestFolder folder_;
   SystemClock clock_;
   SystemRandom random_;
-  std::unique_ptr<store::Database> database_ = *store::Database::open(folder_.file("x.db"));
+  std::unique_ptr<store::Database> database_ = *store::Database::open(folder_.path("x.db"));
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<Books> books_;
 };

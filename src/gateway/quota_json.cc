@@ -14,8 +14,7 @@ Result<std::vector<Rule>> rules_of(std::string_view text) {
   boost::json::value document;
   XC_TRY(const schema::JsonObject body, schema::read_body(text, document));
   XC_TRY(const std::string scope_name, body.need_text("scope"));
-  XC_TRY(const Scope scope,
-         choice_of("scope", identity::scope_of(scope_name), "key, workspace, tenant, model"));
+  XC_TRY(const Scope scope, choice_of("scope", identity::scope_of(scope_name), kScopeNames));
   XC_TRY(const std::string name, body.need_text("name"));
   if (name.empty()) return fail_field("name", Message::MissingField, {"name"});
   XC_TRY(const schema::JsonObject limits, body.need_object("limits"));

@@ -21,6 +21,8 @@ Result<identity::ModelPrice> price_of(std::string_view json);
 std::string text_of(const std::vector<identity::Rule>& rules);
 std::string text_of(const identity::ModelPrice& row);
 
+inline constexpr std::string_view kScopeNames = "key, workspace, tenant, model";
+
 // One of the words that a field may have.
 template <typename T>
 Result<T> choice_of(std::string_view field, std::optional<T> found, std::string_view names) {

@@ -70,7 +70,7 @@ Status check_room(store::Database& database, std::string_view table, const std::
 }
 
 store::Database::Statement note_change() {
-  return {"UPDATE identity_state SET value = value + 1 WHERE name = 'changes'", {}};
+  return {"UPDATE identity_state SET value = value + 1 WHERE name = 'changes'", {}, true};
 }
 
 Result<std::int64_t> changes_so_far(store::Database& database) {

@@ -31,7 +31,8 @@ Status check_name(std::string_view field, std::string_view name);
 Status check_room(store::Database& database, std::string_view table, const std::string& tenant,
                   std::string_view what, std::int64_t most);
 
-// Belongs into every transaction that changes who may do what: other processes look at it.
+// Belongs into every transaction that changes who may do what: other processes look at it, and
+// those that share a PostgreSQL database are told.
 store::Database::Statement note_change();
 Result<std::int64_t> changes_so_far(store::Database& database);
 

@@ -10,6 +10,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/freer.h"
 #include "base/limits.h"
 #include "identity/encodings.h"
 
@@ -22,19 +23,12 @@ constexpr int kRsaBitsMin = 2'048;
 constexpr int kRsaBitsMax = 8'192;  // verifying costs the square of it
 constexpr std::size_t kCoordinateBytes = 32;
 
-template <auto free_it>
-struct Free {
-  template <typename T>
-  void operator()(T* pointer) const {
-    free_it(pointer);
-  }
-};
-using Number = std::unique_ptr<BIGNUM, Free<&BN_free>>;
-using Builder = std::unique_ptr<OSSL_PARAM_BLD, Free<&OSSL_PARAM_BLD_free>>;
-using Parameters = std::unique_ptr<OSSL_PARAM, Free<&OSSL_PARAM_free>>;
-using Context = std::unique_ptr<EVP_PKEY_CTX, Free<&EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<&EVP_MD_CTX_free>>;
-using EcSignature = std::unique_ptr<ECDSA_SIG, Free<&ECDSA_SIG_free>>;
+using Number = std::unique_ptr<BIGNUM, Freer<&BN_free>>;
+using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freer<&OSSL_PARAM_BLD_free>>;
+using Parameters = std::unique_ptr<OSSL_PARAM, Freer<&OSSL_PARAM_free>>;
+using Context = std::unique_ptr<EVP_PKEY_CTX, Freer<&EVP_PKEY_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<&EVP_MD_CTX_free>>;
+using EcSignature = std::unique_ptr<ECDSA_SIG, Freer<&ECDSA_SIG_free>>;
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

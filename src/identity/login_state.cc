@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "base/freer.h"
 #include "base/limits.h"
 #include "identity/encodings.h"
 #include "identity/key_hash.h"
@@ -24,10 +25,7 @@ constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kSecretChars = 43;  // × 5.95 bits = 256
 constexpr std::string_view kPurpose = "xingcha login state 1";
 
-struct ContextFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, ContextFree>;
+using Context = std::unique_ptr<EVP_CIPHER_CTX, Freer<&EVP_CIPHER_CTX_free>>;
 
 const unsigned char* bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

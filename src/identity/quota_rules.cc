@@ -27,7 +27,7 @@ Status check_number(std::string_view field, std::int64_t value, std::int64_t low
 }
 
 store::Database::Statement note_rules_changed() {
-  return {"UPDATE identity_state SET value = value + 1 WHERE name = 'quota_changes'", {}};
+  return {"UPDATE identity_state SET value = value + 1 WHERE name = 'quota_changes'", {}, true};
 }
 
 Result<std::int64_t> version_of(store::Database& database) {

@@ -12,6 +12,16 @@ secrets::SealedColumn second_factor_column() {
           ""};
 }
 
+secrets::SealedColumn new_second_factor_column() {
+  return {kSecondFactors,
+          "SELECT tenant, name, totp_waiting, id FROM users "
+          "WHERE totp_waiting IS NOT NULL ORDER BY id",
+          2,
+          "UPDATE users SET totp_waiting = :p0 WHERE totp_waiting = :p1 AND id = :p2",
+          "",
+          ""};
+}
+
 secrets::SealedColumn shared_key_column() {
   return {kSharedKeys, "SELECT name, value, name FROM identity_secrets ORDER BY name",
           1,           "UPDATE identity_secrets SET value = :p0 WHERE value = :p1 AND name = :p2",

@@ -11,6 +11,8 @@ namespace xc::identity {
 // Secrets of authenticators; each opens for one user (by id) only.
 inline constexpr secrets::Kind kSecondFactors{"second factors", "second factor"};
 secrets::SealedColumn second_factor_column();
+// Of those that wait for their first right code.
+secrets::SealedColumn new_second_factor_column();
 
 // Keys that gateways of one database share; each opens under its name only.
 inline constexpr secrets::Kind kSharedKeys{"keys that gateways share", "shared key"};

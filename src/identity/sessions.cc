@@ -13,7 +13,7 @@
 #include "identity/login_throttle.h"
 #include "identity/password.h"
 #include "identity/sealed_columns.h"
-#include "identity/totp.h"
+#include "identity/second_factor.h"
 
 namespace xc::identity {
 namespace {
@@ -31,10 +31,13 @@ using Sessions = std::unordered_map<KeyHash, Known, FirstBytes>;  // never chang
 struct Account {
   UserRecord user;
   std::string password_hash;
-  std::string totp_kept;  // as the database has it
-  std::int64_t totp_step = 0;
+  SecondFactors factors;
   std::int64_t failures = 0;
   bool suspended = false;  // its tenant
+
+  bool open(std::int64_t now) const {
+    return !suspended && !user.disabled_unix_ms && user.locked_until_unix_ms.value_or(0) <= now;
+  }
 };
 
 // Counts who computes or waits; releases at scope exit.
@@ -83,11 +86,11 @@ struct SessionStore::Parts {
   Result<std::optional<Account>> account_where(std::string_view condition,
                                                const std::vector<store::Value>& values) const;
   Status count_failure(const std::optional<Account>& open, std::int64_t now);
-  // The step of the code, nothing when it is wrong. Error: CodeNeeded, SecondFactorSealed.
-  Result<std::optional<std::int64_t>> check_code(const Account& account, const std::string& code,
-                                                 std::int64_t now) const;
+  // Counts it, for the source and the account. `account`: the one that was named, if any. BadLogin.
+  std::unexpected<Error> refuse(const std::optional<Account>& account, const std::string& peer,
+                                std::int64_t now);
   // Error: BadLogin when the account was changed after it was looked at.
-  Result<Session> begin(const Account& account, std::int64_t totp_step, std::int64_t now);
+  Result<Session> begin(const Account& account, const CodeTaken& code, std::int64_t now);
 };
 
 SessionStore::SessionStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -108,7 +111,8 @@ Result<std::optional<Account>> SessionStore::Parts::account_where(
          database.query(
              "SELECT u.id, u.tenant, u.name, u.role, u.password_hash, u.totp_secret, u.totp_step, "
              "u.failures, u.locked_until_unix_ms, u.disabled_unix_ms, u.created_unix_ms, "
-             "t.suspended_unix_ms FROM users u JOIN tenants t ON t.name = u.tenant WHERE " +
+             "t.suspended_unix_ms, u.totp_waiting FROM users u JOIN tenants t ON t.name = u.tenant "
+             "WHERE " +
                  std::string(condition),
              values));
   if (rows.empty()) return std::nullopt;
@@ -119,9 +123,8 @@ Result<std::optional<Account>> SessionStore::Parts::account_where(
   account.user.name = text_in(row.at(2));
   account.user.role = role_of_name(text_in(row.at(3))).value_or(Role::None);
   account.password_hash = text_in(row.at(4));
-  account.totp_kept = text_in(row.at(5));
-  account.user.totp = !account.totp_kept.empty();
-  account.totp_step = integer_in(row.at(6)).value_or(0);
+  account.factors = {text_in(row.at(5)), text_in(row.at(12)), integer_in(row.at(6)).value_or(0)};
+  account.user.totp = account.factors.needed();
   account.failures = integer_in(row.at(7)).value_or(0);
   account.user.locked_until_unix_ms = integer_in(row.at(8));
   account.user.disabled_unix_ms = integer_in(row.at(9));
@@ -147,21 +150,18 @@ Status SessionStore::Parts::count_failure(const std::optional<Account>& open, st
       {failures, until, open->user.id});
 }
 
-Result<std::optional<std::int64_t>> SessionStore::Parts::check_code(const Account& account,
-                                                                    const std::string& code,
-                                                                    std::int64_t now) const {
-  const std::optional<std::string> secret =
-      second_factors.unseal({account.user.id}, account.totp_kept);
-  if (!secret) {
-    log::error("identity", "the master key {} does not open the second factor of user {}",
-               second_factors.path(), account.user.id);
-    return fail(Code::Unavailable, Message::SecondFactorSealed);
-  }
-  if (code.empty()) return fail(Code::Unauthorized, Message::CodeNeeded);
-  return totp_step(*secret, code, now, account.totp_step);
+std::unexpected<Error> SessionStore::Parts::refuse(const std::optional<Account>& account,
+                                                   const std::string& peer, std::int64_t now) {
+  throttle.failed(peer, now);
+  const bool counts = account && account->open(now);
+  const Status counted = count_failure(counts ? account : std::nullopt, now);
+  if (!counted) return std::unexpected(counted.error());
+  log::info("identity", "login from {} refused{}", peer,
+            account ? " for user " + account->user.id : std::string());
+  return fail(Code::Unauthorized, Message::BadLogin);
 }
 
-Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t totp_step,
+Result<Session> SessionStore::Parts::begin(const Account& account, const CodeTaken& code,
                                            std::int64_t now) {
   Session session;
   session.token = make_id(random, kTokenPrefix, kTokenRandomChars);
@@ -169,24 +169,31 @@ Result<Session> SessionStore::Parts::begin(const Account& account, std::int64_t 
   session.user = account.user;
   session.user.last_login_unix_ms = now;
   session.user.locked_until_unix_ms = std::nullopt;
+  session.user.totp = session.user.totp || code.confirms;
   const std::string hash = hex_of(hash_of(session.token));
   const auto keep = static_cast<std::int64_t>(limits::kSessionsPerUserMax) - 1;
+  const SecondFactors& were = account.factors;
+  const std::string& in_force = code.confirms ? were.waiting : were.in_force;
+  const std::string& waiting = code.confirms ? std::string() : were.waiting;
   // Only as long as the user is as it was checked: a password that was reset meanwhile, a new
   // authenticator, or disabling ends sessions, and this one too.
   XC_CHECK(database.transaction(
       {{"UPDATE users SET failures = 0, locked_until_unix_ms = NULL, last_login_unix_ms = :p0, "
-        "totp_step = :p1 WHERE id = :p2 AND password_hash = :p3 "
-        "AND COALESCE(totp_secret, '') = :p4 AND disabled_unix_ms IS NULL",
-        {now, totp_step, account.user.id, account.password_hash, account.totp_kept}},
+        "totp_step = :p1, totp_secret = NULLIF(:p5, ''), totp_waiting = NULLIF(:p7, '') "
+        "WHERE id = :p2 AND password_hash = :p3 AND COALESCE(totp_secret, '') = :p4 "
+        "AND COALESCE(totp_waiting, '') = :p6 AND disabled_unix_ms IS NULL",
+        {now, code.step, account.user.id, account.password_hash, were.in_force, in_force,
+         were.waiting, waiting}},
        {"DELETE FROM sessions WHERE expires_unix_ms <= :p0", {now}},
        {"DELETE FROM sessions WHERE user_id = :p0 AND hash NOT IN (SELECT hash FROM sessions "
         "WHERE user_id = :p0 ORDER BY created_unix_ms DESC, hash LIMIT :p1)",
-        {account.user.id, keep}},
+        {account.user.id, code.confirms ? std::int64_t{0} : keep}},
        {"INSERT INTO sessions (hash, user_id, created_unix_ms, expires_unix_ms) "
         "SELECT :p0, id, :p1, :p2 FROM users WHERE id = :p3 AND password_hash = :p4 "
-        "AND COALESCE(totp_secret, '') = :p5 AND disabled_unix_ms IS NULL",
-        {hash, now, session.expires_unix_ms, account.user.id, account.password_hash,
-         account.totp_kept}},
+        "AND COALESCE(totp_secret, '') = :p5 AND COALESCE(totp_waiting, '') = :p6 "
+        "AND disabled_unix_ms IS NULL",
+        {hash, now, session.expires_unix_ms, account.user.id, account.password_hash, in_force,
+         waiting}},
        note_change()}));
   XC_TRY(const std::vector<store::Row> begun,
          database.query("SELECT user_id FROM sessions WHERE hash = :p0", {hash}));
@@ -202,29 +209,49 @@ Result<Session> SessionStore::login(const LoginRequest& request) {
   if (const int wait = parts_->throttle.wait_s(request.peer, now); wait > 0) return throttled(wait);
   XC_TRY(const std::optional<Account> account,
          parts_->account_where("u.tenant = :p0 AND u.name = :p1", {request.tenant, request.name}));
-  const bool open = account && !account->suspended && !account->user.disabled_unix_ms &&
-                    account->user.locked_until_unix_ms.value_or(0) <= now;
   // Always computed, so that a name that does not exist takes as long as one that does.
   const bool right =
       password_matches(account ? account->password_hash : nobodys_hash(), request.password);
-  bool admitted = open && right;
-  std::int64_t step = account ? account->totp_step : 0;
-  if (admitted && account->user.totp) {
-    XC_TRY(const std::optional<std::int64_t> found,
-           parts_->check_code(*account, request.code, now));
-    admitted = found.has_value();
-    step = found.value_or(step);
+  bool admitted = account && account->open(now) && right;
+  CodeTaken code{account ? account->factors.last_step : 0, false};
+  if (admitted && (account->factors.needed() || !request.code.empty())) {
+    XC_TRY(const std::optional<CodeTaken> taken, take_code(parts_->second_factors, account->user.id,
+                                                           account->factors, request.code, now));
+    // Who has no authenticator may say a code or not.
+    admitted = taken || (!account->factors.needed() && account->factors.waiting.empty());
+    code = taken.value_or(code);
   }
-  if (!admitted) {
-    parts_->throttle.failed(request.peer, now);
-    XC_CHECK(parts_->count_failure(open ? account : std::nullopt, now));
-    log::info("identity", "login from {} refused{}", request.peer,
-              account ? " for user " + account->user.id : std::string());
-    return fail(Code::Unauthorized, Message::BadLogin);
-  }
-  XC_TRY(Session session, parts_->begin(*account, step, now));
+  if (!admitted) return parts_->refuse(account, request.peer, now);
+  XC_TRY(Session session, parts_->begin(*account, code, now));
   XC_CHECK(reload());
   return session;
+}
+
+Status SessionStore::confirm_totp(const std::string& user_id, const std::string& code,
+                                  const std::string& peer) {
+  const Turn turn(parts_->waiting);
+  if (!turn.in_time()) return throttled(1);
+  const std::lock_guard hold(parts_->checking);
+  const std::int64_t now = parts_->clock.unix_ms();
+  if (const int wait = parts_->throttle.wait_s(peer, now); wait > 0) return throttled(wait);
+  XC_TRY(const std::optional<Account> account, parts_->account_where("u.id = :p0", {user_id}));
+  if (account && account->factors.waiting.empty()) {
+    return fail(Code::Conflict, Message::NothingToConfirm);
+  }
+  std::optional<CodeTaken> taken;
+  if (account && account->open(now)) {
+    taken = take_first_code(parts_->second_factors, user_id, account->factors, code, now);
+  }
+  if (!taken) return parts_->refuse(account, peer, now);
+  XC_CHECK(parts_->database.transaction(
+      {{"DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE id = :p0 "
+        "AND totp_waiting = :p1)",
+        {user_id, account->factors.waiting}},
+       {"UPDATE users SET totp_secret = totp_waiting, totp_waiting = NULL, totp_step = :p0, "
+        "failures = 0 WHERE id = :p1 AND totp_waiting = :p2",
+        {taken->step, user_id, account->factors.waiting}},
+       note_change()}));
+  return reload();
 }
 
 Result<Session> SessionStore::admit(const std::string& user_id) {
@@ -232,7 +259,8 @@ Result<Session> SessionStore::admit(const std::string& user_id) {
   if (!account || account->suspended || account->user.disabled_unix_ms) {
     return fail(Code::Forbidden, Message::UserOff);
   }
-  XC_TRY(Session session, parts_->begin(*account, account->totp_step, parts_->clock.unix_ms()));
+  XC_TRY(Session session,
+         parts_->begin(*account, {account->factors.last_step, false}, parts_->clock.unix_ms()));
   XC_CHECK(reload());
   return session;
 }

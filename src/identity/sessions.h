@@ -53,6 +53,10 @@ class SessionStore {
   // limits::kLoginFailuresMax failures in a row the account is locked for limits::kLoginLockout,
   // whoever asks.
   Result<Session> login(const LoginRequest& request);
+  // The user's new authenticator is in force from now on, when the code is one of it; all sessions
+  // of the user end. Blocking; counts, locks and throttles as a login does. Error: Conflict with
+  // NothingToConfirm; Unauthorized with BadLogin; RateLimited.
+  Status confirm_totp(const std::string& user_id, const std::string& code, const std::string& peer);
   // A session for whom somebody else vouches (an OpenID provider): no password, no code. Blocking;
   // thread-safe. Error: Forbidden with UserOff when the user is disabled or its tenant suspended.
   Result<Session> admit(const std::string& user_id);

@@ -31,6 +31,15 @@ class SessionsTest : public store::TestOnDatabases {
     return sessions().login(
         {"default", std::move(name), std::move(password), std::move(code), std::move(peer)});
   }
+  std::string code_of(const std::string& secret, int beside = 0) {
+    return totp_code(*bytes_of_base32(secret), clock_.unix_ms() / 30'000 + beside);
+  }
+  // With its first code, of the step before: those of now are still good.
+  std::string confirmed_totp(const std::string& user) {
+    std::string secret = *users().enable_totp(user);
+    EXPECT_TRUE(sessions().confirm_totp(user, code_of(secret, -1), "192.0.2.1"));
+    return secret;
+  }
   static Message refusal(const Result<Session>& result) {
     return result ? Message::None : result.error().message;
   }
@@ -173,8 +182,8 @@ TEST_P(SessionsTest, a_login_in_flight_does_not_outlive_a_change_of_the_user) {
 }
 
 TEST_P(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
-  const std::string key = *bytes_of_base32(*users().enable_totp(user_));
-  const auto code = [&](int beside) { return totp_code(key, clock_.unix_ms() / 30'000 + beside); };
+  const std::string secret = confirmed_totp(user_);
+  const auto code = [&](int beside) { return code_of(secret, beside); };
   EXPECT_EQ(refusal(login()), Message::CodeNeeded);
   EXPECT_EQ(refusal(login("wrong password")), Message::BadLogin) << "says nothing about codes";
   EXPECT_EQ(refusal(login(kPassword, "000000")), Message::BadLogin);
@@ -186,9 +195,9 @@ TEST_P(SessionsTest, codes_are_needed_once_switched_on_and_work_once) {
 }
 
 TEST_P(SessionsTest, the_secret_lies_there_sealed_for_its_user) {
-  const std::string secret = *users().enable_totp(user_);
+  const std::string secret = confirmed_totp(user_);
   const std::string other = users().create({"wang", "default", Role::Auditor, kPassword})->id;
-  ASSERT_TRUE(users().enable_totp(other));
+  confirmed_totp(other);
   EXPECT_EQ(stored_bytes().find(secret), std::string::npos);
   const auto code = [&] { return totp_code(*bytes_of_base32(secret), clock_.unix_ms() / 30'000); };
   ASSERT_TRUE(login(kPassword, code()));
@@ -211,7 +220,7 @@ TEST_P(SessionsTest, the_secret_lies_there_sealed_for_its_user) {
 }
 
 TEST_P(SessionsTest, a_secret_in_the_clear_works_and_is_sealed) {
-  const std::string secret = *users().enable_totp(user_);
+  const std::string secret = confirmed_totp(user_);
   ASSERT_TRUE(database_->execute("UPDATE users SET totp_secret = :p0", {secret}));
   const auto code = [&] { return totp_code(*bytes_of_base32(secret), clock_.unix_ms() / 30'000); };
   EXPECT_TRUE(login(kPassword, code()));
@@ -223,8 +232,76 @@ TEST_P(SessionsTest, a_secret_in_the_clear_works_and_is_sealed) {
   EXPECT_TRUE(login(kPassword, code()));
 }
 
+TEST_P(SessionsTest, a_new_authenticator_is_in_force_after_its_first_right_code) {
+  const std::string first = *users().enable_totp(user_);
+  EXPECT_FALSE(users().find(user_)->totp);
+  EXPECT_TRUE(users().find(user_)->totp_waiting);
+  const auto before = login();
+  ASSERT_TRUE(before) << "nothing is in force yet";
+  EXPECT_EQ(refusal(login(kPassword, "000000")), Message::BadLogin) << "who says a code is asked";
+  EXPECT_TRUE(sessions().verify(before->token));
+  const auto with_code = login(kPassword, code_of(first));
+  ASSERT_TRUE(with_code) << "a login confirms it";
+  EXPECT_TRUE(with_code->user.totp);
+  EXPECT_FALSE(sessions().verify(before->token)) << "sessions from before end";
+  EXPECT_EQ(refusal(login()), Message::CodeNeeded);
+  // Another one: the first stays until that is confirmed.
+  clock_.advance(std::chrono::seconds(90));
+  const std::string second = *users().enable_totp(user_);
+  EXPECT_TRUE(users().find(user_)->totp && users().find(user_)->totp_waiting);
+  EXPECT_TRUE(login(kPassword, code_of(first)));
+  EXPECT_EQ(refusal(login()), Message::CodeNeeded);
+  const auto wrong = sessions().confirm_totp(user_, code_of(first, 1), "192.0.2.1");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, Message::BadLogin);
+  EXPECT_TRUE(sessions().confirm_totp(user_, code_of(second), "192.0.2.1"));
+  EXPECT_FALSE(sessions().verify(with_code->token));
+  EXPECT_EQ(refusal(login(kPassword, code_of(first, 1))), Message::BadLogin);
+  EXPECT_EQ(refusal(login(kPassword, code_of(second))), Message::BadLogin) << "seen once";
+  EXPECT_TRUE(login(kPassword, code_of(second, 1)));
+  EXPECT_EQ(sessions().confirm_totp(user_, code_of(second, 1), "192.0.2.1").error().message,
+            Message::NothingToConfirm);
+}
+
+TEST_P(SessionsTest, wrong_first_codes_lock_too) {
+  const std::string secret = *users().enable_totp(user_);
+  for (int i = 0; i < limits::kLoginFailuresMax; ++i) {
+    EXPECT_FALSE(sessions().confirm_totp(user_, "000000", "192.0.2.1"));
+  }
+  EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
+  EXPECT_FALSE(sessions().confirm_totp(user_, code_of(secret), "192.0.2.1"));
+  EXPECT_FALSE(users().find(user_)->totp);
+}
+
+TEST_P(SessionsTest, one_that_waits_lies_there_sealed_and_goes_with_the_other) {
+  random_.next();  // another secret than those of other tests, whose bytes may lie there too
+  const std::string secret = *users().enable_totp(user_);
+  EXPECT_EQ(stored_bytes().find(secret), std::string::npos);
+  const std::string other = users().create({"wang", "default", Role::Auditor, kPassword})->id;
+  ASSERT_TRUE(database_->execute(
+      "UPDATE users SET totp_waiting = (SELECT totp_waiting FROM users WHERE id = :p0) "
+      "WHERE id = :p1",
+      {user_, other}));
+  EXPECT_EQ(refusal(login(kPassword, code_of(secret), "wang")), Message::BadLogin);
+  EXPECT_EQ(*secrets::unread_of(*database_, master_, new_second_factor_column()),
+            std::vector<std::string>{"default/wang"});
+  ASSERT_TRUE(users().disable_totp(user_));
+  EXPECT_FALSE(users().find(user_)->totp_waiting);
+  EXPECT_TRUE(login(kPassword, "any"));
+}
+
+TEST_P(SessionsTest, one_that_does_not_open_is_replaced) {
+  confirmed_totp(user_);
+  ASSERT_TRUE(database_->execute("UPDATE users SET totp_secret = 'sealed:1:damaged'"));
+  EXPECT_EQ(refusal(login(kPassword, "000000")), Message::SecondFactorSealed);
+  const std::string renewed = *users().enable_totp(user_);
+  EXPECT_TRUE(secrets::unread_of(*database_, master_, second_factor_column())->empty());
+  EXPECT_EQ(refusal(login()), Message::CodeNeeded) << "it is in force at once";
+  EXPECT_TRUE(login(kPassword, code_of(renewed)));
+}
+
 TEST_P(SessionsTest, wrong_codes_lock_too) {
-  ASSERT_TRUE(users().enable_totp(user_));
+  confirmed_totp(user_);
   for (int i = 0; i < limits::kLoginFailuresMax; ++i) EXPECT_FALSE(login(kPassword, "000000"));
   EXPECT_TRUE(users().find(user_)->locked_until_unix_ms);
 }

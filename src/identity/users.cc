@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "id, tenant, name, role, totp_secret, created_unix_ms, last_login_unix_ms, "
-    "locked_until_unix_ms, disabled_unix_ms";
+    "locked_until_unix_ms, disabled_unix_ms, totp_waiting";
 
 UserRecord record_of(const store::Row& row) {
   UserRecord user;
@@ -26,6 +26,7 @@ UserRecord record_of(const store::Row& row) {
   user.last_login_unix_ms = integer_in(row.at(6));
   user.locked_until_unix_ms = integer_in(row.at(7));
   user.disabled_unix_ms = integer_in(row.at(8));
+  user.totp_waiting = !text_in(row.at(9)).empty();
   return user;
 }
 
@@ -142,14 +143,24 @@ Status UserStore::set_password(const std::string& id, std::string_view password)
 }
 
 Result<std::string> UserStore::enable_totp(const std::string& id) {
+  XC_TRY(const UserRecord user, find(id));
+  XC_TRY(const std::vector<store::Row> rows,
+         database_.query("SELECT totp_secret FROM users WHERE id = :p0", {user.id}));
+  const std::string kept = rows.empty() ? std::string() : text_in(rows.front().at(0));
   std::string secret = make_totp_secret(random_);
-  XC_TRY(std::string sealed, second_factors_.seal({id}, secret));
-  XC_CHECK(change(id, "totp_secret = :p0", std::move(sealed)));
+  XC_TRY(std::string sealed, second_factors_.seal({user.id}, secret));
+  // One that the master key does not open lets nobody in: there is nothing to keep it for.
+  if (!kept.empty() && !second_factors_.unseal({user.id}, kept)) {
+    XC_CHECK(change(user.id, "totp_secret = :p0, totp_waiting = NULL", std::move(sealed)));
+    return secret;
+  }
+  XC_CHECK(database_.execute("UPDATE users SET totp_waiting = :p0 WHERE id = :p1",
+                             {std::move(sealed), user.id}));
   return secret;
 }
 
 Status UserStore::disable_totp(const std::string& id) {
-  return change(id, "totp_secret = :p0", nullptr);
+  return change(id, "totp_secret = :p0, totp_waiting = :p0", nullptr);
 }
 
 Status UserStore::set_role(const std::string& id, Role role) {

@@ -32,7 +32,8 @@ struct UserRecord {
   std::string tenant;
   std::string name;
   Role role = Role::None;
-  bool totp = false;
+  bool totp = false;          // an authenticator is in force
+  bool totp_waiting = false;  // one waits for its first right code
   std::int64_t created_unix_ms = 0;
   std::optional<std::int64_t> last_login_unix_ms;
   std::optional<std::int64_t> locked_until_unix_ms;
@@ -40,8 +41,8 @@ struct UserRecord {
 };
 
 // Keeps nothing in memory. Blocking (database, argon2); thread-safe. References must outlive it.
-// What ends a user's sessions (a new password, a new authenticator, disabling) takes them out of
-// the database; the SessionStore must read again (reload).
+// What ends a user's sessions (a new password, no authenticator any more, disabling) takes them out
+// of the database; the SessionStore must read again (reload).
 class UserStore {
  public:
   UserStore(store::Database& database, Clock& clock, RandomSource& random,
@@ -59,7 +60,9 @@ class UserStore {
   Result<UserRecord> find(const std::string& tenant, const std::string& name) const;
   // Also takes the lock away. Error: BadLength, NoSuchUser.
   Status set_password(const std::string& id, std::string_view password);
-  // The new secret (base32), which the database gets sealed; from now on a login needs its codes.
+  // The new secret (base32), which the database gets sealed. It is in force when a first right code
+  // of it was seen, in a login or by SessionStore::confirm_totp, and until then the one before is;
+  // at once where the master key does not open that.
   Result<std::string> enable_totp(const std::string& id);
   Status disable_totp(const std::string& id);
   Status disable(const std::string& id);

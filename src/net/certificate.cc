@@ -10,16 +10,15 @@
 #include <ctime>
 #include <memory>
 
+#include "base/freer.h"
 #include "net/tls.h"
 
 namespace xc::net {
 namespace {
 
-struct Free {
-  void operator()(FILE* f) const { std::fclose(f); }
-  void operator()(X509* x) const { X509_free(x); }
-  void operator()(BIO* b) const { BIO_free(b); }
-};
+using File = std::unique_ptr<FILE, Freer<&std::fclose>>;
+using Certificate = std::unique_ptr<X509, Freer<&X509_free>>;
+using Output = std::unique_ptr<BIO, Freer<&BIO_free>>;
 
 std::int64_t unix_of(const ASN1_TIME* time) {
   std::tm parts{};
@@ -28,7 +27,7 @@ std::int64_t unix_of(const ASN1_TIME* time) {
 }
 
 std::string subject_of(const X509* certificate) {
-  const std::unique_ptr<BIO, Free> out(BIO_new(BIO_s_mem()));
+  const Output out(BIO_new(BIO_s_mem()));
   if (!out) return {};
   X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
   char* text = nullptr;
@@ -39,10 +38,10 @@ std::string subject_of(const X509* certificate) {
 }  // namespace
 
 Result<CertificateFacts> read_certificate(const std::string& path, const std::string& setting) {
-  const std::unique_ptr<FILE, Free> file(std::fopen(path.c_str(), "re"));
+  const File file(std::fopen(path.c_str(), "re"));
   if (!file && errno == ENOENT) return fail(Code::NotFound, Message::FileMissing, {path});
   if (!file) return fail(Code::Internal, Message::FileError, {path, std::strerror(errno)});
-  const std::unique_ptr<X509, Free> found(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
+  const Certificate found(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
   if (!found) {
     return fail(Code::InvalidRequest, Message::BadSetting, {setting, path, take_tls_error()});
   }

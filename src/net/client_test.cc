@@ -97,10 +97,10 @@ TEST(Client, keeps_its_connection) {
 }
 
 TEST(Client, posts_over_a_unix_socket) {
-  TempDir dir;
+  TestFolder dir;
   Loops loops;
   ServerOptions options = quick_options();
-  options.address = "unix:" + dir.file("s");
+  options.address = "unix:" + dir.path("s");
   RunningServer server(loops, options, echo);
   Client client(loops.runtime);
   const std::string body(1u << 19, 'x');

@@ -16,6 +16,7 @@
 #include <string>
 #include <thread>
 
+#include "base/test_folder.h"
 #include "net/address.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -60,18 +61,9 @@ inline ServerOptions quick_options() {
   return options;
 }
 
-// A folder that goes with the test.
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/xc_net_XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
+// By the name that engine/worker's tests know.
+struct TempDir : TestFolder {
+  std::string file(std::string_view name) const { return path(name); }
 };
 
 // A blocking client that says exactly what the test wants. Reads give up after five seconds.

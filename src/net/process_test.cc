@@ -49,11 +49,11 @@ class ProcessTest : public testing::Test {
   }
   std::string written() const {
     std::ostringstream all;
-    all << std::ifstream(folder_.file("log")).rdbuf();
+    all << std::ifstream(folder_.path("log")).rdbuf();
     return all.str();
   }
-  TempDir folder_;
-  int log_ = ::open(folder_.file("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  TestFolder folder_;
+  int log_ = ::open(folder_.path("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   Loops loops_;
 };
 
@@ -111,7 +111,7 @@ TEST_F(ProcessTest, dies_with_the_thread_that_made_it) {
 }
 
 TEST_F(ProcessTest, a_program_that_is_not_there_is_an_error) {
-  for (const std::string& path : {std::string("/absent/program"), folder_.file("log")}) {
+  for (const std::string& path : {std::string("/absent/program"), folder_.path("log")}) {
     const auto child = spawn({path});
     ASSERT_FALSE(child);
     EXPECT_EQ(child.error().message, Message::FileError);

@@ -159,10 +159,10 @@ TEST(Server, connections_spread_over_the_threads) {
 }
 
 TEST(Server, a_unix_socket) {
-  TempDir dir;
+  TestFolder dir;
   Loops loops;
   ServerOptions options = quick_options();
-  options.address = "unix:" + dir.file("s");
+  options.address = "unix:" + dir.path("s");
   std::string peer;
   {
     RunningServer server(loops, options, [&](Exchange& exchange) -> Task<void> {
@@ -179,25 +179,25 @@ TEST(Server, a_unix_socket) {
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().message, Message::PortInUse);
   }
-  EXPECT_FALSE(std::filesystem::exists(dir.file("s")));
+  EXPECT_FALSE(std::filesystem::exists(dir.path("s")));
 }
 
 TEST(Server, a_dead_unix_socket_is_replaced_a_file_is_not) {
-  TempDir dir;
+  TestFolder dir;
   Loops loops;
   ServerOptions options = quick_options();
-  options.address = "unix:" + dir.file("s");
+  options.address = "unix:" + dir.path("s");
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
-  dir.file("s").copy(name.sun_path, sizeof(name.sun_path) - 1);
+  dir.path("s").copy(name.sun_path, sizeof(name.sun_path) - 1);
   const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
   ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
   ::close(dead);
-  ASSERT_TRUE(std::filesystem::exists(dir.file("s")));
+  ASSERT_TRUE(std::filesystem::exists(dir.path("s")));
   {
     RunningServer server(loops, options, echo);
   }
-  std::filesystem::create_directory(dir.file("s"));
+  std::filesystem::create_directory(dir.path("s"));
   Server refused(loops.runtime, options, echo, plain_error);
   const Status opened = refused.open();
   ASSERT_FALSE(opened);

@@ -15,7 +15,7 @@ class Tls : public testing::Test {
  protected:
   ServerOptions options(const std::string& names) {
     ServerOptions made = quick_options();
-    made.tls = make_certificate(dir.file("cert.pem"), dir.file("key.pem"), names);
+    made.tls = make_certificate(dir.path("cert.pem"), dir.path("key.pem"), names);
     return made;
   }
 
@@ -33,13 +33,13 @@ class Tls : public testing::Test {
     });
   }
 
-  TempDir dir;
+  TestFolder dir;
   Loops loops;
 };
 
 TEST_F(Tls, round_trip_on_a_kept_connection) {
   RunningServer server(loops, options("DNS:localhost,IP:127.0.0.1"), echo);
-  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  Client client(loops.runtime, 4, dir.path("cert.pem"));
   const std::string url = "https://" + server.address();
   for (const std::size_t size : {0u, 10u, 16384u, 3u << 20}) {
     const std::string body(size, 'x');
@@ -53,7 +53,7 @@ TEST_F(Tls, round_trip_on_a_kept_connection) {
 TEST_F(Tls, a_certificate_that_does_not_fit_is_refused) {
   RunningServer server(loops, options("DNS:other.example"), echo);
   const std::string url = "https://" + server.address();
-  Client trusting(loops.runtime, 4, dir.file("cert.pem"));
+  Client trusting(loops.runtime, 4, dir.path("cert.pem"));
   const Result<std::string> wrong_name = post(trusting, url, "");
   ASSERT_FALSE(wrong_name);
   EXPECT_EQ(wrong_name.error().code, Code::Upstream);
@@ -61,7 +61,7 @@ TEST_F(Tls, a_certificate_that_does_not_fit_is_refused) {
   const Result<std::string> unknown = post(strict, url, "");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, Code::Upstream);
-  Client misled(loops.runtime, 4, dir.file("nothing.pem"));
+  Client misled(loops.runtime, 4, dir.path("nothing.pem"));
   const Result<std::string> no_file = post(misled, url, "");
   ASSERT_FALSE(no_file);
   EXPECT_EQ(no_file.error().message, Message::BadSetting);
@@ -90,7 +90,7 @@ TEST_F(Tls, a_client_that_goes_cancels_its_handler) {
     Task<void> sleep = sleep_for(1h);
     co_await std::move(sleep);
   });
-  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  Client client(loops.runtime, 4, dir.path("cert.pem"));
   loops.run([&]() -> Task<void> {
     const Origin origin = *Origin::parse("https://" + server.address());
     ClientRequest request;
@@ -110,16 +110,16 @@ TEST_F(Tls, certificates_change_and_connections_go_on) {
   ServerOptions made = options("DNS:old.example,IP:127.0.0.1");
   RunningServer server(loops, made, echo);
   const std::string url = "https://" + server.address();
-  Client kept(loops.runtime, 4, dir.file("cert.pem"));
+  Client kept(loops.runtime, 4, dir.path("cert.pem"));
   ASSERT_TRUE(post(kept, url, "first"));
   const TlsFiles fresh =
-      make_certificate(dir.file("new.pem"), dir.file("new.key"), "DNS:new.example,IP:127.0.0.1");
+      make_certificate(dir.path("new.pem"), dir.path("new.key"), "DNS:new.example,IP:127.0.0.1");
   ASSERT_TRUE(server.server.reload_tls(fresh));
   EXPECT_TRUE(post(kept, url, "second"));  // on the connection from before
   EXPECT_EQ(server.server.counters().connections_total, 1u);
-  Client old_only(loops.runtime, 4, dir.file("cert.pem"));
+  Client old_only(loops.runtime, 4, dir.path("cert.pem"));
   EXPECT_FALSE(post(old_only, url, "")) << "new connections must see the new certificate";
-  Client new_only(loops.runtime, 4, dir.file("new.pem"));
+  Client new_only(loops.runtime, 4, dir.path("new.pem"));
   EXPECT_TRUE(post(new_only, url, ""));
 }
 
@@ -138,14 +138,14 @@ TEST_F(Tls, a_stream_goes_on_through_a_reload) {
     Task<Status> ending = exchange.end_stream(" after");
     co_await std::move(ending);
   });
-  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  Client client(loops.runtime, 4, dir.path("cert.pem"));
   auto answer = std::async(std::launch::async,
                            [&] { return post(client, "https://" + server.address(), ""); });
   ASSERT_TRUE(eventually([&] { return server.server.counters().requests_total == 1; }));
   for (int i = 0; i < 3; ++i) {
     const std::string name = "new" + std::to_string(i);
     const TlsFiles fresh =
-        make_certificate(dir.file(name + ".pem"), dir.file(name + ".key"), "IP:127.0.0.1");
+        make_certificate(dir.path(name + ".pem"), dir.path(name + ".key"), "IP:127.0.0.1");
     ASSERT_TRUE(server.server.reload_tls(fresh));
   }
   reloaded = true;
@@ -156,12 +156,12 @@ TEST_F(Tls, a_stream_goes_on_through_a_reload) {
 
 TEST_F(Tls, a_bad_reload_changes_nothing) {
   RunningServer server(loops, options("IP:127.0.0.1"), echo);
-  const TlsFiles other = make_certificate(dir.file("new.pem"), dir.file("new.key"), "IP:127.0.0.1");
-  const Status mixed = server.server.reload_tls({other.certificate, dir.file("key.pem")});
+  const TlsFiles other = make_certificate(dir.path("new.pem"), dir.path("new.key"), "IP:127.0.0.1");
+  const Status mixed = server.server.reload_tls({other.certificate, dir.path("key.pem")});
   ASSERT_FALSE(mixed);
   EXPECT_EQ(mixed.error().args.front(), "tls.key");
   EXPECT_FALSE(server.server.reload_tls({}));
-  Client client(loops.runtime, 4, dir.file("cert.pem"));
+  Client client(loops.runtime, 4, dir.path("cert.pem"));
   EXPECT_TRUE(post(client, "https://" + server.address(), ""));
   RunningServer plain(loops, quick_options(), echo);
   EXPECT_FALSE(plain.server.reload_tls(other)) << "TLS must not come up on a plain listener";
@@ -169,14 +169,14 @@ TEST_F(Tls, a_bad_reload_changes_nothing) {
 
 TEST_F(Tls, clients_are_asked_for_certificates) {
   const TlsFiles friendly =
-      make_certificate(dir.file("friend.pem"), dir.file("friend.key"), "DNS:friend");
+      make_certificate(dir.path("friend.pem"), dir.path("friend.key"), "DNS:friend");
   const TlsFiles stranger =
-      make_certificate(dir.file("stranger.pem"), dir.file("stranger.key"), "DNS:stranger");
+      make_certificate(dir.path("stranger.pem"), dir.path("stranger.key"), "DNS:stranger");
   ServerOptions made = options("IP:127.0.0.1");
   made.tls.client_ca = friendly.certificate;  // self-signed: its own authority
   RunningServer server(loops, made, echo);
   const std::string url = "https://" + server.address();
-  const std::string ca = dir.file("cert.pem");
+  const std::string ca = dir.path("cert.pem");
   Client without(loops.runtime, 4, ca);
   EXPECT_FALSE(post(without, url, ""));
   Client wrong(loops.runtime, 4, ClientTls{ca, stranger.certificate, stranger.key});
@@ -194,7 +194,7 @@ TEST_F(Tls, the_old_version_is_spoken_when_asked_for_alone) {
     made.tls.allow_tls_1_2 = allowed;
     RunningServer server(loops, made, echo);
     RawClient client(server.address());
-    SslContext context = *make_client_tls({.ca = dir.file("cert.pem")});
+    SslContext context = *make_client_tls({.ca = dir.path("cert.pem")});
     SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
     const SslSession session = open_client_session(context.get(), client.fd(), "127.0.0.1");
     EXPECT_EQ(SSL_do_handshake(session.get()) == 1, allowed);
@@ -211,7 +211,7 @@ TEST_F(Tls, a_proxy_says_who_comes_in_front_of_tls) {
   });
   RawClient client(server.address());
   ASSERT_TRUE(client.send("PROXY TCP4 203.0.113.9 198.51.100.1 1 443\r\n"));
-  const SslContext context = *make_client_tls({.ca = dir.file("cert.pem")});
+  const SslContext context = *make_client_tls({.ca = dir.path("cert.pem")});
   const SslSession session = open_client_session(context.get(), client.fd(), "127.0.0.1");
   ASSERT_EQ(SSL_do_handshake(session.get()), 1);
   const std::string_view request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -224,7 +224,7 @@ TEST_F(Tls, a_proxy_says_who_comes_in_front_of_tls) {
 }
 
 TEST_F(Tls, a_certificate_says_until_when_it_is_good) {
-  const TlsFiles files = make_certificate(dir.file("a.pem"), dir.file("a.key"), "DNS:x");
+  const TlsFiles files = make_certificate(dir.path("a.pem"), dir.path("a.key"), "DNS:x");
   const auto facts = read_certificate(files.certificate, "tls.certificate");
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->subject, "CN=test");
@@ -232,7 +232,7 @@ TEST_F(Tls, a_certificate_says_until_when_it_is_good) {
   const auto none = read_certificate(files.key, "tls.certificate");
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().message, Message::BadSetting);
-  EXPECT_EQ(read_certificate(dir.file("no"), "x").error().message, Message::FileMissing);
+  EXPECT_EQ(read_certificate(dir.path("no"), "x").error().message, Message::FileMissing);
 }
 
 }  // namespace

@@ -70,13 +70,13 @@ class SyslogTest : public testing::Test {
 };
 
 TEST_F(SyslogTest, goes_out_as_datagrams) {
-  const net::TempDir dir;
+  const TestFolder dir;
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
-  dir.file("log").copy(name.sun_path, sizeof(name.sun_path) - 1);
+  dir.path("log").copy(name.sun_path, sizeof(name.sun_path) - 1);
   const int local = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(::bind(local, reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
-  run("unix:" + dir.file("log"), {"<131>1 one", "<131>1 two"});
+  run("unix:" + dir.path("log"), {"<131>1 one", "<131>1 two"});
   EXPECT_EQ(receive(local), "<131>1 one");
   EXPECT_EQ(receive(local), "<131>1 two");
   ::close(local);

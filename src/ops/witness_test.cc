@@ -16,28 +16,28 @@ std::string text_in(const std::string& path) {
 }
 
 TEST(WitnessFile, ends_the_half_line_of_a_crash) {
-  const net::TempDir dir;
-  ASSERT_TRUE(append_lines(dir.file("w"), "one\n"));
-  std::ofstream(dir.file("w"), std::ios::app) << "ha";
-  ASSERT_TRUE(append_lines(dir.file("w"), "two\nthree\n"));
-  EXPECT_EQ(text_in(dir.file("w")), "one\nha\ntwo\nthree\n");
-  EXPECT_FALSE(append_lines(dir.file("no/w"), "x\n"));
+  const TestFolder dir;
+  ASSERT_TRUE(append_lines(dir.path("w"), "one\n"));
+  std::ofstream(dir.path("w"), std::ios::app) << "ha";
+  ASSERT_TRUE(append_lines(dir.path("w"), "two\nthree\n"));
+  EXPECT_EQ(text_in(dir.path("w")), "one\nha\ntwo\nthree\n");
+  EXPECT_FALSE(append_lines(dir.path("no/w"), "x\n"));
 }
 
 TEST(WitnessFile, keeps_what_could_not_be_written_in_order) {
-  const net::TempDir dir;
+  const TestFolder dir;
   net::Loops loops;
   net::BlockingPool blocking(1);
-  WitnessFile witness(loops.runtime, blocking, dir.file("mount/heads"));
+  WitnessFile witness(loops.runtime, blocking, dir.path("mount/heads"));
   net::TaskGroup tasks("test");
   witness.put("h1.a");
   witness.put("h1.b");
   tasks.spawn(loops.runtime.executor(0), [&witness] { return witness.run(); });
   ASSERT_TRUE(net::eventually([&] { return !witness.stats().last_error.empty(); }));
   witness.put("h1.c");
-  std::filesystem::create_directory(dir.file("mount"));
+  std::filesystem::create_directory(dir.path("mount"));
   ASSERT_TRUE(net::eventually([&] { return witness.stats().written == 3; }));
-  EXPECT_EQ(text_in(dir.file("mount/heads")), "h1.a\nh1.b\nh1.c\n");
+  EXPECT_EQ(text_in(dir.path("mount/heads")), "h1.a\nh1.b\nh1.c\n");
   EXPECT_EQ(witness.stats().last_error, "");
   tasks.cancel();
   loops.run([&tasks]() -> Task<void> {

@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace xc::secrets {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 constexpr Kind kKind{"tests", "a test's"};
 
 struct MasterKeyTest : testing::Test {
-  store::TestFolder folder;
+  TestFolder folder;
   SystemRandom random;
   std::string path = folder.path("master.key");
 

@@ -80,7 +80,7 @@ Result<Sealing> seal_anew(store::Database& database, const MasterKey& master,
   while (!rest.empty()) {
     const std::span<Statement> batch = rest.first(std::min(rest.size(), limits::kSealBatch));
     std::vector<Statement> statements(batch.begin(), batch.end());
-    if (!column.note.empty()) statements.push_back({column.note, {}});
+    if (!column.note.empty()) statements.push_back({column.note, {}, true});
     XC_CHECK(database.transaction(statements));
     rest = rest.subspan(batch.size());
   }

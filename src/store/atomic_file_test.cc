@@ -5,7 +5,7 @@
 
 #include <iterator>
 
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace xc::store {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "store/change_feed.h"
 #include "store/postgres_session.h"
 #include "store/reply_watch.h"
 #include "store/sqlite_session.h"
@@ -132,6 +133,7 @@ struct Database::Parts {
   // Under lock, like the rest. True when the connection was lost and there is a new one.
   bool connected_again();
   void begin();
+  void announce(const std::vector<Statement>& statements);
   void attempt(const std::vector<Statement>& statements);
 };
 
@@ -169,6 +171,13 @@ void Database::Parts::begin() {
   }
 }
 
+// The server passes it on when, and only when, the transaction is committed.
+void Database::Parts::announce(const std::vector<Statement>& statements) {
+  if (url.empty() || !std::ranges::any_of(statements, &Statement::announced)) return;
+  const ReplyWatch::Guard guard(watch.get());
+  session << fmt::format("NOTIFY {}", kChangesChannel);
+}
+
 void Database::Parts::attempt(const std::vector<Statement>& statements) {
   begin();
   try {
@@ -176,6 +185,7 @@ void Database::Parts::attempt(const std::vector<Statement>& statements) {
       const ReplyWatch::Guard guard(watch.get());
       run(session, statement.sql, statement.parameters);
     }
+    announce(statements);
     const ReplyWatch::Guard guard(watch.get());
     session << "COMMIT";
   } catch (const std::exception&) {

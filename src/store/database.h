@@ -41,6 +41,9 @@ class Database {
   struct Statement {
     std::string sql;
     std::vector<Value> parameters;
+    // Once the transaction is done, processes on the same PostgreSQL database hear of it
+    // (change_feed.h). SQLite tells nobody.
+    bool announced = false;
   };
   Status transaction(const std::vector<Statement>& statements);
   // The process ends: from now on a PostgreSQL server that does not answer is waited for no longer

@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/test_folder.h"
 #include "store/atomic_file.h"
-#include "store/test_folder.h"
 
 namespace xc::store {
 namespace {

@@ -235,13 +235,19 @@ Migration audit_content_step() {
           {"ALTER TABLE tenants ADD COLUMN audit_content TEXT NOT NULL DEFAULT 'none'"}};
 }
 
+// An authenticator waits here, sealed, for its first right code.
+Migration new_authenticators_step() {
+  return {10, "authenticators that wait", {"ALTER TABLE users ADD COLUMN totp_waiting TEXT"}};
+}
+
 }  // namespace
 
 std::span<const Migration> all_migrations() {
-  static const std::vector<Migration> steps{
-      keys_step(),         identity_step(),       quota_step(),
-      pools_step(),        shared_budgets_step(), oidc_step(),
-      pool_courses_step(), usage_places_step(),   audit_content_step()};
+  static const std::vector<Migration> steps{keys_step(),           identity_step(),
+                                            quota_step(),          pools_step(),
+                                            shared_budgets_step(), oidc_step(),
+                                            pool_courses_step(),   usage_places_step(),
+                                            audit_content_step(),  new_authenticators_step()};
   return steps;
 }
 

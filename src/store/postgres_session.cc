@@ -42,7 +42,7 @@ std::string shown_postgres(std::string_view url) {
   return fmt::format("postgresql://{}", rest.substr(0, rest.find('?')));
 }
 
-void open_postgres(soci::session& session, const std::string& url, ReplyWatch& watch) {
+std::string with_parameters(const std::string& url) {
   std::string whole = url;
   add_parameter(whole, "connect_timeout",
                 fmt::format("{}", limits::kDatabaseConnectTimeout.count()));
@@ -53,7 +53,11 @@ void open_postgres(soci::session& session, const std::string& url, ReplyWatch& w
   add_parameter(whole, "keepalives_count", "3");
   add_parameter(whole, "client_encoding", "UTF8");
   add_parameter(whole, "application_name", "xingcha");
-  session.open(soci::postgresql, whole);
+  return whole;
+}
+
+void open_postgres(soci::session& session, const std::string& url, ReplyWatch& watch) {
+  session.open(soci::postgresql, with_parameters(url));
   auto* backend = static_cast<soci::postgresql_session_backend*>(session.get_backend());
   watch.use(PQsocket(backend->conn_));
   const ReplyWatch::Guard guard(&watch);

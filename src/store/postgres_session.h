@@ -16,6 +16,10 @@ bool is_postgres(std::string_view url);
 // Its scheme and host, fit for logs: no user, no password, no parameters.
 std::string shown_postgres(std::string_view url);
 
+// With what this program relies on, where the operator did not say otherwise: it waits at most
+// limits::kDatabaseConnectTimeout for a connection, and notices a server that is gone.
+std::string with_parameters(const std::string& url);
+
 // Waits at most limits::kDatabaseConnectTimeout for a connection, and for a lock or an answer no
 // longer than limits::kDatabaseBusyTimeout and kDatabaseStatementTimeout, as the server keeps time;
 // `watch` knows the connection from then on, for a server that does not.

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "base/test_folder.h"
 #include "store/database.h"
-#include "store/test_folder.h"
 
 extern char** environ;
 

@@ -11,6 +11,7 @@ from harness import paths
 from harness.home import Home
 from harness.openid import CLIENT_ID, CLIENT_SECRET, provider
 from harness.server import Server, free_port
+from harness.totp import code_of
 
 CHROMIUM = os.environ.get("XC_CHROMIUM", "/usr/bin/chromium")
 
@@ -31,6 +32,8 @@ def test_login():
             users = server.api.get("/admin/users").json()["users"]
             li = next(user["id"] for user in users if user["name"] == "li")
             secret = server.api.post(f"/admin/users/{li}/totp", {"enabled": True}).json()["secret"]
+            first = {"name": "li", "password": "correct horse battery", "code": code_of(secret, -1)}
+            assert server.api.post("/admin/login", first, key=None).status == 200, "in force from here on"
             done = subprocess.run(
                 ["npm", "run", "--silent", "e2e:login"],
                 cwd=paths.ROOT / "console",

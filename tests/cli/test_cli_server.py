@@ -1,6 +1,7 @@
 """The commands that speak to a running server: run, chat at a terminal, ps, stop, key, bench, rm."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -9,6 +10,7 @@ import pytest
 from cli.terminal import Terminal
 from harness import paths
 from harness.server import fresh_server, wait_until
+from harness.totp import code_of
 
 ENDLESS = "Repeat the word ship for ever."
 
@@ -331,13 +333,15 @@ def test_a_user_logs_in(home, api):
     assert "a password" not in changed.stdout
     assert api.get("/admin/whoami", key=token).status == 401
     assert api.post("/admin/login", {**login, "password": "a password of my own"}, key=None).status == 200
-    assert "otpauth://totp/" in home.cli("user", "totp", "李伟").stdout
-    needs = api.post("/admin/login", {**login, "password": "a password of my own"}, key=None)
-    assert needs.status == 401
+    shown = home.cli("user", "totp", "李伟").stdout
+    secret = re.search(r"otpauth://totp/\S+secret=(\w+)", shown).group(1)
+    own = {**login, "password": "a password of my own"}
+    assert api.post("/admin/login", own, key=None).status == 200, "in force after its first code"
+    assert api.post("/admin/login", {**own, "code": code_of(secret)}, key=None).status == 200
+    assert api.post("/admin/login", own, key=None).status == 401
     home.cli("user", "disable", "李伟")
     assert home.cli("user", "disable", "nobody", check=False).returncode == 1
     home.cli("user", "totp", "李伟", "--off")
-    own = {**login, "password": "a password of my own"}
     assert api.post("/admin/login", own, key=None).status == 401
     home.cli("user", "enable", "李伟")
     assert api.post("/admin/login", own, key=None).status == 200

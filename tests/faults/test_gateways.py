@@ -5,7 +5,6 @@ import collections
 import concurrent.futures
 import contextlib
 import http.client
-import http.server
 import json
 import random
 import shutil
@@ -16,11 +15,11 @@ import pytest
 
 from harness import paths
 from harness.audit import all_records, verify
+from harness.flaky import OUT, Flaky
 from harness.home import Home
 from harness.postgres import Postgres, Wire
 from harness.server import Server, free_port, wait_until
 
-PROMPT_TOKENS, OUT = 20, 16
 PROMPT = "Tell me something about the sea and the ships on it."
 BODY = {"model": "m", "prompt": PROMPT, "max_tokens": OUT}
 # What one request sets aside: its prompt is guessed from its length, with room for the template.
@@ -28,62 +27,10 @@ RESERVATION = len(PROMPT) // 3 + 1 + 8 + OUT
 SLICES = 64  # limits::kLeaseSlices
 
 
-def chunk(**more):
-    return b"data: " + json.dumps({"choices": [], **more}).encode() + b"\n\n"
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    """A model that streams OUT tokens, slowly enough to be left in the middle; under /flaky it mostly fails."""
-
-    dice = random.Random(5)
-    first = iter(())  # before the dice
-    faults = collections.Counter()
-
-    def log_message(self, *unused):
-        pass
-
-    def do_GET(self):
-        self._head("application/json")
-        self.wfile.write(b'{"data":[]}')
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        flaky = self.path.startswith("/flaky")
-        fault = next(self.first, None) or self.dice.choice(["500", "cut", ""]) if flaky else ""
-        self.faults[fault] += 1
-        if fault == "500":
-            self.send_error(500)
-            return
-        self._head("text/event-stream")
-        with contextlib.suppress(OSError):
-            for i in range(OUT if fault != "cut" else 5):
-                self.wfile.write(chunk(choices=[{"index": 0, "text": f"w{i} ", "finish_reason": None}]))
-                time.sleep(0.002)
-            if fault == "cut":
-                return
-            end = chunk(choices=[{"index": 0, "text": "", "finish_reason": "stop"}])
-            usage = chunk(usage={"prompt_tokens": PROMPT_TOKENS, "completion_tokens": OUT})
-            self.wfile.write(end + usage + b"data: [DONE]\n\n")
-
-    def _head(self, kind):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.close_connection = True
-
-
-class Listener(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-
 @pytest.fixture(scope="module")
 def upstream():
-    server = Listener(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
+    with contextlib.closing(Flaky()) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +41,8 @@ def postgres():
 class Fleet:
     """Gateways on one database, each on a home of its own."""
 
-    def __init__(self, stack, postgres, name, urls):
-        self.name, self.postgres, self._stack = name, postgres, stack
+    def __init__(self, stack, postgres, name, urls, settings):
+        self.name, self.postgres, self._stack, self._settings = name, postgres, stack, settings
         self.homes = [stack.enter_context(Home(models=False)) for _ in urls]
         self._urls = urls
         self._listens = [f"127.0.0.1:{free_port()}" for _ in urls]
@@ -106,7 +53,7 @@ class Fleet:
             self.servers.append(self._launch(at))
 
     def _launch(self, at):
-        server = Server(self.homes[at], listen=self._listens[at], XINGCHA_DATABASE=self._urls[at])
+        server = Server(self.homes[at], listen=self._listens[at], XINGCHA_DATABASE=self._urls[at], **self._settings)
         self._stack.callback(server.kill)
         return server.start()
 
@@ -128,11 +75,11 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(postgres, name, urls, upstream):
+def fleet(postgres, name, urls, upstream, **settings):
     with contextlib.ExitStack() as stack:
-        made = Fleet(stack, postgres, name, urls)
+        made = Fleet(stack, postgres, name, urls, settings)
         put(made.api(), "pools/far", {"policy": "least"})
-        put(made.api(), "endpoints/far-1", {"pool": "far", "url": upstream, "vendor": "vllm"})
+        put(made.api(), "endpoints/far-1", {"pool": "far", "url": upstream.url, "vendor": "vllm"})
         put(made.api(), "routes/m", {"targets": [{"pool": "far", "model": "theirs"}]})
         try:
             # Each gateway learns of the route by itself.
@@ -201,13 +148,13 @@ def client(number, made, tally):
 @pytest.mark.parametrize("clients,budget", [(60, 8_000), pytest.param(200, 32_000, marks=pytest.mark.slow)])
 def test_one_budget_for_three_gateways_and_one_killed(postgres, upstream, clients, budget):
     """Clients that leave, an endpoint that fails before and in its answers, and a gateway that is killed."""
-    Answer.faults.clear()
-    Answer.first = iter(["500", "cut"])  # each is met, however few come there before the breaker opens
+    upstream.faults.clear()
     name = f"budget{clients}"
     urls = [postgres.make_database(name)] * 3
     tally = Tally()
     with fleet(postgres, name, urls, upstream) as made:
-        put(made.api(), "endpoints/far-2", {"pool": "far", "url": upstream + "/flaky", "vendor": "vllm"})
+        for fault in ("500", "cut"):
+            put(made.api(), f"endpoints/far-{fault}", {"pool": "far", "url": upstream.fault(fault), "vendor": "vllm"})
         put(made.api(), "quotas", {"scope": "tenant", "name": "default", "limits": {"tokens_per_month": budget}})
         for server in made.servers:
             wait_until(lambda: budget_of(server.api, "tenant", "default"), "the limit is in force")
@@ -222,7 +169,7 @@ def test_one_budget_for_three_gateways_and_one_killed(postgres, upstream, client
         made.again(2)
         spend_the_rest(made, tally)
         check(made, tally, budget, clients)
-        assert Answer.faults["500"] > 0 and Answer.faults["cut"] > 0, Answer.faults
+        assert upstream.faults["500"] > 0 and upstream.faults["cut"] > 0, upstream.faults
 
 
 def spend_the_rest(made, tally):
@@ -282,7 +229,7 @@ def test_what_one_gateway_changes_is_in_force_at_all(postgres, upstream):
         put(made.api(0), "quotas", {"scope": "key", "name": key["id"], "limits": {"micro_yuan_per_day": None}})
         for at in range(3):
             wait_until(lambda: status(at) == 200, "the budget is gone")
-        put(made.api(0), "endpoints/far-1", {"pool": "far", "url": upstream, "vendor": "vllm", "state": "paused"})
+        put(made.api(0), "endpoints/far-1", {"pool": "far", "url": upstream.url, "vendor": "vllm", "state": "paused"})
         for at in range(3):
             wait_until(lambda: status(at) == 503, "the endpoint is paused")
         began = time.monotonic()
@@ -290,6 +237,94 @@ def test_what_one_gateway_changes_is_in_force_at_all(postgres, upstream):
         for at in range(3):
             wait_until(lambda: status(at) == 401, "the key is revoked")
         print("revoked everywhere after", round(time.monotonic() - began, 2), "s")
+
+
+def looked_for_seldom(**more):
+    """Nobody looks for changes by itself while a test runs: what comes in force was announced."""
+    return {"XINGCHA_DATABASE_POLL_S": "3600", **more}
+
+
+def test_what_is_withdrawn_is_refused_by_all_at_once(postgres, upstream):
+    """Announced by the database, not looked for."""
+    urls = [postgres.make_database("withdrawn")] * 2
+    password = "correct horse battery"
+    with fleet(postgres, "withdrawn", urls, upstream, **looked_for_seldom()) as made:
+        here, there = made.api(0), made.api(1)
+
+        def made_at_one(path, **body):
+            reply = here.post(path, body)
+            assert reply.status == 200, reply
+            return reply.json()
+
+        def session(name):
+            body = {"name": name, "password": password}
+            token = here.post("/admin/login", body, key=None).json()["token"]
+            wait_until(lambda: there.get("/admin/whoami", key=token).status == 200, "the session is known")
+            return token
+
+        made_at_one("/admin/tenants", name="acme")
+        for name in ("li", "wang"):
+            made_at_one("/admin/users", name=name, role="auditor", password=password)
+        users = {user["name"]: user["id"] for user in here.get("/admin/users").json()["users"]}
+        revoked, theirs, tight = (made_at_one("/admin/keys", name=n, tenant=t) for n, t in
+                                  (("a", "default"), ("b", "acme"), ("c", "default")))
+
+        def status(key):
+            return there.post("/v1/completions", BODY, key=key["key"]).status
+
+        for key in (revoked, theirs, tight):
+            wait_until(lambda: status(key) == 200, "the key is known")
+        made_at_one(f"/admin/keys/{revoked['id']}/revoke")
+        wait_until(lambda: status(revoked) == 401, "the key is revoked")
+        made_at_one("/admin/tenants/acme/suspend")
+        wait_until(lambda: status(theirs) == 401, "the tenant is suspended")
+        put(here, "quotas", {"scope": "key", "name": tight["id"], "limits": {"tokens_per_day": 1}})
+        wait_until(lambda: status(tight) == 402, "the limit is in force")
+        disabled, ended = session("li"), session("wang")
+        made_at_one(f"/admin/users/{users['li']}/disable")
+        wait_until(lambda: there.get("/admin/whoami", key=disabled).status == 401, "the user is disabled")
+        assert here.post("/admin/logout", {}, key=ended).status == 200
+        wait_until(lambda: there.get("/admin/whoami", key=ended).status == 401, "the session has ended")
+
+
+def test_what_was_announced_to_nobody_is_caught_up(postgres, upstream):
+    """The connection that announces breaks: said once, made again, and what changed meanwhile is read."""
+    direct = postgres.make_database("unheard")
+    wire = Wire(postgres.socket())
+    with fleet(postgres, "unheard", [direct, wire.url("unheard")], upstream, **looked_for_seldom()) as made:
+        home, away = made.api(0), made.api(1)
+        key = home.post("/admin/keys", {"name": "guest"}).json()
+
+        def status(api):
+            return api.post("/v1/completions", BODY, key=key["key"]).status
+
+        wait_until(lambda: status(away) == 200, "the key is known")
+        wire.cut()
+        said = made.servers[1].err.read_text
+        wait_until(lambda: "not announced here" in said(), "it is said")
+        assert home.post(f"/admin/keys/{key['id']}/revoke", {}).status == 200
+        assert status(away) == 200
+        wire.mend()
+        wait_until(lambda: status(away) == 401, "the revocation came through")
+        assert said().count("not announced here") == said().count("announced here again") == 1, said()
+    wire.cut()
+
+
+def test_a_gateway_that_hears_of_nothing_looks_by_itself(postgres, upstream):
+    """One connection is all that the database grants it."""
+    direct = postgres.make_database("deaf")
+    postgres.sql("CREATE ROLE deaf LOGIN CONNECTION LIMIT 1 IN ROLE xingcha", "deaf")
+    urls = [direct, direct.replace("xingcha@", "deaf@")]
+    with fleet(postgres, "deaf", urls, upstream) as made:
+        key = made.api(0).post("/admin/keys", {"name": "guest"}).json()
+
+        def status():
+            return made.api(1).post("/v1/completions", BODY, key=key["key"]).status
+
+        wait_until(lambda: status() == 200, "the key is known")
+        assert made.api(0).post(f"/admin/keys/{key['id']}/revoke", {}).status == 200
+        wait_until(lambda: status() == 401, "the key is revoked")
+        assert made.servers[1].err.read_text().count("not announced here") == 1
 
 
 def test_a_gateway_on_an_island(postgres, upstream):

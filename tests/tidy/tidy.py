@@ -31,7 +31,7 @@ OWNERS = [
     (r"openssl/(bn|ec|rsa|param_build)\.h", r"identity/jwk\.cc"),
     (r"argon2", r"identity/password\.cc"),
     (r"boost/json", r".*\.cc|schema/(json_reader|reply_parts|responses_input|anthropic_parts)\.h|catalog/.*_fields\.h"),
-    (r"soci", "store/.*"),
+    (r"(soci|libpq)", "store/.*"),
     (r"(llama|ggml|mtmd|gguf)", "engine/llama/.*"),
     (r"(common|chat|sampling|log|json-schema-to-grammar)\.h$", "engine/llama/.*"),
     (r"curl/", "catalog/transfer.*"),

@@ -9,7 +9,7 @@
 
 #include "base/assert.h"
 
-namespace xc::store {
+namespace xc {
 
 class TestFolder {
  public:
@@ -25,10 +25,11 @@ class TestFolder {
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
 
+  const std::string& root() const { return root_; }
   std::string path(std::string_view name) const { return root_ + "/" + std::string(name); }
 
  private:
   std::string root_;
 };
 
-}  // namespace xc::store
+}  // namespace xc
