@@ -226,16 +226,27 @@ Task<Status> stop_here(FleetRef fleet, std::string name, Deadline deadline) {
   co_return Status();
 }
 
-Task<Status> restart_here(FleetRef fleet, std::string name, Deadline deadline) {
-  const ModelRef model = fleet->find(name);
-  if (!model || !model->worker) co_return fail(Code::NotFound, Message::NoModel, {name});
+// A worker that runs hands its answers over and goes.
+Task<void> replace(FleetRef fleet, ModelRef model, Deadline deadline) {
   const std::shared_ptr<Worker> worker = model->worker;
   const Deadline drained = deadline.sooner(Deadline::after(fleet->options.drain_timeout));
   worker->ask_to_hand_over(drained, "restarted by an operator");
-  {
-    Listener listener(fleet, model);
-    const Deadline never = Deadline::never();  // the worker's life is bounded by `drained`
-    while (model->worker == worker) co_await listener.wait(never);
+  Listener listener(fleet, model);
+  const Deadline never = Deadline::never();  // the worker's life is bounded by `drained`
+  while (model->worker == worker) co_await listener.wait(never);
+}
+
+Task<Status> restart_here(FleetRef fleet, std::string name, Deadline deadline) {
+  const ModelRef model = fleet->find(name);
+  const bool open = model && model->policy.open();
+  if (!model || (!model->worker && !open)) {
+    co_return fail(Code::NotFound, Message::NoModel, {name});
+  }
+  if (model->worker) {
+    Task<void> replacing = replace(fleet, model, deadline);
+    co_await std::move(replacing);
+  } else {
+    model->policy.ready();  // who asks for it says that what ailed it is mended
   }
   Result<Lease> lease = co_await acquire_here(fleet, name, deadline);
   if (!lease) co_return std::unexpected(std::move(lease.error()));
