@@ -129,7 +129,7 @@ class Fleet {
   // runs.
   Task<Status> stop(std::string model, Deadline deadline);
   // Replaces one worker by a new one and waits until that is ready. Answers that run are handed
-  // over: their callers see a pause. NoModel when none runs; else as acquire().
+  // over: their callers see a pause. Closes an open circuit. NoModel: none runs; else as acquire().
   Task<Status> restart(std::string model, Deadline deadline);
   // Stops taking leases, waits for running ones, stops all workers. Kills at the deadline.
   Task<void> close(Deadline deadline);

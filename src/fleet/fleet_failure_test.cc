@@ -59,6 +59,19 @@ TEST_F(FleetTest, repeated_failures_open_the_circuit_and_one_good_try_closes_it)
   EXPECT_EQ(status_of("a").restarts, 3);
 }
 
+TEST_F(FleetTest, a_restart_closes_the_circuit_at_once) {
+  options_.restarts_max = 2;
+  options_.circuit_retry = std::chrono::hours(1);
+  open();
+  catalogue_.put(spec("a", {"--fail-until", file("repaired")}));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(reason_of(acquire("a")), "not yet");
+  ASSERT_TRUE(becomes("a", State::Failed));
+  touch("repaired");
+  EXPECT_EQ(reason_of(acquire("a")), "not yet");  // an hour long
+  ASSERT_TRUE(restart("a"));
+  EXPECT_EQ(status_of("a").state, State::Ready);
+}
+
 TEST_F(FleetTest, a_failed_half_open_try_opens_again) {
   options_.restarts_max = 0;
   options_.circuit_retry = milliseconds(50);
