@@ -1,8 +1,6 @@
 // What the tests of the chunk store share: a folder, sequences of tokens, chunks.
 #pragma once
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -10,32 +8,20 @@
 #include <numeric>
 #include <string>
 
-#include "base/assert.h"
 #include "base/id.h"
+#include "base/test_folder.h"
 #include "engine/chunks/chunk_key.h"
 
 namespace xc::engine {
 
 class ChunkTestFolder {
  public:
-  ChunkTestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "xingcha-chunks-XXXXXX").string();
-    XC_ASSERT(::mkdtemp(name.data()) != nullptr);
-    root_ = name;
-  }
-  ~ChunkTestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-  ChunkTestFolder(const ChunkTestFolder&) = delete;
-  ChunkTestFolder& operator=(const ChunkTestFolder&) = delete;
-
-  std::string chunks() const { return root_ + "/data/chunks"; }
+  std::string chunks() const { return folder_.path("data/chunks"); }
   std::string keys() const { return chunks() + "/keys"; }
 
   std::vector<std::filesystem::path> files(const std::string& extension) const {
     std::vector<std::filesystem::path> found;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.root())) {
       if (entry.is_regular_file() && entry.path().extension() == extension) {
         found.push_back(entry.path());
       }
@@ -44,7 +30,7 @@ class ChunkTestFolder {
   }
 
  private:
-  std::string root_;
+  TestFolder folder_;
 };
 
 inline ChunkIdentity identity_of(const std::string& model = "model-a") {
