@@ -47,7 +47,12 @@ class Told:
                 source = self.home.root / name
                 (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy.root / name)
             with Server(copy, **ALIKE) as server:
-                yield server
+                try:
+                    yield server
+                except BaseException:
+                    print(server.log())
+                    print(server.api.get("/admin/engine"))
+                    raise
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def test_before_the_restart_the_prefix_is_kept_for_its_tenant_only(told):
 def test_a_conversation_goes_on_after_a_restart(told):
     with told.restarted() as server:
         more = ask(server, told.keys["a"], told.turn)
-    assert greedy.cached(more) >= WHOLE_CHUNKS
+        assert greedy.cached(more) >= WHOLE_CHUNKS
     assert agrees(told.more["choices"][0], greedy.text_of(more))
 
 

@@ -116,7 +116,10 @@ bool ChunkCourier::flush(Duration timeout) {
 void ChunkCourier::run() {
   guarded([this] { disk_.scan(); });
   std::unique_lock lock(mutex_);
-  ready_ = true;
+  ready_ = busy_ = true;
+  lock.unlock();
+  if (wake_) wake_();  // who asked before was told to wait
+  lock.lock();
   while (!stop_) {
     busy_ = true;
     const bool worked = load_one(lock) || erase_one(lock) || write_one(lock) || touch_one(lock) ||

@@ -3,8 +3,8 @@
 //
 // Threads: every call from the engine thread, or any one thread; none blocks on the disk but
 // flush. A large load starts a few more threads for as long as it takes. `wake` is called from the
-// background thread, with no lock held, when take() has something. The destructor lets the job in
-// work end and drops the rest.
+// background thread, with no lock held, when take() has something and when ready() becomes true.
+// The destructor lets the job in work end and drops the rest.
 #pragma once
 
 #include <condition_variable>

@@ -48,6 +48,7 @@ KvShelf::Found ChunkShelf::find(const std::string& tenant, const std::vector<Tok
   ChunkChain chain(space);
   chain.extend(std::span(tokens).first(static_cast<std::size_t>(max)));
   const ChunkCoverage covered = store_.covered(chain);
+  if (covered.known < chain.size() && store_.will_be_ready()) return {0, true};
   std::size_t here = covered.ram;
   if (covered.known > covered.ram) {
     Arrival* arrival = arrival_of(chain, covered.known);

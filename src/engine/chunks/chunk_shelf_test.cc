@@ -21,12 +21,23 @@ class FailingFiles : public ChunkFiles {
     ++reads;
     return fails ? EIO : ChunkFiles::read(path, bytes_max, into);
   }
+  ChunkListing list(const std::string& root) override {
+    lists.wait(false);
+    return ChunkFiles::list(root);
+  }
+  void let_list() {
+    lists = true;
+    lists.notify_all();
+  }
   std::atomic<int> reads{0};
   std::atomic<bool> fails{false};
+  std::atomic<bool> lists{true};
 };
 
 class ChunkShelfTest : public ::testing::Test {
  protected:
+  ~ChunkShelfTest() override { files_.let_list(); }
+
   // Anew, as after a restart, on the same folder.
   void open(bool on_disk, std::uint64_t ram_bytes = 64u << 20) {
     shelf_.reset();
@@ -39,7 +50,7 @@ class ChunkShelfTest : public ::testing::Test {
     auto store = ChunkStore::open(options, clock_, random_, [] {}, &files_);
     ASSERT_TRUE(store);
     store_ = *std::move(store);
-    ASSERT_TRUE(store_->flush(seconds(60)));
+    if (files_.lists) ASSERT_TRUE(store_->flush(seconds(60)));
     shelf_ = std::make_unique<ChunkShelf>(*store_, device_, 1u << 20);
     for (const char* tenant : {"a", "b"}) {
       auto space = store_->open_space(identity_of(), tenant);
@@ -146,6 +157,33 @@ TEST_F(ChunkShelfTest, a_restart_finds_whole_chunks_on_disk) {
   EXPECT_EQ(loaded.from_disk, 512);
   expect_holds(1, tokens, 512);
   EXPECT_EQ(shelf_->load("a", 2, tokens, 0, 512).from_disk, 0);  // the second time from RAM
+}
+
+TEST_F(ChunkShelfTest, right_after_a_restart_it_waits_for_the_list_of_files) {
+  open(true);
+  const auto tokens = prompt_of(1, 700);
+  save(tokens);
+  ASSERT_TRUE(store_->flush(seconds(60)));
+  files_.lists = false;
+  open(true);
+  EXPECT_TRUE(shelf_->find("a", tokens, 699).pending);
+  EXPECT_FALSE(shelf_->find("a", tokens, 255).pending) << "no whole chunk: nothing to wait for";
+  files_.let_list();
+  EXPECT_EQ(find(tokens, 699).tokens, 512);
+}
+
+TEST_F(ChunkShelfTest, a_list_that_takes_seconds_is_not_waited_for) {
+  open(true);
+  const auto tokens = prompt_of(1, 700);
+  save(tokens);
+  ASSERT_TRUE(store_->flush(seconds(60)));
+  files_.lists = false;
+  open(true);
+  EXPECT_TRUE(shelf_->find("a", tokens, 699).pending);
+  clock_.advance(seconds(3));
+  const auto found = shelf_->find("a", tokens, 699);
+  EXPECT_FALSE(found.pending);
+  EXPECT_EQ(found.tokens, 0);
 }
 
 TEST_F(ChunkShelfTest, from_disk_counts_only_what_was_taken) {

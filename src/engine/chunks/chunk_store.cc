@@ -8,14 +8,18 @@
 namespace xc::engine {
 namespace {
 
+constexpr std::chrono::seconds kListPatience{2};
+
 bool keeps_files(const ChunkStoreOptions& options) {
   return !options.folder.empty() && options.disk_bytes_max > 0;
 }
 
 }  // namespace
 
-ChunkStore::ChunkStore(ChunkStoreOptions options, RandomSource& random)
+ChunkStore::ChunkStore(ChunkStoreOptions options, const Clock& clock, RandomSource& random)
     : options_(std::move(options)),
+      clock_(clock),
+      opened_at_(clock.now()),
       keys_(keeps_files(options_) ? options_.folder + "/keys" : std::string(), random),
       ram_(options_.ram_bytes_max) {}
 
@@ -26,7 +30,7 @@ Result<std::unique_ptr<ChunkStore>> ChunkStore::open(ChunkStoreOptions options, 
   if (!available(options.cipher)) {
     return fail(Code::Internal, Message::BadSetting, {"cipher", "sm4", "OpenSSL"});
   }
-  auto store = std::unique_ptr<ChunkStore>(new ChunkStore(std::move(options), random));
+  auto store = std::unique_ptr<ChunkStore>(new ChunkStore(std::move(options), clock, random));
   const ChunkStoreOptions& set = store->options_;
   if (!keeps_files(set)) return store;
   std::error_code failed;
@@ -50,6 +54,10 @@ Result<ChunkSpaceRef> ChunkStore::open_space(const ChunkIdentity& identity,
                                              const std::string& tenant) {
   XC_TRY(const Digest secret, keys_.open(tenant));
   return make_space(identity, tenant, secret);
+}
+
+bool ChunkStore::will_be_ready() const {
+  return !ready() && clock_.now() - opened_at_ < kListPatience;
 }
 
 ChunkState ChunkStore::state(const ChunkLink& link) const {

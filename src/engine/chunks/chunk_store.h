@@ -79,11 +79,13 @@ class ChunkStore {
   ChunkStats stats() const;
   // What is on disk is known. Before, everything on disk counts as absent.
   bool ready() const { return !courier_ || courier_->ready(); }
+  // Not yet, and it is worth waiting for: a folder that takes seconds to list is not.
+  bool will_be_ready() const;
   // Waits for the background thread: before a hand-over, and in tests. False: not in that time.
   bool flush(Duration timeout) { return !courier_ || courier_->flush(timeout); }
 
  private:
-  ChunkStore(ChunkStoreOptions options, RandomSource& random);
+  ChunkStore(ChunkStoreOptions options, const Clock& clock, RandomSource& random);
   bool make_room(std::uint64_t bytes);
   // Tail first, so that a chain is evicted from its end: its beginning serves more prompts.
   void use(const ChunkChain& chain, std::size_t end);
@@ -95,6 +97,8 @@ class ChunkStore {
   bool add_want(const ChunkLink& link, ChunkCourier::Load& load);
 
   ChunkStoreOptions options_;
+  const Clock& clock_;
+  SteadyTime opened_at_;
   ChunkCounters counters_;
   TenantKeys keys_;
   RamTier ram_;

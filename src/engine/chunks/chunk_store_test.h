@@ -74,6 +74,7 @@ class ChunkStoreTest : public ::testing::Test {
     auto store = ChunkStore::open(options, clock_, random_, [this] { ++wakes_; }, &files_);
     EXPECT_TRUE(store);
     EXPECT_TRUE((*store)->flush(seconds(60)));
+    wakes_ = 0;
     return *std::move(store);
   }
   static ChunkChain chain(ChunkStore& store, const std::string& tenant, std::size_t chunks,
