@@ -1,5 +1,6 @@
 // The choice of the next place: which pools may, which target's turn it is, which endpoint.
 #include <algorithm>
+#include <functional>
 
 #include "base/limits.h"
 #include "fleet/pools_state.h"
@@ -76,6 +77,13 @@ int wait_of(const LiveEndpoint& endpoint, SteadyTime now) {
   }
   const auto left = std::chrono::ceil<std::chrono::seconds>(when - now);
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 1, 60));
+}
+
+// A request that failed once goes where nothing failed lately, if there is such a place: with half
+// of a pool broken it would else fail twice, and its second try would be spent.
+void keep_unfailing(std::vector<std::shared_ptr<LiveEndpoint>>& ready) {
+  const auto well = [](const auto& endpoint) { return endpoint->known->breaker.unfailing(); };
+  if (std::ranges::any_of(ready, well)) std::erase_if(ready, std::not_fn(well));
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -169,7 +177,6 @@ class Choice {
     PrefixMemory& memory = state_->prefixes[pool.name];
     const std::string owner(by_prefix ? memory.find(prefixes_) : std::string_view());
     std::vector<std::shared_ptr<LiveEndpoint>> ready;
-    std::vector<Candidate> candidates;
     for (const auto& endpoint : state_->endpoints) {
       const EndpointRow& row = endpoint->row;
       if (row.pool != pool.name || contains(course_.tried, row.name)) continue;
@@ -180,10 +187,15 @@ class Choice {
         continue;
       }
       ready.push_back(endpoint);
+    }
+    if (ready.empty()) return nullptr;
+    if (course_.places > 0) keep_unfailing(ready);
+    std::vector<Candidate> candidates;
+    for (const auto& endpoint : ready) {
+      const EndpointRow& row = endpoint->row;
       candidates.push_back(
           {endpoint->known->outstanding, row.price, row.rank, !owner.empty() && owner == row.name});
     }
-    if (ready.empty()) return nullptr;
     auto chosen = ready[choose(pool.policy, candidates, wish_.tokens, state_->random)];
     if (by_prefix) memory.note(prefixes_, chosen->row.name);
     return chosen;

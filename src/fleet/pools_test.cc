@@ -264,6 +264,28 @@ TEST_F(PoolsTest, ABurstOfFailuresFindsTheEndpointThatIsWell) {
   }
 }
 
+// Two of three fail every second request, for long: the saved second tries are used up, and yet
+// nobody fails twice while there is one that is well.
+TEST_F(PoolsTest, ASecondTryGoesWhereNothingFailedLately) {
+  table.pools[1].policy = Policy::Least;
+  table.endpoints[2].pool = "near";
+  put();
+  int answers = 0;
+  for (int i = 0; i < 500; ++i) {
+    Course course;
+    for (Outcome outcome = Outcome::Failed; outcome == Outcome::Failed;) {
+      auto place = pools.next(course, wish());
+      ASSERT_TRUE(place) << i;
+      const bool well = place->use->row().name == "c";
+      outcome = !well && ++answers % 2 == 0 ? Outcome::Failed : Outcome::Done;
+      place->use->end(outcome);
+    }
+    EXPECT_LE(course.places, 3) << i;
+    clock.advance(std::chrono::seconds(1));
+  }
+  EXPECT_GT(answers, 60) << "the broken ones were hardly asked";
+}
+
 // Its own requests are all second tries: the model's first ones pay for them.
 TEST_F(PoolsTest, AReservePoolLastsThroughAnOutage) {
   table.endpoints[0].state = table.endpoints[1].state = EndpointState::Paused;
