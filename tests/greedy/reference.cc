@@ -78,8 +78,9 @@ void score(llama_context* context, const std::vector<llama_token>& tokens) {
 
 }  // namespace
 
-// The program's own kernels are compiled into the CPU variants: here ggml computes everything.
-void use_ggml_alone() {
+// The program's own kernels are compiled into the CPU variants: here ggml computes everything, and
+// plain C++ the products whose order of sums is the program's own (AVX2).
+void use_no_kernels() {
   int switched = 0;
   const auto visit = [](dl_phdr_info* library, std::size_t, void* count) {
     if (std::strstr(library->dlpi_name, "libggml-cpu-") == nullptr) return 0;
@@ -98,7 +99,7 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
   ggml_backend_load_all_from_path(argv[3]);
-  use_ggml_alone();
+  use_no_kernels();
   llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
   if (model == nullptr) return 1;
   // As the worker opens it: micro-batch, flash attention by itself, f16 cache.

@@ -36,6 +36,14 @@ struct alignas(32) UnpackedRows {
 };
 static_assert(offsetof(UnpackedRows, m) == offsetof(UnpackedRows, d) + 16);
 
+// Of signed values, where they are multiplied in 16 bits.
+struct alignas(32) UnpackedSigned {
+  std::int16_t q[4][32];
+  float d[4];
+  float m[4];
+};
+static_assert(offsetof(UnpackedSigned, m) == offsetof(UnpackedSigned, d) + 16);
+
 inline float half_to_float(std::uint16_t half) { return _cvtsh_ss(half); }
 
 // 32 values of four bits: the low halves of 16 bytes, then the high ones.
@@ -70,18 +78,30 @@ std::int32_t scales_of(const Block& x) {
 }
 inline std::int32_t scales_of(const BlockQ8NoSum& x) { return x.d; }
 
-// A block of each of four rows, side by side.
+// Those of a block of each of four rows: four d, then four m.
 template <class Block>
-void unpack(const Block* const (&rows)[4], std::int64_t at, UnpackedRows& out) {
-  std::int32_t scales[4];
-  for (int r = 0; r < 4; ++r) {
-    const Block& x = rows[r][at];
-    scales[r] = scales_of(x);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q[r]), values_of(x));
-  }
-  const __m256 mixed = _mm256_cvtph_ps(_mm_set_epi32(scales[3], scales[2], scales[1], scales[0]));
+__m256 scales_of_rows(const Block* const (&rows)[4], std::int64_t at) {
+  const __m128i halves = _mm_set_epi32(scales_of(rows[3][at]), scales_of(rows[2][at]),
+                                       scales_of(rows[1][at]), scales_of(rows[0][at]));
   const __m256i deltas_first = _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0);
-  _mm256_store_ps(out.d, _mm256_permutevar8x32_ps(mixed, deltas_first));
+  return _mm256_permutevar8x32_ps(_mm256_cvtph_ps(halves), deltas_first);
+}
+
+inline void store_values(__m256i bytes, std::uint8_t* out) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(out), bytes);
+}
+
+inline void store_values(__m256i bytes, std::int16_t* out) {
+  auto* halves = reinterpret_cast<__m256i*>(out);
+  _mm256_store_si256(halves, _mm256_cvtepi8_epi16(_mm256_castsi256_si128(bytes)));
+  _mm256_store_si256(halves + 1, _mm256_cvtepi8_epi16(_mm256_extracti128_si256(bytes, 1)));
+}
+
+// A block of each of four rows, side by side.
+template <class Block, class Rows>
+void unpack(const Block* const (&rows)[4], std::int64_t at, Rows& out) {
+  for (int r = 0; r < 4; ++r) store_values(values_of(rows[r][at]), out.q[r]);
+  _mm256_store_ps(out.d, scales_of_rows(rows, at));
 }
 
 }  // namespace xc::kernels

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/llama/kernels/min_gemm.h"
+#include "engine/llama/kernels/plain_product.h"
 #include "engine/llama/kernels/switch.h"
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
@@ -12,12 +13,15 @@ namespace k = xc::kernels;
 
 namespace {
 
-// For one column of Q8_0 ggml's own dot products are as good, and have the same bits.
+// For one column of Q8_0 ggml's own dot products are as good, where they have the same bits.
 std::optional<k::Format> ours(std::int64_t columns, int a, int b, int c) {
-  if (!k::available() || k::switched_off || c != GGML_TYPE_F32) return std::nullopt;
+  if (!k::available() || c != GGML_TYPE_F32) return std::nullopt;
+  if (k::switched_off && !k::own_order()) return std::nullopt;
   if (a == GGML_TYPE_Q4_1 && b == GGML_TYPE_Q8_1) return k::Format::Q4_1;
   if (a == GGML_TYPE_Q5_1 && b == GGML_TYPE_Q8_1) return k::Format::Q5_1;
-  if (a == GGML_TYPE_Q8_0 && b == GGML_TYPE_Q8_0 && columns > 1) return k::Format::Q8_0;
+  if (a == GGML_TYPE_Q8_0 && b == GGML_TYPE_Q8_0 && (columns > 1 || k::own_order())) {
+    return k::Format::Q8_0;
+  }
   return std::nullopt;
 }
 
@@ -53,11 +57,20 @@ bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::int64_t m, s
     return __real_llamafile_sgemm(params, m, n, blocks, a, lda, b, ldb, c, ldc, a_type, b_type,
                                   c_type);
   }
-  multiply(params, {*format, m, n, blocks, a, lda, b, ldb, static_cast<float*>(c), ldc});
+  const k::Product product{*format, m, n, blocks, a, lda, b, ldb, static_cast<float*>(c), ldc};
+  if (k::switched_off) {  // ggml has other bits than our order
+    k::multiply_plainly(product, m * params->ith / params->nth,
+                        m * (params->ith + 1) / params->nth);
+  } else {
+    multiply(params, product);
+  }
   return true;
 }
 
 __attribute__((visibility("default"))) void xc_switch_kernels_off() { k::switched_off = true; }
+
+// For the test: whether sums are ordered in the kernels' own way.
+__attribute__((visibility("default"))) bool xc_multiplies_in_own_order() { return k::own_order(); }
 
 // For the test: the whole product on the calling thread. format: of k::Format.
 __attribute__((visibility("default"))) bool xc_multiply(int format, std::int64_t m, std::int64_t n,

@@ -1,4 +1,5 @@
-// Leaves everything to ggml: for tests that compare with it, and to look for a fault.
+// Leaves everything to ggml, or to plain C++ where our order of sums is not ggml's: for tests that
+// compare with it, and to look for a fault.
 #pragma once
 
 #include <atomic>

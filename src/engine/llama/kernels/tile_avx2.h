@@ -1,28 +1,53 @@
-// Tiles for AVX2: one column in a register, four rows by two columns a tile.
+// Tiles for AVX2: a column in each lane of a register, four rows by sixteen columns a tile.
+//
+// The order of sums, of a tile and of a column alone: the products of a block are added as
+// integers, exactly; sum = fma(d of the row · d of the column, those, sum) from block to block; the
+// minimums likewise, and they are added last.
 #pragma once
 
 #include <immintrin.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "engine/llama/kernels/blocks.h"
 
 namespace xc::kernels {
 
-// Two columns of one block of B.
+// Whole blocks, not ggml's eight partial sums: the bits are not those of its dot products.
+constexpr bool kOwnOrder = true;
+
+constexpr int kTileColumns = 16;
+constexpr int kLanes = 8;
+
+// Sixteen columns of one block of B. A step is what one lane multiplies at once: four bytes.
+template <class Value>
 struct alignas(32) PackedColumns {
-  std::int8_t q[2][32];
-  float d[2];
-  float s[2];
-  float unused[4];
+  static constexpr int kStep = 4 / sizeof(Value);
+  static constexpr int kSteps = 32 / kStep;
+  Value q[kSteps][kTileColumns][kStep];
+  float d[kTileColumns];
+  float s[kTileColumns];
 };
 
-constexpr int kTileColumns = 2;
+template <class Block>
+constexpr bool kSigned = std::is_same_v<Block, BlockQ8NoSum>;
+template <class Block>
+using ColumnsFor = PackedColumns<std::conditional_t<kSigned<Block>, std::int16_t, std::int8_t>>;
+template <class Block>
+using RowsFor = std::conditional_t<kSigned<Block>, UnpackedSigned, UnpackedRows>;
 
-inline void pack_column(const BlockQ8& y, int at, PackedColumns& out) {
-  std::memcpy(out.q[at], y.qs, 32);
+template <class Value>
+void pack_values(const Value (&values)[32], int at, PackedColumns<Value>& out) {
+  constexpr int kStep = PackedColumns<Value>::kStep;
+  for (int i = 0; i < PackedColumns<Value>::kSteps; ++i) {
+    std::memcpy(out.q[i][at], values + kStep * i, 4);
+  }
+}
+
+inline void pack_column(const BlockQ8& y, int at, PackedColumns<std::int8_t>& out) {
+  pack_values(y.qs, at, out);
   out.d[at] = half_to_float(y.d);
   out.s[at] = half_to_float(y.s);
 }
@@ -31,104 +56,193 @@ inline __m256i values_of(const BlockQ8NoSum& x) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.qs));
 }
 
-inline void pack_column(const BlockQ8NoSum& y, int at, PackedColumns& out) {
-  std::memcpy(out.q[at], y.qs, 32);
+inline void pack_column(const BlockQ8NoSum& y, int at, PackedColumns<std::int16_t>& out) {
+  alignas(32) std::int16_t values[32];
+  store_values(values_of(y), values);
+  pack_values(values, at, out);
   out.d[at] = half_to_float(y.d);
-  out.s[at] = 0;
 }
 
-// Products of 32 values, in sums of four. kSigned: x is signed too; its signs go over to y.
-template <bool kSigned>
-__m256i dot_of(__m256i x, __m256i y) {
-  if constexpr (kSigned) {
-    y = _mm256_sign_epi8(y, x);
-    x = _mm256_sign_epi8(x, x);
-  }
-  return _mm256_madd_epi16(_mm256_set1_epi16(1), _mm256_maddubs_epi16(x, y));
-}
+// Else the compiler adds in a tree, keeps all operands at once, and spills most of them.
+inline void stay_in_order(__m256i& sum) { asm("" : "+x"(sum)); }
 
-// The sums of four rows over their eight partial sums, added as hsum_float_8 of ggml does.
-inline __m128 sums_of_rows(const __m256 (&acc)[4]) {
-  __m128 folded[4];
-  for (int r = 0; r < 4; ++r) {
-    folded[r] = _mm_add_ps(_mm256_extractf128_ps(acc[r], 1), _mm256_castps256_ps128(acc[r]));
-  }
-  const __m128 ab =
-      _mm_add_ps(_mm_unpacklo_ps(folded[0], folded[1]), _mm_unpackhi_ps(folded[0], folded[1]));
-  const __m128 cd =
-      _mm_add_ps(_mm_unpacklo_ps(folded[2], folded[3]), _mm_unpackhi_ps(folded[2], folded[3]));
-  return _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
-}
+// Sums of pairs of a row of so many bits, added up in 16 bits before they need 32:
+// 2 · 15 · 128 · 8 and 2 · 31 · 128 · 4 are below 32,768.
+template <class Block>
+constexpr int kStepsIn16 = std::is_same_v<Block, BlockQ4> ? 8 : 4;
 
-// Blocks whose scales are multiplied at once, before their values are.
-constexpr std::int64_t kScaledBlocks = 16;
-
-template <int kColumns, bool kSigned>
-void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, float* c,
-          std::int64_t ldc) {
-  __m256 acc[kColumns][4];
-  __m128 minimums[kColumns];
-  for (int j = 0; j < kColumns; ++j) {
-    for (__m256& one : acc[j]) one = _mm256_setzero_ps();
-    minimums[j] = _mm_setzero_ps();
-  }
-  alignas(16) float scales[kScaledBlocks][kColumns][4];
-  for (std::int64_t begin = 0; begin < blocks; begin += kScaledBlocks) {
-    const std::int64_t end = std::min(begin + kScaledBlocks, blocks);
-    for (std::int64_t b = begin; b < end; ++b) {
-      for (int j = 0; j < kColumns; ++j) {
-        _mm_store_ps(scales[b - begin][j], _mm_mul_ps(_mm_load_ps(x[b].d), _mm_set1_ps(y[b].d[j])));
-        minimums[j] = _mm_fmadd_ps(_mm_load_ps(x[b].m), _mm_set1_ps(y[b].s[j]), minimums[j]);
+// Products of one block, summed, of four rows and kVectors · 8 columns.
+template <class Block, int kVectors>
+[[gnu::always_inline]] inline void dots_of(const UnpackedRows& x,
+                                           const PackedColumns<std::int8_t>& y,
+                                           __m256i (&dots)[4][kVectors]) {
+  constexpr int kIn16 = kStepsIn16<Block>;
+#pragma unroll
+  for (int begin = 0; begin < y.kSteps; begin += kIn16) {
+    __m256i sums[4][kVectors];
+#pragma unroll
+    for (int i = begin; i < begin + kIn16; ++i) {
+      __m256i columns[kVectors];
+      for (int v = 0; v < kVectors; ++v) {
+        columns[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(y.q[i][kLanes * v]));
       }
-    }
-    for (std::int64_t b = begin; b < end; ++b) {
+#pragma unroll
       for (int r = 0; r < 4; ++r) {
-        const __m256i xq = _mm256_load_si256(reinterpret_cast<const __m256i*>(x[b].q[r]));
-        for (int j = 0; j < kColumns; ++j) {
-          const __m256i q = _mm256_load_si256(reinterpret_cast<const __m256i*>(y[b].q[j]));
-          const __m256 scale = _mm256_broadcast_ss(&scales[b - begin][j][r]);
-          const __m256i dot = dot_of<kSigned>(xq, q);
-          acc[j][r] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), acc[j][r]);
+        std::int32_t four;
+        std::memcpy(&four, x.q[r] + 4 * i, sizeof four);
+        const __m256i row = _mm256_set1_epi32(four);
+        for (int v = 0; v < kVectors; ++v) {
+          const __m256i pairs = _mm256_maddubs_epi16(row, columns[v]);
+          sums[r][v] = i == begin ? pairs : _mm256_add_epi16(sums[r][v], pairs);
+          stay_in_order(sums[r][v]);
         }
       }
     }
-  }
-  for (int j = 0; j < kColumns; ++j) {
-    _mm_storeu_ps(c + j * ldc, _mm_add_ps(sums_of_rows(acc[j]), minimums[j]));
+    for (int r = 0; r < 4; ++r) {
+      for (int v = 0; v < kVectors; ++v) {
+        const __m256i wide = _mm256_madd_epi16(_mm256_set1_epi16(1), sums[r][v]);
+        dots[r][v] = begin == 0 ? wide : _mm256_add_epi32(dots[r][v], wide);
+      }
+    }
   }
 }
 
-template <bool kSigned>
-void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, int columns,
+template <class Block, int kVectors>
+[[gnu::always_inline]] inline void dots_of(const UnpackedSigned& x,
+                                           const PackedColumns<std::int16_t>& y,
+                                           __m256i (&dots)[4][kVectors]) {
+#pragma unroll
+  for (int i = 0; i < y.kSteps; ++i) {
+    __m256i columns[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      columns[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(y.q[i][kLanes * v]));
+    }
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      std::int32_t two;
+      std::memcpy(&two, x.q[r] + 2 * i, sizeof two);
+      const __m256i row = _mm256_set1_epi32(two);
+      for (int v = 0; v < kVectors; ++v) {
+        const __m256i sums = _mm256_madd_epi16(row, columns[v]);
+        dots[r][v] = i == 0 ? sums : _mm256_add_epi32(dots[r][v], sums);
+        stay_in_order(dots[r][v]);
+      }
+    }
+  }
+}
+
+template <class Rows, class Columns, int kVectors>
+void add_minimums(const Rows* x, const Columns* y, std::int64_t blocks,
+                  __m256 (&sums)[4][kVectors]) {
+  __m256 minimums[4][kVectors];
+  for (auto& row : minimums) {
+    for (__m256& one : row) one = _mm256_setzero_ps();
+  }
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    for (int v = 0; v < kVectors; ++v) {
+      const __m256 s = _mm256_load_ps(y[b].s + kLanes * v);
+      for (int r = 0; r < 4; ++r) {
+        minimums[r][v] = _mm256_fmadd_ps(_mm256_broadcast_ss(x[b].m + r), s, minimums[r][v]);
+      }
+    }
+  }
+  for (int r = 0; r < 4; ++r) {
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm256_add_ps(sums[r][v], minimums[r][v]);
+  }
+}
+
+// Four rows by kVectors · 8 columns; columns: how many are wanted.
+template <class Block, int kVectors>
+void tile(const RowsFor<Block>* x, const ColumnsFor<Block>* y, std::int64_t blocks, int columns,
+          float* c, std::int64_t ldc) {
+  __m256 sums[4][kVectors];
+  for (auto& row : sums) {
+    for (__m256& one : row) one = _mm256_setzero_ps();
+  }
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    __m256i dots[4][kVectors];
+    dots_of<Block>(x[b], y[b], dots);
+    for (int v = 0; v < kVectors; ++v) {
+      const __m256 dy = _mm256_load_ps(y[b].d + kLanes * v);
+      for (int r = 0; r < 4; ++r) {
+        const __m256 scale = _mm256_mul_ps(_mm256_broadcast_ss(x[b].d + r), dy);
+        sums[r][v] = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dots[r][v]), sums[r][v]);
+      }
+    }
+  }
+  if constexpr (!kSigned<Block>) add_minimums(x, y, blocks, sums);
+  alignas(32) float out[4][kTileColumns];
+  for (int r = 0; r < 4; ++r) {
+    for (int v = 0; v < kVectors; ++v) _mm256_store_ps(out[r] + kLanes * v, sums[r][v]);
+  }
+  for (int j = 0; j < columns; ++j) {
+    _mm_storeu_ps(c + j * ldc, _mm_set_ps(out[3][j], out[2][j], out[1][j], out[0][j]));
+  }
+}
+
+template <class Block>
+void any_tile(const RowsFor<Block>* x, const ColumnsFor<Block>* y, std::int64_t blocks, int columns,
               float* c, std::int64_t ldc) {
-  if (columns > 1) return tile<2, kSigned>(x, y, blocks, c, ldc);
-  return tile<1, kSigned>(x, y, blocks, c, ldc);
+  if (columns > kLanes) return tile<Block, 2>(x, y, blocks, columns, c, ldc);
+  return tile<Block, 1>(x, y, blocks, columns, c, ldc);
 }
 
 constexpr int kColumnRows = 4;
 
-// Four rows by one column, straight from the rows: what a step of one token needs.
-template <class Block>
-void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows, const BlockQ8* y,
-                 std::int64_t blocks, float (&out)[kColumnRows]) {
-  __m256 acc[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
-                   _mm256_setzero_ps()};
-  __m128 minimums = _mm_setzero_ps();
+// Products of one block of four rows and one column, summed.
+inline __m128i column_dots(const __m256i (&x)[4], __m256i y) {
+  __m256i pairs[4];
+  for (int r = 0; r < 4; ++r) pairs[r] = _mm256_maddubs_epi16(x[r], y);
+  const __m256i fours = _mm256_hadd_epi16(_mm256_hadd_epi16(pairs[0], pairs[1]),
+                                          _mm256_hadd_epi16(pairs[2], pairs[3]));
+  const __m256i halves = _mm256_madd_epi16(_mm256_set1_epi16(1), fours);
+  return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+
+// The signs of x go over to y.
+inline __m128i column_dots_signed(const __m256i (&x)[4], __m256i y) {
+  __m256i fours[4];
+  for (int r = 0; r < 4; ++r) {
+    const __m256i pairs =
+        _mm256_maddubs_epi16(_mm256_sign_epi8(x[r], x[r]), _mm256_sign_epi8(y, x[r]));
+    fours[r] = _mm256_madd_epi16(_mm256_set1_epi16(1), pairs);
+  }
+  const __m256i halves = _mm256_hadd_epi32(_mm256_hadd_epi32(fours[0], fours[1]),
+                                           _mm256_hadd_epi32(fours[2], fours[3]));
+  return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+}
+
+// Four rows by a few columns, straight from the rows: what a step of one token needs.
+template <class Block, class Column, int kColumns>
+void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows,
+                 const Column* const (&y)[kColumns], std::int64_t blocks,
+                 float (&out)[kColumns][kColumnRows]) {
+  __m128 sums[kColumns];
+  __m128 minimums[kColumns];
+  for (int j = 0; j < kColumns; ++j) sums[j] = minimums[j] = _mm_setzero_ps();
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (const Block* row : rows) _mm_prefetch(row + next_rows + b, _MM_HINT_T0);
-    UnpackedRows x;
-    unpack(rows, b, x);
-    const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(y[b].qs));
-    const __m256 dy = _mm256_set1_ps(half_to_float(y[b].d));
-    for (int r = 0; r < 4; ++r) {
-      const __m256i xq = _mm256_load_si256(reinterpret_cast<const __m256i*>(x.q[r]));
-      const __m256i dot = dot_of<false>(xq, q);
-      const __m256 dd = _mm256_mul_ps(_mm256_set1_ps(x.d[r]), dy);
-      acc[r] = _mm256_fmadd_ps(dd, _mm256_cvtepi32_ps(dot), acc[r]);
+    __m256i x[4];
+    for (int r = 0; r < 4; ++r) x[r] = values_of(rows[r][b]);
+    const __m256 scales = scales_of_rows(rows, b);
+    const __m128 d = _mm256_castps256_ps128(scales);
+    for (int j = 0; j < kColumns; ++j) {
+      const Column& column = y[j][b];
+      const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column.qs));
+      const __m128 scale = _mm_mul_ps(d, _mm_set1_ps(half_to_float(column.d)));
+      if constexpr (kSigned<Block>) {
+        sums[j] = _mm_fmadd_ps(scale, _mm_cvtepi32_ps(column_dots_signed(x, q)), sums[j]);
+      } else {
+        sums[j] = _mm_fmadd_ps(scale, _mm_cvtepi32_ps(column_dots(x, q)), sums[j]);
+        const __m128 s = _mm_set1_ps(half_to_float(column.s));
+        minimums[j] = _mm_fmadd_ps(_mm256_extractf128_ps(scales, 1), s, minimums[j]);
+      }
     }
-    minimums = _mm_fmadd_ps(_mm_load_ps(x.m), _mm_set1_ps(half_to_float(y[b].s)), minimums);
   }
-  _mm_storeu_ps(out, _mm_add_ps(sums_of_rows(acc), minimums));
+  for (int j = 0; j < kColumns; ++j) {
+    if constexpr (!kSigned<Block>) sums[j] = _mm_add_ps(sums[j], minimums[j]);
+    _mm_storeu_ps(out[j], sums[j]);
+  }
 }
 
 }  // namespace xc::kernels

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "engine/llama/kernels/blocks.h"
 
@@ -19,7 +20,15 @@ struct alignas(64) PackedColumns {
                    [16];  // for signed rows: what 128 more in each value of the row adds, negative
 };
 
+// The bits of ggml's own dot products: eight partial sums, added in its order.
+constexpr bool kOwnOrder = false;
+
 constexpr int kTileColumns = 8;
+
+template <class Block>
+using ColumnsFor = PackedColumns;
+template <class Block>
+using RowsFor = UnpackedRows;
 
 inline void pack_column(const BlockQ8& y, int at, PackedColumns& out) {
   const int pair = at / 2;
@@ -107,9 +116,10 @@ void tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, in
   }
 }
 
-template <bool kSigned>
+template <class Block>
 void any_tile(const UnpackedRows* x, const PackedColumns* y, std::int64_t blocks, int columns,
               float* c, std::int64_t ldc) {
+  constexpr bool kSigned = std::is_same_v<Block, BlockQ8NoSum>;
   if (columns > 6) return tile<4, kSigned>(x, y, blocks, columns, c, ldc);
   if (columns > 4) return tile<3, kSigned>(x, y, blocks, columns, c, ldc);
   if (columns > 2) return tile<2, kSigned>(x, y, blocks, columns, c, ldc);
@@ -144,9 +154,13 @@ __m512 scales_of(const Block* const (&rows)[8], std::int64_t at) {
 constexpr int kColumnRows = 8;
 
 // Eight rows by one column, straight from the rows: what a step of one token needs.
-template <class Block>
-void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows, const BlockQ8* y,
-                 std::int64_t blocks, float (&out)[kColumnRows]) {
+template <class Block, class Column, int kColumns>
+void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows,
+                 const Column* const (&columns)[kColumns], std::int64_t blocks,
+                 float (&results)[kColumns][kColumnRows]) {
+  static_assert(kColumns == 1 && std::is_same_v<Column, BlockQ8>);
+  const BlockQ8* y = columns[0];
+  float(&out)[kColumnRows] = results[0];
   __m512 acc[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                    _mm512_setzero_ps()};
   __m512 minimums = _mm512_setzero_ps();
