@@ -20,14 +20,16 @@ def request(text, tokens, model):
 _salt = iter(range(1, 1_000_000))
 
 
-def decode(server, streams, tokens=128):
-    """Tokens a second over all streams, prefill left out."""
+def decode(server, streams, tokens=128, salt=None):
+    """Tokens a second over all streams, prefill left out. salt: equal ones ask for equal texts, so that servers which
+    guess words have as much to guess."""
     results = [None] * streams
+    salts = [next(_salt) if salt is None else salt + i for i in range(streams)]
 
     def one(i):
         connection = server.connection()
         _, times, usage = connection.stream(
-            "/v1/completions", request(prompt(16, next(_salt)), tokens, server.model_name))
+            "/v1/completions", request(prompt(16, salts[i]), tokens, server.model_name))
         results[i] = (times[0], times[-1], usage["completion_tokens"])
         connection.close()
 

@@ -87,9 +87,7 @@ bool EngineThread::apply_adapter() {
 }
 
 void EngineThread::decode_rows(int threads) {
-  if (threads != llama_n_threads(context_.get())) {
-    llama_set_n_threads(context_.get(), threads, threads);
-  }
+  pool_.use(context_.get(), threads);
   build_batch();
   const auto started = std::chrono::steady_clock::now();
   const int code = llama_decode(context_.get(), batch_.raw());

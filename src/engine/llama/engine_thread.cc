@@ -54,6 +54,7 @@ KvShelf* one_of(KvShelf* shelf, KvShelf* checkpoints) {
 EngineThread::EngineThread(const Model& model, ContextPtr context, Adapters& adapters,
                            Vision* vision, Vectors* vectors, DraftModel* drafter, ChunkStore* store)
     : model_(model),
+      pool_(model.options().threads),
       context_(std::move(context)),
       order_(context_.get()),
       adapters_(adapters),
@@ -183,9 +184,7 @@ bool EngineThread::probe_rows() {
   const int scratch = model_.options().sequences;
   batch_.clear();
   for (int i = 0; i < trial->rows; ++i) batch_.add(0, i, scratch, true);
-  if (threads != llama_n_threads(context_.get())) {
-    llama_set_n_threads(context_.get(), threads, threads);
-  }
+  pool_.use(context_.get(), threads);
   const QuietLog quiet;
   probing_ = true;
   const auto started = std::chrono::steady_clock::now();

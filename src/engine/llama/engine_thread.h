@@ -14,6 +14,7 @@
 #include "engine/core/thread_governor.h"
 #include "engine/llama/cache.h"
 #include "engine/llama/cell_order.h"
+#include "engine/llama/compute_pool.h"
 #include "engine/llama/draft_model.h"
 #include "engine/llama/model.h"
 #include "engine/llama/row_probe.h"
@@ -77,6 +78,7 @@ class EngineThread {
   Error queue_full() const;
 
   const Model& model_;
+  ComputePool pool_;  // outlives the context
   ContextPtr context_;
   CellOrder order_;
   Adapters& adapters_;

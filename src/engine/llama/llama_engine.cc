@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <ggml-backend.h>
-#include <ggml-cpu.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -85,28 +84,6 @@ std::string new_call_id() {
 
 }  // namespace
 
-// Compute threads that stay, instead of new ones for every step.
-struct LlamaEngine::Pool {
-  ggml_threadpool_t handle = nullptr;
-  decltype(ggml_threadpool_free)* free = nullptr;
-
-  Pool(llama_context* context, int threads) {
-    ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-    ggml_backend_reg_t reg = ggml_backend_dev_backend_reg(device);
-    auto* make = reinterpret_cast<decltype(ggml_threadpool_new)*>(
-        ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_new"));
-    free = reinterpret_cast<decltype(ggml_threadpool_free)*>(
-        ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_free"));
-    if (make == nullptr || free == nullptr) return;
-    ggml_threadpool_params params = ggml_threadpool_params_default(threads);
-    handle = make(&params);
-    if (handle != nullptr) llama_attach_threadpool(context, handle, handle);
-  }
-  ~Pool() {
-    if (handle != nullptr) free(handle);
-  }
-};
-
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
                                                   const std::string& backend_dir) {
   capture_log();
@@ -121,7 +98,6 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
   if (context == nullptr) {
     return fail(Code::Unavailable, Message::ModelFailed, {options.name, last_error_logged()});
   }
-  engine->pool_ = std::make_unique<Pool>(context.get(), options.threads);
   engine->chat_ = ChatFormat::open(model);
   model.facts().chat = engine->chat_ != nullptr;
   model.facts().thinking = engine->chat_ != nullptr && engine->chat_->thinking();
@@ -144,7 +120,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const LoadOptions& given,
 
 LlamaEngine::~LlamaEngine() {
   if (waker_ != nullptr) waker_->set(nullptr);
-  thread_.reset();  // before the pool that its context uses
+  thread_.reset();
   if (store_ != nullptr) store_->flush(limits::kChunkFlushTimeout);
 }
 

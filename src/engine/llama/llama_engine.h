@@ -78,8 +78,6 @@ class LlamaEngine final : public Engine {
   std::unique_ptr<Vision> vision_;
   std::unique_ptr<DraftModel> drafter_;
   std::unique_ptr<Vectors> vectors_;
-  struct Pool;  // the compute threads
-  std::unique_ptr<Pool> pool_;
 
   // The store outlives the engine thread that it wakes.
   class Waker {

@@ -1,8 +1,5 @@
-// Tiles for AVX2: a column in each lane of a register, four rows by sixteen columns a tile.
-//
-// The order of sums, of a tile and of a column alone: the products of a block are added as
-// integers, exactly; sum = fma(d of the row · d of the column, those, sum) from block to block; the
-// minimums likewise, and they are added last.
+// Tiles for AVX2: a column in each lane of a register, four rows by sixteen columns a tile. The
+// order of sums is that of column_avx2.h.
 #pragma once
 
 #include <immintrin.h>
@@ -11,12 +8,9 @@
 #include <cstring>
 #include <type_traits>
 
-#include "engine/llama/kernels/blocks.h"
+#include "engine/llama/kernels/column_avx2.h"
 
 namespace xc::kernels {
-
-// Whole blocks, not ggml's eight partial sums: the bits are not those of its dot products.
-constexpr bool kOwnOrder = true;
 
 constexpr int kTileColumns = 16;
 constexpr int kLanes = 8;
@@ -31,8 +25,6 @@ struct alignas(32) PackedColumns {
   float s[kTileColumns];
 };
 
-template <class Block>
-constexpr bool kSigned = std::is_same_v<Block, BlockQ8NoSum>;
 template <class Block>
 using ColumnsFor = PackedColumns<std::conditional_t<kSigned<Block>, std::int16_t, std::int8_t>>;
 template <class Block>
@@ -50,10 +42,6 @@ inline void pack_column(const BlockQ8& y, int at, PackedColumns<std::int8_t>& ou
   pack_values(y.qs, at, out);
   out.d[at] = half_to_float(y.d);
   out.s[at] = half_to_float(y.s);
-}
-
-inline __m256i values_of(const BlockQ8NoSum& x) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.qs));
 }
 
 inline void pack_column(const BlockQ8NoSum& y, int at, PackedColumns<std::int16_t>& out) {
@@ -185,64 +173,6 @@ void any_tile(const RowsFor<Block>* x, const ColumnsFor<Block>* y, std::int64_t 
               float* c, std::int64_t ldc) {
   if (columns > kLanes) return tile<Block, 2>(x, y, blocks, columns, c, ldc);
   return tile<Block, 1>(x, y, blocks, columns, c, ldc);
-}
-
-constexpr int kColumnRows = 4;
-
-// Products of one block of four rows and one column, summed.
-inline __m128i column_dots(const __m256i (&x)[4], __m256i y) {
-  __m256i pairs[4];
-  for (int r = 0; r < 4; ++r) pairs[r] = _mm256_maddubs_epi16(x[r], y);
-  const __m256i fours = _mm256_hadd_epi16(_mm256_hadd_epi16(pairs[0], pairs[1]),
-                                          _mm256_hadd_epi16(pairs[2], pairs[3]));
-  const __m256i halves = _mm256_madd_epi16(_mm256_set1_epi16(1), fours);
-  return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-}
-
-// The signs of x go over to y.
-inline __m128i column_dots_signed(const __m256i (&x)[4], __m256i y) {
-  __m256i fours[4];
-  for (int r = 0; r < 4; ++r) {
-    const __m256i pairs =
-        _mm256_maddubs_epi16(_mm256_sign_epi8(x[r], x[r]), _mm256_sign_epi8(y, x[r]));
-    fours[r] = _mm256_madd_epi16(_mm256_set1_epi16(1), pairs);
-  }
-  const __m256i halves = _mm256_hadd_epi32(_mm256_hadd_epi32(fours[0], fours[1]),
-                                           _mm256_hadd_epi32(fours[2], fours[3]));
-  return _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-}
-
-// Four rows by a few columns, straight from the rows: what a step of one token needs.
-template <class Block, class Column, int kColumns>
-void column_tile(const Block* const (&rows)[kColumnRows], std::int64_t next_rows,
-                 const Column* const (&y)[kColumns], std::int64_t blocks,
-                 float (&out)[kColumns][kColumnRows]) {
-  __m128 sums[kColumns];
-  __m128 minimums[kColumns];
-  for (int j = 0; j < kColumns; ++j) sums[j] = minimums[j] = _mm_setzero_ps();
-  for (std::int64_t b = 0; b < blocks; ++b) {
-    for (const Block* row : rows) _mm_prefetch(row + next_rows + b, _MM_HINT_T0);
-    __m256i x[4];
-    for (int r = 0; r < 4; ++r) x[r] = values_of(rows[r][b]);
-    const __m256 scales = scales_of_rows(rows, b);
-    const __m128 d = _mm256_castps256_ps128(scales);
-    for (int j = 0; j < kColumns; ++j) {
-      const Column& column = y[j][b];
-      const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column.qs));
-      const __m128 scale = _mm_mul_ps(d, _mm_set1_ps(half_to_float(column.d)));
-      if constexpr (kSigned<Block>) {
-        sums[j] = _mm_fmadd_ps(scale, _mm_cvtepi32_ps(column_dots_signed(x, q)), sums[j]);
-      } else {
-        sums[j] = _mm_fmadd_ps(scale, _mm_cvtepi32_ps(column_dots(x, q)), sums[j]);
-        const __m128 s = _mm_set1_ps(half_to_float(column.s));
-        minimums[j] = _mm_fmadd_ps(_mm256_extractf128_ps(scales, 1), s, minimums[j]);
-      }
-    }
-  }
-  for (int j = 0; j < kColumns; ++j) {
-    if constexpr (!kSigned<Block>) sums[j] = _mm_add_ps(sums[j], minimums[j]);
-    _mm_storeu_ps(out[j], sums[j]);
-  }
 }
 
 }  // namespace xc::kernels
