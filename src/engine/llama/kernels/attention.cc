@@ -15,6 +15,10 @@ constexpr std::int64_t kTileRowsMin = 8;
 constexpr std::int64_t kTileRowsMax = 32;
 constexpr std::int64_t kTileCost = 1;  // rows: what a tile costs beside its rows
 
+// Products that were made for AVX2 (column_avx2.h) have bits of their own in any case.
+constexpr bool kOwnOrder = kLanes == 8;
+constexpr std::int64_t kAsGgml = kOwnOrder ? 0 : kFewCells;  // cells of a row, at most
+
 const std::uint16_t* mask_of(const Attention& a, std::int64_t row) {
   return reinterpret_cast<const std::uint16_t*>(a.mask +
                                                 static_cast<std::size_t>(row) * a.mask_row);
@@ -22,8 +26,7 @@ const std::uint16_t* mask_of(const Attention& a, std::int64_t row) {
 
 void list_seen(const Attention& a, std::int64_t row, Seen& seen) {
   if (a.mask == nullptr) return list_all(a.cells, seen);
-  list_visible(mask_of(a, row), a.cells, seen);
-  if (a.positions != nullptr) order_by_position(a.positions, seen);
+  list_visible(mask_of(a, row), a.cells, a.positions, seen);
 }
 
 // Rows that follow each other and heads of one KV head. Rows of one prompt see the same cells, the
@@ -65,11 +68,12 @@ class Group {
       const char* q = a_.q + row * a_.q_row + (head_ + h) * a_.q_head;
       own[h] = {reinterpret_cast<const float*>(q), a_.out + (row * a_.heads + head_ + h) * a_.dv};
       std::fill_n(own[h].out, a_.dv, 0.0f);
-      if (count <= kFewCells) {
+      if constexpr (!kOwnOrder) {
+        if (count > kAsGgml) continue;
         attend_few(a_, row, head_ + h, seen_.cells.get(), seen_.adds.get(), count);
       }
     }
-    if (count > kFewCells) counts_[rows_++] = count;
+    if (count > kAsGgml) counts_[rows_++] = count;
   }
 
   // Later rows come first in the list, so who ends in a block is at its end.
@@ -126,6 +130,7 @@ std::int64_t rows_of_tile(const Attention& a, int threads) {
 }  // namespace
 
 bool attention_available() { return true; }
+bool attention_own_order() { return kOwnOrder; }
 
 AttentionRunner::AttentionRunner(const Attention& attention, int threads)
     : attention_(attention),
@@ -151,6 +156,7 @@ void AttentionRunner::run(std::int64_t job) {
 namespace xc::kernels {
 
 bool attention_available() { return false; }
+bool attention_own_order() { return false; }
 AttentionRunner::AttentionRunner(const Attention& attention, int)
     : attention_(attention), rows_of_job_(1), heads_of_job_(1) {}
 void AttentionRunner::run(std::int64_t) {}

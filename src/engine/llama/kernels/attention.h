@@ -2,9 +2,9 @@
 //
 // A row's result depends on its own visible cells and their positions alone: the same bits with any
 // number of rows, threads and other sequences, wherever in the cache the cells lie. (ggml takes
-// other ways for one row, for several, from 64 rows on, and by threads.) Up to kFewCells cells it
-// has the bits of ggml on one thread, which sums up in half precision, one cell after another;
-// beyond, sums are in single precision, by blocks of cells.
+// other ways for one row, for several, from 64 rows on, and by threads.) Sums are in single
+// precision, by blocks of cells; but with AVX-512 a row of up to kFewCells cells has the bits of
+// ggml on one thread, which sums up in half precision, one cell after another.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +35,9 @@ struct Attention {
 inline constexpr std::int64_t kFewCells = 160;
 
 bool attention_available();
+
+// Whether short rows too are summed up by blocks of cells, as plain_attention.h does.
+bool attention_own_order();
 
 // One head of a row that sees these cells; adds: what the mask adds to each one's score.
 void attend_few(const Attention& attention, std::int64_t row, std::int64_t head,

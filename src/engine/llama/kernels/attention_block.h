@@ -130,7 +130,9 @@ void gather_part(Query* queries, const Values& values, std::int64_t count, std::
     }
   }
   for (int n = 0; n < kQueries; ++n) {
-    if constexpr (kSum) queries[n].sum = queries[n].sum * weights[n].fade + first_of(totals[n]);
+    if constexpr (kSum) {
+      queries[n].sum = std::fma(queries[n].sum, weights[n].fade, first_of(totals[n]));
+    }
     for (int i = 0; i < kGathered; ++i) store(queries[n].out + from + i * kLanes, sums[n][i]);
   }
 }

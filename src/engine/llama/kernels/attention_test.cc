@@ -1,5 +1,5 @@
-// The attention kernel in every CPU variant that runs here: against double precision, and bit by
-// bit against itself with other rows, threads and cells of others in between.
+// The attention kernel in every CPU variant that runs here: against double precision, bit by bit
+// against plain C++ in its order, and against itself with other rows, threads and cells of others.
 #include "engine/llama/kernels/attention.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/llama/kernels/plain_attention.h"
 #include "engine/llama/kernels/variants_test.h"
 
 namespace {
@@ -111,29 +112,65 @@ struct Case {
   }
 };
 
-void expect_exact(const char* variant, Attend attend, Shape shape) {
+struct Kernel {
+  const char* name;
+  Attend attend;
+  bool own_order;  // in rows of few cells too; else they have ggml's bits
+};
+
+// The kernels of the variants that have one.
+std::vector<Kernel> kernels(const std::vector<Variant>& all) {
+  std::vector<Kernel> found;
+  for (const Variant& variant : all) {
+    const auto available = reinterpret_cast<bool (*)()>(variant.symbol("xc_attention_available"));
+    const auto own_order = reinterpret_cast<bool (*)()>(variant.symbol("xc_attends_in_own_order"));
+    if (available == nullptr || own_order == nullptr) ADD_FAILURE() << variant.name;
+    if (available == nullptr || own_order == nullptr || !available()) continue;
+    const auto attend = reinterpret_cast<Attend>(variant.symbol("xc_attend"));
+    found.push_back({variant.name.c_str(), attend, own_order()});
+  }
+  expect_some(static_cast<int>(found.size()));
+  return found;
+}
+
+void expect_exact(const Kernel& kernel, Shape shape) {
   Case it(shape, 7);
   auto ask = it.ask();
-  ASSERT_TRUE(attend(&ask, 2));
+  ASSERT_TRUE(kernel.attend(&ask, 2));
   for (std::int64_t row = 0; row < shape.rows; ++row) {
+    const bool few = it.seen_by(row) <= xc::kernels::kFewCells;
     for (std::int64_t head = 0; head < shape.heads; ++head) {
       const std::vector<double> exact = it.exact(row, head);
       for (std::int64_t d = 0; d < shape.dv; ++d) {
         const auto at = static_cast<std::size_t>((row * shape.heads + head) * shape.dv + d);
         ASSERT_NEAR(it.out[at], exact[static_cast<std::size_t>(d)],
-                    it.seen_by(row) <= xc::kernels::kFewCells ? 5e-3 : 2e-6)
-            << variant << " row " << row << " head " << head << " value " << d << " cells "
+                    few && !kernel.own_order ? 5e-3 : 2e-6)
+            << kernel.name << " row " << row << " head " << head << " value " << d << " cells "
             << shape.cells;
       }
     }
   }
 }
 
+void expect_bits_of_plain_code(const Kernel& kernel, Shape shape) {
+  if (!kernel.own_order) return;
+  Case it(shape, 7);
+  auto ask = it.ask();
+  ASSERT_TRUE(kernel.attend(&ask, 2));
+  Case plain(shape, 7);
+  const auto same = plain.ask();
+  for (std::int64_t row = 0; row < shape.rows; ++row) {
+    for (std::int64_t head = 0; head < shape.heads; ++head) attend_plainly(same, row, head);
+  }
+  ASSERT_EQ(std::memcmp(it.out.data(), plain.out.data(), it.out.size() * sizeof(float)), 0)
+      << kernel.name << " rows " << shape.rows << " cells " << shape.cells;
+}
+
 // A row of a case, alone, among hidden cells, and with another number of threads.
-void expect_same_bits_alone(const char* variant, Attend attend, Shape shape, std::int64_t last) {
+void expect_same_bits_alone(const Kernel& kernel, Shape shape, std::int64_t last) {
   Case whole(shape, 11);
   auto ask = whole.ask();
-  ASSERT_TRUE(attend(&ask, 2));
+  ASSERT_TRUE(kernel.attend(&ask, 2));
   Case alone(shape, 11);
   // Every cell twice as far apart; between them somebody else's, which the row does not see.
   const auto spread = [&shape](std::vector<Half>& cache, std::int64_t width) {
@@ -156,21 +193,21 @@ void expect_same_bits_alone(const char* variant, Attend attend, Shape shape, std
   one.q += static_cast<std::size_t>(last) * one.q_row;
   one.mask = reinterpret_cast<const char*>(mask.data());
   for (const int threads : {1, 64}) {
-    ASSERT_TRUE(attend(&one, threads));
+    ASSERT_TRUE(kernel.attend(&one, threads));
     ASSERT_EQ(std::memcmp(alone.out.data(),
                           &whole.out[static_cast<std::size_t>(last * shape.heads * shape.dv)],
                           static_cast<std::size_t>(shape.heads * shape.dv) * 4),
               0)
-        << variant << " threads " << threads << " cells " << shape.cells;
+        << kernel.name << " threads " << threads << " cells " << shape.cells;
   }
 }
 
 // The cells of a case lie elsewhere in the cache, as after a time of coming and going: in runs that
 // are not in order of position.
-void expect_same_bits_elsewhere(const char* variant, Attend attend, Shape shape, std::int64_t run) {
+void expect_same_bits_elsewhere(const Kernel& kernel, Shape shape, std::int64_t run) {
   Case lies(shape, 13);
   auto ask = lies.ask();
-  ASSERT_TRUE(attend(&ask, 2));
+  ASSERT_TRUE(kernel.attend(&ask, 2));
   Case moved(shape, 13);
   std::vector<std::int32_t> positions(static_cast<std::size_t>(shape.cells));
   // Runs from the last to the first.
@@ -195,53 +232,44 @@ void expect_same_bits_elsewhere(const char* variant, Attend attend, Shape shape,
   }
   auto elsewhere = moved.ask();
   elsewhere.positions = positions.data();
-  ASSERT_TRUE(attend(&elsewhere, 2));
+  ASSERT_TRUE(kernel.attend(&elsewhere, 2));
   ASSERT_EQ(std::memcmp(lies.out.data(), moved.out.data(), lies.out.size() * 4), 0)
-      << variant << " cells " << shape.cells << " runs of " << run;
+      << kernel.name << " cells " << shape.cells << " runs of " << run;
 }
 
 TEST(Attention, does_not_depend_on_where_cells_lie) {
-  int with_kernel = 0;
-  for (const Variant& variant : variants()) {
-    const auto attend = reinterpret_cast<Attend>(variant.symbol("xc_attend"));
-    const auto available = reinterpret_cast<bool (*)()>(variant.symbol("xc_attention_available"));
-    ASSERT_NE(available, nullptr) << variant.name;
-    if (!available()) continue;
-    ++with_kernel;
+  const std::vector<Variant> all = variants();
+  for (const Kernel& kernel : kernels(all)) {
     for (const std::int64_t run : {1, 5, 256, 900}) {
       for (const std::int64_t cells : {2, 64, 150, 1000}) {
-        expect_same_bits_elsewhere(variant.name.c_str(), attend, {3, 9, 3, cells, 64, 64}, run);
+        expect_same_bits_elsewhere(kernel, {3, 9, 3, cells, 64, 64}, run);
       }
-      expect_same_bits_elsewhere(variant.name.c_str(), attend, {45, 9, 3, 700, 64, 64}, run);
+      expect_same_bits_elsewhere(kernel, {45, 9, 3, 700, 64, 64}, run);
     }
   }
-  expect_some(with_kernel);
 }
 
 TEST(Attention, is_exact_and_does_not_depend_on_company) {
-  int with_kernel = 0;
-  for (const Variant& variant : variants()) {
-    const auto attend = reinterpret_cast<Attend>(variant.symbol("xc_attend"));
-    ASSERT_NE(attend, nullptr) << variant.name;
-    const auto available = reinterpret_cast<bool (*)()>(variant.symbol("xc_attention_available"));
-    ASSERT_NE(available, nullptr) << variant.name;
-    if (!available()) continue;
-    ++with_kernel;
+  const std::vector<Variant> all = variants();
+  for (const Kernel& kernel : kernels(all)) {
     for (const std::int64_t cells : {1, 7, 8, 63, 64, 65, 130, 1400}) {
-      expect_exact(variant.name.c_str(), attend, {3, 9, 3, cells, 64, 64});
-      expect_same_bits_alone(variant.name.c_str(), attend, {3, 9, 3, cells, 64, 64}, 2);
+      expect_exact(kernel, {3, 9, 3, cells, 64, 64});
+      expect_bits_of_plain_code(kernel, {3, 9, 3, cells, 64, 64});
+      expect_same_bits_alone(kernel, {3, 9, 3, cells, 64, 64}, 2);
     }
-    expect_exact(variant.name.c_str(), attend, {2, 14, 2, 900, 64, 64});
-    expect_exact(variant.name.c_str(), attend, {2, 5, 5, 1300, 128, 128});
-    expect_exact(variant.name.c_str(), attend, {2, 8, 1, 1100, 576, 512});
-    expect_same_bits_alone(variant.name.c_str(), attend, {5, 14, 2, 1300, 128, 128}, 4);
+    for (const Shape shape : {Shape{2, 14, 2, 900, 64, 64}, Shape{2, 5, 5, 1300, 128, 128},
+                              Shape{2, 8, 1, 1100, 576, 512}}) {
+      expect_exact(kernel, shape);
+      expect_bits_of_plain_code(kernel, shape);
+    }
+    expect_same_bits_alone(kernel, {5, 14, 2, 1300, 128, 128}, 4);
     const Shape prompt{45, 9, 3, 700, 64, 64};  // by tiles, the last one not whole
-    expect_exact(variant.name.c_str(), attend, prompt);
+    expect_exact(kernel, prompt);
+    expect_bits_of_plain_code(kernel, prompt);
     for (const std::int64_t row : {0, 3, 7, 8, 39, 40, 44}) {
-      expect_same_bits_alone(variant.name.c_str(), attend, prompt, row);
+      expect_same_bits_alone(kernel, prompt, row);
     }
   }
-  expect_some(with_kernel);
 }
 
 }  // namespace

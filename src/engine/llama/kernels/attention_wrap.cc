@@ -6,6 +6,7 @@
 
 #include "engine/llama/kernels/attention.h"
 #include "engine/llama/kernels/cache_order.h"
+#include "engine/llama/kernels/plain_attention.h"
 #include "engine/llama/kernels/switch.h"
 #include "ggml-cpu-impl.h"
 #include "ggml.h"
@@ -105,7 +106,8 @@ void __real_ggml_compute_forward_flash_attn_ext(const ggml_compute_params*, ggml
 
 void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* params,
                                                 ggml_tensor* out) {
-  if (params->use_ref || k::switched_off || !is_ours(out)) {
+  const bool plainly = k::switched_off && k::attention_own_order();
+  if (params->use_ref || (k::switched_off && !plainly) || !is_ours(out)) {
     return __real_ggml_compute_forward_flash_attn_ext(params, out);
   }
   k::Attention attention = attention_of(out);
@@ -115,6 +117,13 @@ void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params* param
   }
   ggml_barrier(params->threadpool);
   attention.positions = orders.positions(attention.k);
+  if (plainly) {
+    for (std::int64_t job = params->ith; job < attention.rows * attention.heads;
+         job += params->nth) {
+      k::attend_plainly(attention, job / attention.heads, job % attention.heads);
+    }
+    return;
+  }
   k::AttentionRunner runner(attention, params->nth);
   std::int64_t job = params->ith;
   while (job < runner.jobs()) {
@@ -132,6 +141,11 @@ __attribute__((visibility("default"))) void xc_order_cache(const void* keys, k::
 // For the test.
 __attribute__((visibility("default"))) bool xc_attention_available() {
   return k::attention_available();
+}
+
+// For the test: whether all rows are summed up in the kernel's own way.
+__attribute__((visibility("default"))) bool xc_attends_in_own_order() {
+  return k::attention_own_order();
 }
 
 // For the test: all jobs on the calling thread, cut as for so many threads.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kTileRows = 4;
 constexpr std::int64_t kChunkStep = 8;  // rows: whole tiles
-constexpr std::int64_t kBandColumnsMax = 64;
+constexpr std::int64_t kBandColumnsMax = 256;
 constexpr std::int64_t kBandBytes = 256 * 1024;  // of packed columns: half of a small L2
 
 std::int64_t up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }

@@ -61,8 +61,10 @@ struct PlainLine {
 inline float dot_plainly(const PlainLine& x, const PlainLine& y) {
   float sum = 0;
   for (std::size_t b = 0; b < x.d.size(); ++b) {
+    const std::int8_t* row = x.values.data() + 32 * b;
+    const std::int8_t* column = y.values.data() + 32 * b;
     int products = 0;
-    for (std::size_t i = 32 * b; i < 32 * b + 32; ++i) products += x.values[i] * y.values[i];
+    for (int i = 0; i < 32; ++i) products += row[i] * column[i];
     sum = std::fma(x.d[b] * y.d[b], static_cast<float>(products), sum);
   }
   if (x.s.empty()) return sum;
