@@ -24,6 +24,7 @@ constexpr int kMissesMax = 14;         // more missed than hit: what was learnt 
 constexpr double kExcessWeight = 0.1;  // of the newest step
 constexpr double kExcessMax = 0.5;     // of a step that counts; beyond, it was a pause
 constexpr double kMargin = 2;          // times the excess: nine steps of ten keep it and more
+constexpr double kRowInTokensMin = 0.25;
 constexpr std::size_t kPaceSamples = 3;  // before that many, the pace is 1
 
 template <typename V>
@@ -227,6 +228,12 @@ int StepCostModel::prefill_budget(double target_ms, int threads, int decode_rows
   const int most = std::min(max, known);
   if (fits >= most) return most;
   return std::max(static_cast<int>(fits), std::min(kPrefillFloor, max));
+}
+
+double StepCostModel::row_in_prompt_tokens(int threads, int cells) const {
+  const Vector& theta = nearest(threads).theta;
+  const double look = theta[3] * std::max(cells, 0);
+  return std::max((theta[2] + look) / (theta[1] + look), kRowInTokensMin);
 }
 
 std::uint64_t StepCostModel::observations(int threads) const {

@@ -43,6 +43,9 @@ class StepCostModel {
   // streams.
   int prefill_budget(double target_ms, int threads, int decode_rows, int cells, int max) const;
 
+  // Prompt tokens that take as long as one decode row beside a prompt; at least a quarter.
+  double row_in_prompt_tokens(int threads, int cells) const;
+
   std::uint64_t observations(int threads) const;
 
  private:

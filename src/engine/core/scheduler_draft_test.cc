@@ -125,6 +125,34 @@ TEST(SchedulerDraft, a_long_prompt_is_read_bit_by_bit) {
   EXPECT_GT(outcome.drafted, 100u);
 }
 
+// What guesses of a stream cost is not there for the prompt beside it.
+TEST(SchedulerDraft, a_step_with_guesses_and_a_prompt_keeps_the_target) {
+  SchedulerOptions options = options_of();
+  options.target_tbt_ms = 40;
+  Bench bench(options);
+  KnowingDrafter drafter(bench, 0, 0.01);
+  bench->scheduler().use(&drafter);
+  try_rows(bench);
+  bench->submit(ask_for(prompt_of(1, 600), 1));
+  bench.finish();  // what a token costs is known
+  Ask stream = ask_for(prompt_of(2, 20), 400);
+  stream.speculation = true;
+  const int ticket = bench->submit(stream);
+  while (bench->answer(ticket).first == SteadyTime{}) bench->step();
+  const int long_one = bench->submit(ask_for(prompt_of(3, 3000), 1));
+  double most = 0;
+  while (bench->answer(ticket).ended == 0) {
+    const SteadyTime begun = bench->now();
+    bench->step();
+    most = std::max(most, std::chrono::duration<double, std::milli>(bench->now() - begun).count());
+  }
+  EXPECT_EQ(bench->answer(long_one).ended, 0);  // it was there all the time
+  EXPECT_GT(bench.counters().accepted, 300u);
+  EXPECT_LE(most, 1.25 * options.target_tbt_ms);
+  bench.finish();
+  bench.all_right();
+}
+
 TEST(SchedulerDraft, several_answers_at_once_stay_themselves) {
   Bench bench(options_of(2048, 8), true);
   KnowingDrafter drafter(bench, 5, 0.5);

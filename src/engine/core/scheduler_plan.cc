@@ -246,6 +246,7 @@ std::vector<Scheduler::Row> Scheduler::plan(SteadyTime now, int threads) {
   budget.scored_rows = options_.score_rows_max;
   budget.prefill_beside_decode =
       prefill_budget(static_cast<int>(decodes), turn, threads, budget.tokens);
+  budget.draft_tokens = cost_.row_in_prompt_tokens(threads, pool_.cells_used());
   budget.newcomers_alone = newcomer_budget(static_cast<int>(decodes), threads, budget.tokens);
   budget.shorts_led = shorts_led_.contains(turn.adapter);
   if (decodes == 0) budget.tokens = std::min(budget.tokens, budget.prefill_beside_decode);

@@ -10,9 +10,10 @@ bool goes_before(const SequenceView* a, const SequenceView* b) {
   return std::tie(a->rank, a->arrival) < std::tie(b->rank, b->arrival);
 }
 
-// One token each, then drafts in the same order. Returns the tokens that are left.
-int plan_decodes(const std::vector<SequenceView>& sequences, int tokens, bool prompts_wait,
-                 std::vector<Slice>& slices) {
+// One token each, then drafts in the same order. Returns the tokens that are left to prompts.
+int plan_decodes(const std::vector<SequenceView>& sequences, const StepBudget& budget,
+                 bool prompts_wait, std::vector<Slice>& slices) {
+  int tokens = budget.tokens;
   std::vector<int> drafts;
   for (const SequenceView& s : sequences) {
     if (s.prompt_left > 0 || s.parked || tokens == 0) continue;
@@ -20,14 +21,17 @@ int plan_decodes(const std::vector<SequenceView>& sequences, int tokens, bool pr
     drafts.push_back(std::max(s.draft, 0));
     --tokens;
   }
-  int room = prompts_wait ? tokens / 2 : tokens;
+  if (slices.empty()) return tokens;
+  const double prefill = std::min(tokens, budget.prefill_beside_decode);
+  int room = tokens;
+  if (prompts_wait) room = std::min(room, static_cast<int>(prefill / 2 / budget.draft_tokens));
+  int drafted = 0;
   for (std::size_t i = 0; i < slices.size(); ++i) {
-    const int draft = std::min(drafts[i], room);
+    const int draft = std::min(drafts[i], room - drafted);
     slices[i].tokens += draft;
-    room -= draft;
-    tokens -= draft;
+    drafted += draft;
   }
-  return tokens;
+  return std::min(tokens - drafted, static_cast<int>(prefill - drafted * budget.draft_tokens));
 }
 
 struct Turn {
@@ -88,8 +92,7 @@ std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const S
   if (!slices.empty()) return slices;
   const bool prompts_wait = std::any_of(sequences.begin(), sequences.end(),
                                         [](const SequenceView& s) { return s.prompt_left > 0; });
-  int left = plan_decodes(sequences, budget.tokens, prompts_wait, slices);
-  if (!slices.empty()) left = std::min(left, budget.prefill_beside_decode);
+  int left = plan_decodes(sequences, budget, prompts_wait, slices);
   int scored_left = budget.scored_rows;
   std::vector<std::pair<std::size_t, int>> cut;  // slices that could be longer, and by how much
   for (const auto& [sequence, tokens_max] : prompts_in_order(sequences, left, budget)) {

@@ -24,12 +24,13 @@ struct SequenceView {
 
 struct StepBudget {
   int tokens = 2048;                // at most in one step
-  int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes
+  int prefill_beside_decode = 512;  // prompt tokens at most while somebody decodes, without drafts
   int short_prompt = 128;           // prompts with at most this much left may go first
   int scored_rows = 32;             // tokens of prompts that are scored, at most
   bool shorts_led = false;          // whether they did in the last step, as shorts_led() says
   // Of newcomers' prompts that fit whole into so many tokens the step is made, and of nothing else.
   int newcomers_alone = 0;
+  double draft_tokens = 1;  // prompt tokens that a draft takes the place of
 };
 
 struct Slice {
@@ -39,7 +40,7 @@ struct Slice {
 };
 
 // Slices in the order they enter the batch, at most one a sequence; empty when there is nothing to
-// do. Drafts never displace a decode, and take at most half of what is left while a prompt waits.
+// do. Drafts never displace a decode, and take at most half of what is left to prompts that wait.
 std::vector<Slice> plan_step(const std::vector<SequenceView>& sequences, const StepBudget& budget);
 
 // Whether a long prompt waits that gets less than half of the step's prompt tokens.

@@ -28,6 +28,26 @@ TEST(StepPlan, prompts_fill_the_whole_step_when_nobody_decodes) {
   EXPECT_EQ(plan[2].tokens, 98);
 }
 
+TEST(StepPlan, drafts_take_the_place_of_prompt_tokens_but_no_more_than_half) {
+  std::vector<SequenceView> views{{0, 1, 4000}, {1, 2, 0}};
+  StepBudget budget{512, 60};
+  budget.draft_tokens = 2;
+  views[1].draft = 10;
+  auto plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].tokens, 11);
+  EXPECT_EQ(plan[1].tokens, 40);
+  views[1].draft = 30;
+  plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].tokens, 16);
+  EXPECT_EQ(plan[1].tokens, 30);
+  views[0].prompt_left = 0;  // nobody's prompt waits
+  plan = plan_step(views, budget);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[1].tokens, 31);
+}
+
 TEST(StepPlan, rank_goes_before_arrival) {
   std::vector<SequenceView> views{{0, 1, 300}, {1, 2, 300}, {2, 3, 300}};
   views[0].rank = 2;
