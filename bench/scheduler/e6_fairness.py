@@ -1,4 +1,5 @@
 """E6: tenant A sends many long requests at once, tenant B one short each second."""
+import statistics
 import threading
 import time
 from dataclasses import dataclass
@@ -82,16 +83,25 @@ def flood(side, key, into, out, salt):
     return Flood(sum(into + r.generated for r in replies), begun, max(r.ended for r in replies), steps)
 
 
-def one_side(side, into, out):
+def one_side(side, into, out, rounds):
+    """Floods without and with B, in turn: a machine that drifts must not favour either."""
     a, b = side.key_of("tenant-a"), side.key_of("tenant-b")
-    alone = [must(ask(side, tokens(SHORT, "E6 alone", i), SHORT_OUT, key=b)).ttft_s
-             for i in range(ALONE_REQUESTS)]
-    undisturbed = flood(side, a, into, out, "alone")
-    visitor = Visitor(side, b, "both")
-    visited = flood(side, a, into, out, "both")
-    visits = visitor.end()
-    return {"alone": alone, "beside": [r.ttft_s for r in visits], "rate alone": undisturbed.rate,
-            "rate": visited.rate, "rate of both": visited.rate_with(visits), "step": visited.step_s}
+    seen = {m: [] for m in ("alone", "beside", "rate alone", "rate", "rate of both", "keeps", "both", "step")}
+    for number in range(rounds):
+        seen["alone"] += [must(ask(side, tokens(SHORT, "E6 alone", number, i), SHORT_OUT, key=b)).ttft_s
+                          for i in range(ALONE_REQUESTS)]
+        undisturbed = flood(side, a, into, out, ("alone", number))
+        visitor = Visitor(side, b, ("both", number))
+        visited = flood(side, a, into, out, ("both", number))
+        visits = visitor.end()
+        seen["beside"] += [r.ttft_s for r in visits]
+        seen["step"].append(visited.step_s)
+        seen["rate alone"].append(undisturbed.rate)
+        seen["rate"].append(visited.rate)
+        seen["rate of both"].append(visited.rate_with(visits))
+        seen["keeps"].append(visited.rate / undisturbed.rate)
+        seen["both"].append(visited.rate_with(visits) / undisturbed.rate)
+    return seen
 
 
 def run(plan):
@@ -101,22 +111,21 @@ def run(plan):
     seen = {}
     with running(*sides):
         for side in sides:
-            seen[side.name] = one_side(side, into, out)
+            seen[side.name] = one_side(side, into, out, plan.repeats)
     result = Result("E6", "fairness between tenants",
                     f"A: {LONG_REQUESTS} × ({into} in + {out} out) at once; B: {SHORT} in + {SHORT_OUT} out each second")
     result.take_flags(sides)
     result.row("B's TTFT alone, s", {n: v["alone"] for n, v in seen.items()})
     p95s = {n: [p95(v["beside"])] if v["beside"] else [] for n, v in seen.items()}
     own = seen["xingcha"]
-    most = 2 * p95(own["alone"]) + own["step"]
+    most = 2 * p95(own["alone"]) + statistics.median(own["step"])
     row = result.row("B's p95 TTFT beside A, s", p95s)
     row.goal(f"≤ {most:.2f} (2 × p95 alone + one step)", row.own(), lambda v: v <= most)
-    result.row("A's tokens/s alone", {n: [v["rate alone"]] for n, v in seen.items()}, better="high")
-    result.row("A's tokens/s beside B", {n: [v["rate"]] for n, v in seen.items()}, better="high")
-    kept = result.row("A keeps", {n: [v["rate"] / v["rate alone"]] for n, v in seen.items()}, better="high")
+    result.row("A's tokens/s alone", {n: v["rate alone"] for n, v in seen.items()}, better="high")
+    result.row("A's tokens/s beside B", {n: v["rate"] for n, v in seen.items()}, better="high")
+    kept = result.row("A keeps", {n: v["keeps"] for n, v in seen.items()}, better="high")
     kept.goal("≥ 0.95", kept.own(), lambda v: v >= 0.95)
-    both = result.row("A's and B's tokens/s ÷ A's alone", {n: [v["rate of both"] / v["rate alone"]]
-                                                           for n, v in seen.items()}, better="high")
+    both = result.row("A's and B's tokens/s ÷ A's alone", {n: v["both"] for n, v in seen.items()}, better="high")
     both.goal("≥ 0.95", both.own(), lambda v: v >= 0.95)
     result.notes.append("A's rate counts A's prompt and answer tokens; B's own work is part of what A loses, the "
                         "row of both leaves it out. One step: the mean of the engine's steps while A floods.")
