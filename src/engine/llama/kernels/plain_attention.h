@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "engine/llama/kernels/attention.h"
+#include "engine/llama/kernels/plain_product.h"
 
 namespace xc::kernels {
 
@@ -18,17 +18,11 @@ struct PlainCell {
   float add;  // to its score
 };
 
-inline float plain_half(const char* at) {
-  _Float16 half;
-  std::memcpy(&half, at, sizeof half);
-  return half;
-}
-
 inline std::vector<PlainCell> plain_cells(const Attention& a, std::int64_t row) {
   std::vector<PlainCell> seen;
   for (std::int64_t c = 0; c < a.cells; ++c) {
     const char* mask = a.mask + static_cast<std::size_t>(row) * a.mask_row + 2 * c;
-    const float add = a.mask == nullptr ? 0 : plain_half(mask);
+    const float add = a.mask == nullptr ? 0 : half_at(mask);
     if (add != -std::numeric_limits<float>::infinity()) seen.push_back({c, add});
   }
   if (a.positions == nullptr) return seen;
@@ -43,7 +37,7 @@ inline float plain_score(const float* q, const char* k, std::int64_t dk) {
   float lanes[8] = {};
   for (std::int64_t i = 0; i < dk; ++i) {
     float& lane = lanes[i % 8];
-    lane = std::fma(plain_half(k + 2 * i), q[i], lane);
+    lane = std::fma(half_at(k + 2 * i), q[i], lane);
   }
   const auto half = [](const float* four) { return (four[0] + four[2]) + (four[1] + four[3]); };
   return half(lanes) + half(lanes + 4);
@@ -92,7 +86,7 @@ inline void attend_plainly(const Attention& a, std::int64_t row, std::int64_t he
       for (std::size_t at = from; at < to; ++at) {
         const char* v =
             a.v + static_cast<std::size_t>(seen[at].cell) * a.v_cell + kv_head * a.v_head + 2 * d;
-        out[d] = std::fma(plain_half(v), weights[at - from], out[d]);
+        out[d] = std::fma(half_at(v), weights[at - from], out[d]);
       }
     }
   }

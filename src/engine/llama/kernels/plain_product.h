@@ -14,7 +14,7 @@ namespace xc::kernels {
 inline constexpr int kRowBlockBytes[] = {20, 24, 34};     // Q4_1, Q5_1, Q8_0
 inline constexpr int kColumnBlockBytes[] = {36, 36, 34};  // Q8_1, Q8_1, Q8_0
 
-inline float half_at(const std::uint8_t* bytes) {
+inline float half_at(const void* bytes) {
   _Float16 half;
   std::memcpy(&half, bytes, sizeof half);
   return half;
