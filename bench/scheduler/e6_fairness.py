@@ -65,7 +65,7 @@ class Flood:
 
     @property
     def step_s(self):
-        """The mean step that somebody met who came meanwhile: the engine is never idle."""
+        """The mean step: the engine is never idle. Whoever comes meets a longer one, so the goal is the stricter."""
         return self.wall_s / self.steps if self.steps else 0
 
     def rate_with(self, visits):
